@@ -1,0 +1,12 @@
+//! The ground everything else stands on: units and ids as types, seeded chance, key hashing.
+//!
+//! Pure: no clock, no thread, no file. Time and chance are arguments everywhere above, and these
+//! are the types they come in.
+
+mod hash;
+mod rng;
+mod units;
+
+pub use hash::{HashSeed, SLOT_COUNT, SlotId, key_slot};
+pub use rng::Rng;
+pub use units::{ConnId, DbIndex, MonoMs, MonoNs, ShardId, UnixMs};
