@@ -1,12 +1,15 @@
-//! The ground everything else stands on: units and ids as types, seeded chance, key hashing.
+//! The ground everything else stands on: units and ids as types, seeded chance, key hashing,
+//! glob patterns.
 //!
 //! Pure: no clock, no thread, no file. Time and chance are arguments everywhere above, and these
 //! are the types they come in.
 
+mod glob;
 mod hash;
 mod rng;
 mod units;
 
+pub use glob::glob_match;
 pub use hash::{HashSeed, SLOT_COUNT, SlotId, key_slot};
 pub use rng::Rng;
 pub use units::{ConnId, DbIndex, MonoMs, MonoNs, ShardId, UnixMs};
