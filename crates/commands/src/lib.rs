@@ -15,8 +15,13 @@ use stoa_engine::{Entry, Reply, Table};
 use stoa_keyspace::{EntryRef, WrongType};
 
 /// All groups, in the order of the reference pages.
-pub const GROUPS: &[&[Entry]] =
-    &[string::COMMANDS, generic::COMMANDS, connection::COMMANDS, server::COMMANDS, bitmap::COMMANDS];
+pub const GROUPS: &[&[Entry]] = &[
+    string::COMMANDS,
+    generic::COMMANDS,
+    connection::COMMANDS,
+    server::COMMANDS,
+    bitmap::COMMANDS,
+];
 
 /// The table of all commands, made once.
 #[must_use]

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use stoa_config::Config;
-use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram};
 use stoa_stdx::{MonoMs, Rng, ShardId, UnixMs};
 
 use crate::Table;
@@ -47,14 +46,6 @@ pub struct Node {
     pub facts: Arc<Facts>,
     /// Seeded chance, for sampling and RANDOMKEY.
     pub rng: Rng,
-    /// This shard's counts.
-    pub counters: Counters,
-    /// Per command.
-    pub commands: CommandStats,
-    /// Per error code.
-    pub errors: ErrorStats,
-    /// How long inserts of new keys took inside the shard, nanoseconds (DEBUG INSERT-HISTOGRAM).
-    pub inserts: Histogram,
     /// Deadlines are reclaimed in the background (DEBUG SET-ACTIVE-EXPIRE).
     pub active_expire: bool,
     /// Changes of keys since the start.

@@ -52,7 +52,13 @@ pub fn admit(table: &Table, argv: &[&[u8]], session: &Session) -> Result<Verdict
 /// Parses and executes. An error rewinds what was written and takes its place.
 /// True when the command succeeded.
 #[inline]
-pub fn run(entry: &Entry, argv: &[&[u8]], at: usize, ctx: &mut Ctx<'_>, reply: &mut dyn Reply) -> bool {
+pub fn run(
+    entry: &Entry,
+    argv: &[&[u8]],
+    at: usize,
+    ctx: &mut Ctx<'_>,
+    reply: &mut dyn Reply,
+) -> bool {
     let mark = reply.mark();
     match (entry.execute)(&mut Args::new(argv, at), ctx, reply) {
         Ok(()) => true,
@@ -100,5 +106,7 @@ pub fn refuse(table: &Table, argv: &[&[u8]], refusal: Refusal, reply: &mut dyn R
 /// The start of a client's word, with what would break the error line replaced.
 fn push_echo(text: &mut String, word: &[u8], len_max: usize) {
     let word = &word[..word.len().min(len_max)];
-    text.extend(String::from_utf8_lossy(word).chars().map(|c| if c.is_control() { ' ' } else { c }));
+    text.extend(
+        String::from_utf8_lossy(word).chars().map(|c| if c.is_control() { ' ' } else { c }),
+    );
 }

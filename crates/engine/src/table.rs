@@ -59,8 +59,7 @@ pub trait Command: 'static {
 type Execute = fn(&mut Args<'_>, &mut Ctx<'_>, &mut dyn Reply) -> Result<(), ReplyError>;
 type Check = fn(&mut Args<'_>) -> Result<(), ReplyError>;
 type Collect = fn(&mut Args<'_>, &mut Ctx<'_>) -> Result<Part, ReplyError>;
-type Merge =
-    fn(&mut Args<'_>, Vec<Part>, &mut Ctx<'_>, &mut dyn Reply) -> Result<(), ReplyError>;
+type Merge = fn(&mut Args<'_>, Vec<Part>, &mut Ctx<'_>, &mut dyn Reply) -> Result<(), ReplyError>;
 
 /// A row of the table.
 #[derive(Clone, Copy, Debug)]
@@ -121,11 +120,8 @@ impl Table {
     pub fn new(groups: &[&[Entry]]) -> Self {
         let entries: Vec<Entry> = groups.iter().flat_map(|group| group.iter().copied()).collect();
         let size = (entries.len() * 4).next_power_of_two();
-        let mut table = Self {
-            places: vec![0; size],
-            children: vec![BTreeMap::new(); entries.len()],
-            entries,
-        };
+        let mut table =
+            Self { places: vec![0; size], children: vec![BTreeMap::new(); entries.len()], entries };
         for index in 0..table.entries.len() {
             let spec = &table.entries[index].spec;
             if spec.parent().is_some() {

@@ -2,7 +2,7 @@
 
 use stoa_command::{Args, Arity, Category, Flags, Group, KeyFlags, KeySpec, ReplyError, Spec};
 use stoa_engine::{Command, Ctx, Reply};
-use stoa_keyspace::{Ttl};
+use stoa_keyspace::Ttl;
 use stoa_stdx::UnixMs;
 
 use crate::reply_string;
@@ -48,7 +48,10 @@ impl Command for Set {
         flags: Flags::WRITE.with(Flags::DENYOOM),
         categories: &[Category::String],
         keys: &[KeySpec::first(
-            KeyFlags::RW.with(KeyFlags::ACCESS).with(KeyFlags::UPDATE).with(KeyFlags::VARIABLE_FLAGS),
+            KeyFlags::RW
+                .with(KeyFlags::ACCESS)
+                .with(KeyFlags::UPDATE)
+                .with(KeyFlags::VARIABLE_FLAGS),
         )],
         ..Spec::DEFAULT
     };
