@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use stoa_config::Config;
+use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram};
 use stoa_stdx::{MonoMs, Rng, ShardId, UnixMs};
 
 use crate::Table;
@@ -48,26 +49,18 @@ pub struct Node {
     pub rng: Rng,
     /// Deadlines are reclaimed in the background (DEBUG SET-ACTIVE-EXPIRE).
     pub active_expire: bool,
-    /// Bytes received from clients.
-    pub input_bytes: u64,
-    /// Bytes sent to clients.
-    pub output_bytes: u64,
+    /// This shard's counts.
+    pub counters: Counters,
+    /// Per command.
+    pub commands: CommandStats,
+    /// Per error code.
+    pub errors: ErrorStats,
+    /// How long inserting a new key took inside the shard (DEBUG INSERT-HISTOGRAM).
+    pub inserts: Histogram,
     /// Changes of keys since the start.
     pub dirty: u64,
     /// What commands asked for; the shard takes them after each command.
     pub orders: Vec<Order>,
-}
-
-impl Node {
-    /// Bytes came in from clients.
-    pub const fn count_input(&mut self, len: usize) {
-        self.input_bytes += len as u64;
-    }
-
-    /// Bytes went out to clients.
-    pub const fn count_output(&mut self, len: usize) {
-        self.output_bytes += len as u64;
-    }
 }
 
 /// What a command asks of the shard around it.

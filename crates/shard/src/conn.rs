@@ -44,12 +44,10 @@ pub(crate) struct Conn {
     pub(crate) read_paused: bool,
     /// Since when its output has been above the soft limit.
     pub(crate) soft_since: Option<MonoMs>,
-    /// From this host.
-    pub(crate) is_local: bool,
 }
 
 impl Conn {
-    pub(crate) fn new(id: ConnId, is_local: bool) -> Self {
+    pub(crate) fn new(id: ConnId) -> Self {
         Self {
             id,
             parser: Parser::new(),
@@ -65,7 +63,6 @@ impl Conn {
             leaving: false,
             read_paused: false,
             soft_since: None,
-            is_local,
         }
     }
 
@@ -161,7 +158,7 @@ mod tests {
     fn replies_leave_in_the_order_of_requests_however_answers_arrive() {
         for seed in 0..500 {
             let mut rng = Rng::new(seed);
-            let mut conn = Conn::new(ConnId::default(), true);
+            let mut conn = Conn::new(ConnId::default());
             let mut open: Vec<(u32, String)> = Vec::new();
             let mut want = String::new();
             for step in 0..60 {
@@ -181,7 +178,8 @@ mod tests {
                         }
                     }
                     _ if !open.is_empty() => {
-                        let (ticket, text) = open.swap_remove(rng.below(open.len() as u64) as usize);
+                        let (ticket, text) =
+                            open.swap_remove(rng.below(open.len() as u64) as usize);
                         conn.fill(ticket, text.as_bytes());
                     }
                     _ => {}

@@ -1,7 +1,9 @@
 //! From a request to its reply, or to the shards that have it.
 
-use stoa_command::{Args, Flags, KeyPositions, ReplyError};
-use stoa_engine::{Ctx, Part, Refusal, ReplyMode, Sessions, Verdict, Walk, admit_found, refuse, run};
+use stoa_command::{Args, KeyPositions, ReplyError};
+use stoa_engine::{
+    Ctx, Part, Refusal, ReplyMode, Sessions, Verdict, Walk, admit_found, refuse, run,
+};
 use stoa_resp::ProtocolError;
 use stoa_stdx::{ConnId, Key, ShardId};
 
@@ -109,6 +111,9 @@ impl Shard {
 
     fn refuse(&mut self, id: ConnId, argv: &[&[u8]], refusal: Refusal) {
         let table = self.node.table;
+        if let Refusal::Error(Some(index), _) = refusal {
+            self.node.commands.rejected(index as usize);
+        }
         self.reply_here(id, |reply| refuse(table, argv, refusal, reply));
     }
 
@@ -128,6 +133,10 @@ impl Shard {
         let start = conn.sink().len();
         if mode == ReplyMode::On {
             write(&mut RespReply::new(conn.sink(), proto));
+        }
+        if conn.sink().get(start) == Some(&b'-') {
+            self.node.counters.error_replies += 1;
+            self.node.errors.record(&conn.sink()[start + 1..]);
         }
         conn.written(start);
         self.touched(id);
@@ -216,7 +225,13 @@ impl Shard {
             key,
             walk: None,
         };
-        run(entry, req.argv, req.verdict.args_at, &mut ctx, &mut RespReply::new(sink, proto));
+        let mut reply = RespReply::new(sink, proto);
+        let good = run(entry, req.argv, req.verdict.args_at, &mut ctx, &mut reply);
+        self.ran.push((req.verdict.index, !good));
+        if sink.get(start) == Some(&b'-') {
+            self.node.counters.error_replies += 1;
+            self.node.errors.record(&sink[start + 1..]);
+        }
         let session = self.sessions.at(row);
         if mode != ReplyMode::On || session.reply_mode != ReplyMode::On {
             let muted = mutes(mode, session.reply_mode);
@@ -270,8 +285,8 @@ impl Shard {
         let session = self.sessions.at(Sessions::row(req.conn));
         let (db, proto, no_touch) = (session.db, session.proto, session.no_touch);
         let spare = &mut self.spare_batches;
-        let batch = self.outbound[owner.0 as usize]
-            .get_or_insert_with(|| spare.pop().unwrap_or_default());
+        let batch =
+            self.outbound[owner.0 as usize].get_or_insert_with(|| spare.pop().unwrap_or_default());
         let argv = batch.args.push(req.argv);
         let (slot, hash) = key.map_or_else(Default::default, |(key, _)| (key.slot, key.hash));
         batch.requests.push(Request {
@@ -297,9 +312,25 @@ impl Shard {
     pub(crate) fn run_batch(&mut self, batch: &mut Batch, from: usize) -> Option<usize> {
         const STAGE_LEN: usize = 32;
         let Batch { requests, args, replies } = batch;
+        let started = (self.clock)();
+        self.ran.clear();
+        let waits_at = self.run_requests(requests, args, replies, from, STAGE_LEN);
+        let took_ns = (self.clock)().0.saturating_sub(started.0);
+        self.count_ran(took_ns);
+        waits_at
+    }
+
+    fn run_requests(
+        &mut self,
+        requests: &mut [Request],
+        args: &ArgStore,
+        replies: &mut Vec<u8>,
+        from: usize,
+        stage_len: usize,
+    ) -> Option<usize> {
         for number in from..requests.len() {
-            if (number - from) % STAGE_LEN == 0 {
-                let stage = &requests[number..requests.len().min(number + STAGE_LEN)];
+            if (number - from).is_multiple_of(stage_len) {
+                let stage = &requests[number..requests.len().min(number + stage_len)];
                 let keyspace = &self.keyspace;
                 stage.iter().for_each(|r| keyspace.prefetch_slot(r.db, r.slot));
                 stage.iter().for_each(|r| keyspace.prefetch_table(r.db, r.slot, r.hash));
@@ -365,7 +396,12 @@ impl Shard {
         match request.ask {
             Ask::Execute => {
                 let mut reply = RespReply::new(replies, request.proto);
-                run(entry, argv, at, &mut ctx, &mut reply);
+                let start = stoa_engine::Reply::mark(&reply);
+                let good = run(entry, argv, at, &mut ctx, &mut reply);
+                self.ran.push((request.index, !good));
+                if replies.get(start) == Some(&b'-') {
+                    self.count_error(&replies[start..]);
+                }
             }
             Ask::Collect | Ask::Walk(_) => {
                 // It was parsed at home before it was sent.
@@ -433,6 +469,7 @@ impl Shard {
         let row = Sessions::row(req.conn);
         let entry = self.node.table.at(req.verdict.index);
         let proto = self.sessions.at(row).proto;
+        self.ran.push((req.verdict.index, false));
         let mut ctx = Ctx {
             keyspace: &mut self.keyspace,
             sessions: &mut self.sessions,
@@ -452,9 +489,10 @@ impl Shard {
         }
     }
 
-    /// Whether a command may change keys.
-    pub(crate) fn is_write(&self, index: u16) -> bool {
-        self.node.table.at(index).spec.flags.has(Flags::WRITE)
+    /// Counts an error reply by its first word.
+    pub(crate) fn count_error(&mut self, reply: &[u8]) {
+        self.node.counters.error_replies += 1;
+        self.node.errors.record(&reply[1..]);
     }
 }
 

@@ -149,10 +149,11 @@ impl Shard {
         for at in positions.iter().copied() {
             let slot = stoa_stdx::key_slot(req.argv[at]);
             let owner = owner_of(slot, self.node.shards);
-            let number = shares.iter().position(|(shard, _)| *shard == owner).unwrap_or_else(|| {
-                shares.push((owner, req.argv[..positions[0]].to_vec()));
-                shares.len() - 1
-            });
+            let number =
+                shares.iter().position(|(shard, _)| *shard == owner).unwrap_or_else(|| {
+                    shares.push((owner, req.argv[..positions[0]].to_vec()));
+                    shares.len() - 1
+                });
             let end = (at + step).min(req.argv.len());
             shares[number].1.extend_from_slice(&req.argv[at..end]);
             order.push(number as u16);

@@ -25,7 +25,11 @@ mod tests {
         for shards in [1, 2, 3, 5, 7, 16, 100] {
             for shard in 0..shards {
                 for slot in first_slot(shard, shards)..first_slot(shard + 1, shards) {
-                    assert_eq!(owner_of(SlotId(slot as u16), shards).0, shard, "{slot} of {shards}");
+                    assert_eq!(
+                        owner_of(SlotId(slot as u16), shards).0,
+                        shard,
+                        "{slot} of {shards}"
+                    );
                 }
             }
             assert_eq!(first_slot(shards, shards), SLOT_COUNT);

@@ -110,7 +110,8 @@ impl Shard {
         if let Some(session) = self.sessions.get(id) {
             session.output_total += len as u64;
         }
-        self.node.count_output(len);
+        self.node.counters.net_output_bytes += len as u64;
+        self.node.counters.writes_processed += 1;
         if more {
             self.touched(id);
         }
@@ -130,13 +131,13 @@ impl Shard {
         let since = above_soft.then(|| conn.soft_since.unwrap_or(now));
         conn.soft_since = since;
         self.slow_readers |= above_soft;
-        let too_long = since.is_some_and(|since| {
-            now.0.saturating_sub(since.0) > limit.soft_seconds * 1_000
-        });
+        let too_long =
+            since.is_some_and(|since| now.0.saturating_sub(since.0) > limit.soft_seconds * 1_000);
         if let Some(session) = self.sessions.get(id) {
             session.output_len = len;
         }
         if limit.hard_bytes > 0 && len as u64 > limit.hard_bytes || too_long {
+            self.node.counters.output_buffer_limit_disconnections += 1;
             self.close(id, false);
         }
     }

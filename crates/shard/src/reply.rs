@@ -9,11 +9,14 @@ pub struct RespReply<'a>(Encoder<'a>);
 impl<'a> RespReply<'a> {
     /// A writer for a client that speaks `proto`.
     pub const fn new(out: &'a mut Vec<u8>, proto: Proto) -> Self {
-        let proto = match proto {
-            Proto::Resp2 => stoa_resp::Proto::Resp2,
-            Proto::Resp3 => stoa_resp::Proto::Resp3,
-        };
-        Self(Encoder::new(out, proto))
+        Self(Encoder::new(out, wire(proto)))
+    }
+}
+
+const fn wire(proto: Proto) -> stoa_resp::Proto {
+    match proto {
+        Proto::Resp2 => stoa_resp::Proto::Resp2,
+        Proto::Resp3 => stoa_resp::Proto::Resp3,
     }
 }
 
@@ -69,6 +72,10 @@ impl Reply for RespReply<'_> {
     fn verbatim(&mut self, format: &str, text: &[u8]) {
         let format = format.as_bytes().try_into().unwrap_or(b"txt");
         self.0.verbatim(format, text);
+    }
+
+    fn set_proto(&mut self, proto: Proto) {
+        self.0.proto = wire(proto);
     }
 
     fn mark(&self) -> usize {

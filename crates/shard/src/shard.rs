@@ -12,8 +12,9 @@ use std::sync::Arc;
 use stoa_config::Config;
 use stoa_engine::{Facts, Node, Session, Sessions, Table};
 use stoa_keyspace::Keyspace;
+use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram};
 use stoa_resp::Span;
-use stoa_stdx::{ConnId, HashSeed, MonoMs, Rng, ShardId, UnixMs};
+use stoa_stdx::{ConnId, HashSeed, MonoMs, MonoNs, Rng, ShardId, UnixMs};
 
 use crate::conn::{Conn, Stall};
 use crate::event::{Action, Moment, Pass, PeerFacts};
@@ -42,6 +43,8 @@ pub struct Setup {
     pub chance: u64,
     /// The moment of the start.
     pub now: Moment,
+    /// Measures how long work took, for statistics only: no reply depends on it.
+    pub clock: fn() -> MonoNs,
 }
 
 /// One core's world.
@@ -53,9 +56,11 @@ pub struct Shard {
     pub(crate) conns: Vec<Option<Box<Conn>>>,
     pub(crate) actions: VecDeque<Action>,
     pub(crate) now: Moment,
+    pub(crate) clock: fn() -> MonoNs,
     /// Batches of this pass, by owner.
     pub(crate) outbound: Vec<Option<Box<Batch>>>,
     /// Batches that came back, to be used again.
+    #[expect(clippy::vec_box, reason = "they travel as boxes")]
     pub(crate) spare_batches: Vec<Box<Batch>>,
     pub(crate) gathers: Gathers,
     pub(crate) loans: Loans,
@@ -78,6 +83,8 @@ pub struct Shard {
     // Used again in every pass.
     pub(crate) spans: Vec<Span>,
     pub(crate) cmds: Vec<Cmd>,
+    /// Commands of the stage that ran, and whether they failed.
+    pub(crate) ran: Vec<(u16, bool)>,
     pub(crate) sources: Vec<Source<'static>>,
 }
 
@@ -85,7 +92,7 @@ impl Shard {
     /// An empty shard.
     #[must_use]
     pub fn new(setup: Setup) -> Self {
-        let Setup { id, shards, table, config, facts, seed, chance, now } = setup;
+        let Setup { id, shards, table, config, facts, seed, chance, now, clock } = setup;
         let keyspace = Keyspace::new(config.databases, seed, now.unix);
         let node = Node {
             shard: id,
@@ -95,8 +102,10 @@ impl Shard {
             facts,
             rng: Rng::new(chance),
             active_expire: true,
-            input_bytes: 0,
-            output_bytes: 0,
+            counters: Counters::default(),
+            commands: CommandStats::new(table.entries().len()),
+            errors: ErrorStats::default(),
+            inserts: Histogram::new(),
             dirty: 0,
             orders: Vec::new(),
         };
@@ -108,6 +117,7 @@ impl Shard {
             conns: Vec::new(),
             actions: VecDeque::new(),
             now,
+            clock,
             outbound: (0..shards).map(|_| None).collect(),
             spare_batches: Vec::new(),
             gathers: Gathers::default(),
@@ -124,33 +134,36 @@ impl Shard {
             next_client: 0,
             spans: Vec::new(),
             cmds: Vec::new(),
+            ran: Vec::new(),
             sources: Vec::new(),
         }
     }
 
     /// A client connected. What is put into `out` is sent to it; false closes it after that.
     pub fn open(&mut self, id: ConnId, peer: PeerFacts, now: Moment, out: &mut Vec<u8>) -> bool {
+        self.node.counters.connections_received += 1;
         if peer.clients > self.node.config.maxclients as usize {
+            self.node.counters.connections_rejected += 1;
             out.extend_from_slice(b"-ERR max number of clients reached\r\n");
             return false;
         }
         self.now = now;
         self.next_client += 1;
         // Unique over all shards, and growing on each.
-        let client = (self.next_client - 1) * u64::from(self.node.shards)
-            + u64::from(self.node.shard.0)
-            + 1;
+        let client =
+            (self.next_client - 1) * u64::from(self.node.shards) + u64::from(self.node.shard.0) + 1;
         let mut session = Session::new(client, id, now.mono.ms());
         session.authenticated = self.node.config.requirepass.is_none();
         session.addr = peer.addr;
         session.laddr = peer.laddr;
         session.is_unix = peer.is_unix;
+        session.is_local = peer.is_local;
         self.sessions.insert(session);
         let row = id.index as usize;
         if self.conns.len() <= row {
             self.conns.resize_with(row + 1, || None);
         }
-        self.conns[row] = Some(Box::new(Conn::new(id, peer.is_local)));
+        self.conns[row] = Some(Box::new(Conn::new(id)));
         true
     }
 
