@@ -11,9 +11,11 @@ ARGS ?=
 # How long each fuzz target runs: a taste in `make test`, longer in `make fuzz`.
 FUZZ_SECONDS ?= 60
 FUZZ_TASTE_SECONDS ?= 5
+# --quick, --full, --full --write; see scripts/bench/run.py --help.
+BENCH_ARGS ?=
 
-.PHONY: help setup setup-build run build test check lint fmt clippy unit doctest scripttest fuzz-taste \
-	tidy fuzz deny docs hooks clean
+.PHONY: help setup setup-build server run build test check lint fmt clippy unit doctest scripttest fuzz-taste \
+	tidy fuzz bench deny docs hooks clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,8 +26,10 @@ setup: ## install what the other targets need (quick when all is there)
 setup-build:
 	@scripts/setup.sh build
 
-run: setup-build ## build in release mode and serve on 127.0.0.1:6379
+server: setup-build
 	cargo build --release --locked --bin stoa-server
+
+run: server ## build in release mode and serve on 127.0.0.1:6379
 	@echo "Stoa serves on 127.0.0.1:$(PORT). Connect with: redis-cli -p $(PORT)   Stop with: Ctrl-C"
 	exec target/release/stoa-server --bind 127.0.0.1 --port $(PORT) $(ARGS)
 
@@ -62,6 +66,9 @@ fuzz-taste: ## every fuzz target for a moment
 
 fuzz: setup-build ## every fuzz target for FUZZ_SECONDS (60)
 	@scripts/fuzz.sh $(FUZZ_SECONDS)
+
+bench: setup server ## our server against the servers people use: make bench BENCH_ARGS=--quick
+	python3 scripts/bench/run.py $(BENCH_ARGS)
 
 deny: setup-build ## licences, duplicate versions, sources and advisories of what we depend on
 	@scripts/deny.sh

@@ -51,7 +51,11 @@ for manifest in "${manifests[@]}"; do
     folders=("$corpus")
     [[ ! -d $seeds ]] || folders+=("$seeds")
     findings=("$artifacts"/*)
-    ((${#findings[@]} == 0)) || "$binary" "${findings[@]}"
+    if ((${#findings[@]})) && ! "$binary" "${findings[@]}" >"$artifacts.log" 2>&1; then
+      tail -60 "$artifacts.log" >&2
+      echo "fuzz: $target still fails on what lies in $artifacts; mend it or remove the file" >&2
+      exit 1
+    fi
     echo "fuzz: $target for $seconds s"
     log=$artifacts.log
     if ! "$binary" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \

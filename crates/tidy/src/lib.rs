@@ -13,6 +13,7 @@ pub mod clippy_config;
 pub mod layers;
 pub mod links;
 pub mod prose;
+pub mod shape;
 pub mod source;
 pub mod tree;
 pub mod workflows;

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use stoa_tidy::tree::{self, File};
-use stoa_tidy::{clippy_config, expect_none, layers, links, prose, source, workflows};
+use stoa_tidy::{clippy_config, expect_none, layers, links, prose, shape, source, workflows};
 
 static FILES: LazyLock<Vec<File>> = LazyLock::new(|| tree::read(&tree::root()));
 
@@ -26,6 +26,16 @@ fn what_must_be_absent_from_a_crate_is_absent_from_its_whole_tree() {
 #[test]
 fn everything_locked_comes_from_the_public_registry() {
     expect_none("locked sources", &layers::locked_sources(text("Cargo.lock")));
+}
+
+#[test]
+fn nothing_unexpected_stands_in_the_root() {
+    expect_none("root", &shape::root_is_fixed(&FILES));
+}
+
+#[test]
+fn every_manifest_takes_lints_and_licence_from_the_workspace() {
+    expect_none("manifests", &shape::manifests_inherit(&FILES));
 }
 
 #[test]
