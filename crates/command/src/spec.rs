@@ -172,8 +172,6 @@ pub enum RequestPolicy {
     AllShards,
     /// Walks the slots in order, from the owner of a cursor on (SCAN).
     Walk,
-    /// One shard chosen by chance, weighted by its keys (RANDOMKEY).
-    Random,
 }
 
 /// How the answers of several shards become one (the published `response_policy` tip).
@@ -189,10 +187,6 @@ pub enum ResponsePolicy {
     AllSucceeded,
     /// The sum of integers (DBSIZE, DEL).
     Sum,
-    /// Bulk strings put one after the other in the order of shards (CLIENT LIST).
-    ConcatText,
-    /// Hex digests, combined by exclusive or (DEBUG DIGEST).
-    Xor,
     /// Facts that the command's own `merge` turns into a reply (INFO).
     Merge,
 }

@@ -286,8 +286,8 @@ impl Entry {
         match header.repr() {
             // SAFETY: an Int holds eight bytes there; any alignment.
             Repr::Int => Str::Int(unsafe { at.cast::<i64>().read_unaligned() }),
-            // SAFETY: inline bytes of this length; lifetime as in `key`.
             Repr::Inline | Repr::InlineRaw => {
+                // SAFETY: inline bytes of this length; lifetime as in `key`.
                 Str::Bytes(unsafe { std::slice::from_raw_parts(at, header.value_len()) })
             }
             Repr::Heap => {

@@ -132,8 +132,8 @@ impl Wheel {
         self.clock = now;
         if self.len == 0 {
             self.chunks.reset();
-            self.chunks.trim();
         }
+        self.chunks.trim();
         false
     }
 
@@ -148,8 +148,8 @@ impl Wheel {
         self.first_slot().map(|(level, slot)| UnixMs(self.slot_start(level, slot)))
     }
 
-    /// Forgets every deadline, in O(slots). The memory goes back a portion with each `advance`
-    /// that finds the wheel empty.
+    /// Forgets every deadline, in O(slots). The memory goes back a portion with each
+    /// `advance` that ends with nothing waiting.
     pub fn clear(&mut self) {
         self.slots.fill(List::EMPTY);
         self.occupied = [[0; 4]; LEVELS];

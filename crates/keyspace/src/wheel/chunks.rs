@@ -118,13 +118,11 @@ impl Chunks {
     }
 
     /// Gives at most one segment beyond those in use back to the allocator: a portion, because
-    /// unmapping hundreds at once would hold the shard for milliseconds. Says whether it did.
-    pub(super) fn trim(&mut self) -> bool {
-        let spare = self.segments.len() > 1 + self.used as usize / SEGMENT_LEN;
-        if spare {
+    /// unmapping hundreds at once would hold the shard for milliseconds.
+    pub(super) fn trim(&mut self) {
+        if self.segments.len() > 1 + self.used as usize / SEGMENT_LEN {
             self.segments.pop();
         }
-        spare
     }
 
     pub(super) fn bytes(&self) -> usize {
