@@ -11,11 +11,12 @@ ARGS ?=
 # How long each fuzz target runs: a taste in `make test`, longer in `make fuzz`.
 FUZZ_SECONDS ?= 60
 FUZZ_TASTE_SECONDS ?= 5
-# --quick, --full, --full --write; see scripts/bench/run.py --help.
+# What these two take: scripts/bench/run.py --help, scripts/conformance/run.py --help.
 BENCH_ARGS ?=
+CONFORMANCE_ARGS ?=
 
 .PHONY: help setup setup-build server run build test check lint fmt clippy unit doctest scripttest fuzz-taste \
-	tidy fuzz bench deny docs hooks clean
+	tidy fuzz bench conformance deny docs hooks clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -69,6 +70,10 @@ fuzz: setup-build ## every fuzz target for FUZZ_SECONDS (60)
 
 bench: setup server ## our server against the servers people use: make bench BENCH_ARGS=--quick
 	python3 scripts/bench/run.py $(BENCH_ARGS)
+
+conformance: server ## suites that others wrote: make conformance CONFORMANCE_ARGS="--suite tcl"
+	@scripts/setup.sh conformance
+	python3 scripts/conformance/run.py $(CONFORMANCE_ARGS)
 
 deny: setup-build ## licences, duplicate versions, sources and advisories of what we depend on
 	@scripts/deny.sh

@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# Installs what the make targets need, and nothing that is there already: scripts/setup.sh [build|test]
+# Installs what the make targets need, and nothing that is there already:
+# scripts/setup.sh [build|test|conformance]
+#
 # Says nothing when there is nothing to do, so that every target can afford to call it.
 #
 # System packages come from apt, by name; as root directly, else through sudo. Elsewhere it names
@@ -9,23 +11,27 @@ set -euo pipefail
 RUST_MIN=1.95
 NEXTEST=0.9.143
 
-# program:package that brings it. The second list is for the tests alone, so that who only wants
+# program:package that brings it. What only tests need comes only with them, so that who just wants
 # to run the server gets no other server installed.
-PROGRAMS=(
-  cc:build-essential
-  c++:build-essential
-  make:build-essential
-  git:git
-  curl:curl
+BUILD=(cc:build-essential c++:build-essential make:build-essential git:git curl:curl)
+TEST=(
+  python3:python3
+  redis-server:redis-server
+  redis-cli:redis-tools
+  redis-benchmark:redis-tools
 )
-if [[ ${1:-test} == test ]]; then
-  PROGRAMS+=(
-    python3:python3
-    redis-server:redis-server
-    redis-cli:redis-tools
-    redis-benchmark:redis-tools
-  )
-fi
+CONFORMANCE=(tclsh:tcl dpkg-source:dpkg-dev)
+
+for_what=${1:-test}
+case $for_what in
+  build) PROGRAMS=("${BUILD[@]}") ;;
+  test) PROGRAMS=("${BUILD[@]}" "${TEST[@]}") ;;
+  conformance) PROGRAMS=("${BUILD[@]}" "${TEST[@]}" "${CONFORMANCE[@]}") ;;
+  *)
+    echo "usage: scripts/setup.sh [build|test|conformance]" >&2
+    exit 2
+    ;;
+esac
 
 missing=()
 for entry in "${PROGRAMS[@]}"; do
@@ -77,7 +83,7 @@ for component in clippy fmt; do
   cargo "$component" --version >/dev/null 2>&1 || rustup component add clippy rustfmt
 done
 
-if [[ ${1:-test} == test ]] && ! command -v cargo-nextest >/dev/null; then
+if [[ $for_what != build ]] && ! command -v cargo-nextest >/dev/null; then
   bin=${CARGO_HOME:-$HOME/.cargo}/bin
   echo "setup: installing cargo-nextest $NEXTEST"
   mkdir -p "$bin"

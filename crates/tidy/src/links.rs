@@ -57,6 +57,28 @@ pub fn named_things_exist(page: &File, files: &[File], make_targets: &[String]) 
     breaches
 }
 
+/// Every page below `docs/` that a source or a script refers to exists: a comment that says "see
+/// there" is worth what it finds there.
+#[must_use]
+pub fn pages_named_in_code_exist(files: &[File]) -> Vec<Breach> {
+    let paths: BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
+    let mut breaches = Vec::new();
+    let code = |file: &&File| matches!(file.extension(), "rs" | "py" | "sh" | "toml" | "yml");
+    // The rules' own tests name pages that are not there.
+    for file in files.iter().filter(code).filter(|file| !file.path.starts_with("crates/tidy/")) {
+        for (at, line) in file.text.lines().enumerate() {
+            for word in line.split(|c: char| !c.is_alphanumeric() && !"/._-".contains(c)) {
+                let page = word.trim_end_matches('.');
+                if page.starts_with("docs/") && page.ends_with(".md") && !exists(&paths, page) {
+                    let advice = format!("`{page}` is named here and does not exist");
+                    breaches.push(Breach::new(&file.path, at + 1, advice));
+                }
+            }
+        }
+    }
+    breaches
+}
+
 /// Targets of `make` commands set in code in one line of text.
 fn makes(line: &str) -> Vec<String> {
     let mut inside = line.split('`').skip(1).step_by(2).collect::<Vec<_>>();
@@ -159,6 +181,13 @@ mod tests {
         let lines: Vec<usize> =
             resolve(&[File::new("docs/a.md", text)]).iter().map(|breach| breach.line).collect();
         assert_eq!(lines, [1, 6]);
+    }
+
+    #[test]
+    fn a_comment_that_points_to_no_page_is_found() {
+        let code = File::new("crates/a/src/lib.rs", "//! See `docs/a.md`, docs/b.md.\n");
+        let page = File::new("docs/a.md", "");
+        assert_eq!(pages_named_in_code_exist(&[code, page]).len(), 1);
     }
 
     #[test]

@@ -103,6 +103,11 @@ fn the_front_pages_name_only_what_exists() {
 }
 
 #[test]
+fn pages_that_code_points_to_exist() {
+    expect_none("pages named in code", &links::pages_named_in_code_exist(&FILES));
+}
+
+#[test]
 fn workflows_call_make_targets_and_nothing_else() {
     let targets = workflows::make_targets(text("Makefile"));
     expect_none("workflows", &workflows::call_make_only(&FILES, &targets));
