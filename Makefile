@@ -5,6 +5,9 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
+# Where setup puts Rust on a machine that had none: the run that installs it goes straight on.
+export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
+
 # Where `make run` serves, and what else it hands to the server: make run ARGS="--shards 2".
 PORT ?= 6379
 ARGS ?=
@@ -40,9 +43,9 @@ build: setup-build ## build everything in release mode
 # The unit tests come last, so that what a reader sees at the end is the verdict on all of them.
 test: setup lint scripttest doctest fuzz-taste unit ## everything that has to be green
 
-check: lint tidy ## what needs no running of the product: format, lints, house rules
+check: setup lint tidy ## what needs no running of the product: format, lints, house rules
 
-lint: fmt clippy ## format and lints
+lint: setup-build fmt clippy ## format and lints
 
 fmt: ## is everything formatted?
 	cargo fmt --all --check

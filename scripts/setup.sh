@@ -62,16 +62,13 @@ if ((${#missing[@]})); then
   fi
 fi
 
-if ! command -v cargo >/dev/null && [[ -x $HOME/.cargo/bin/cargo ]]; then
-  echo "setup: cargo is in ~/.cargo/bin, which is not in PATH: run '. ~/.cargo/env' and try again" >&2
-  exit 1
-fi
+# Where rustup and cargo put programs; the Makefile looks there too, so a first run goes straight on.
+cargo_bin=${CARGO_HOME:-$HOME/.cargo}/bin
+PATH=$PATH:$cargo_bin
 if ! command -v cargo >/dev/null; then
   echo "setup: installing Rust"
   curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs \
-    | sh -s -- -y --profile minimal --component clippy --component rustfmt
-  echo "setup: Rust is installed; run '. ~/.cargo/env' and try again" >&2
-  exit 1
+    | sh -s -- -y --quiet --profile minimal --component clippy --component rustfmt
 fi
 
 have=$(rustc --version | cut -d' ' -f2)
@@ -84,11 +81,10 @@ for component in clippy fmt; do
 done
 
 if [[ $for_what != build ]] && ! command -v cargo-nextest >/dev/null; then
-  bin=${CARGO_HOME:-$HOME/.cargo}/bin
   echo "setup: installing cargo-nextest $NEXTEST"
-  mkdir -p "$bin"
+  mkdir -p "$cargo_bin"
   # The published binary takes seconds; compiling it takes minutes, and is what remains where
   # there is no such binary.
-  curl -sSfL "https://get.nexte.st/$NEXTEST/linux" 2>/dev/null | tar xz -C "$bin" 2>/dev/null \
+  curl -sSfL "https://get.nexte.st/$NEXTEST/linux" 2>/dev/null | tar xz -C "$cargo_bin" 2>/dev/null \
     || cargo install --locked --version "$NEXTEST" cargo-nextest
 fi
