@@ -48,10 +48,26 @@ pub struct Node {
     pub rng: Rng,
     /// Deadlines are reclaimed in the background (DEBUG SET-ACTIVE-EXPIRE).
     pub active_expire: bool,
+    /// Bytes received from clients.
+    pub input_bytes: u64,
+    /// Bytes sent to clients.
+    pub output_bytes: u64,
     /// Changes of keys since the start.
     pub dirty: u64,
     /// What commands asked for; the shard takes them after each command.
     pub orders: Vec<Order>,
+}
+
+impl Node {
+    /// Bytes came in from clients.
+    pub const fn count_input(&mut self, len: usize) {
+        self.input_bytes += len as u64;
+    }
+
+    /// Bytes went out to clients.
+    pub const fn count_output(&mut self, len: usize) {
+        self.output_bytes += len as u64;
+    }
 }
 
 /// What a command asks of the shard around it.

@@ -32,7 +32,21 @@ pub struct Verdict {
 /// See [`Refusal`].
 #[inline]
 pub fn admit(table: &Table, argv: &[&[u8]], session: &Session) -> Result<Verdict, Refusal> {
-    let mut index = table.find(argv[0]).ok_or(Refusal::UnknownCommand)?;
+    admit_found(table, table.find(argv[0]), argv, session)
+}
+
+/// As [`admit`], for a name that was looked up before.
+///
+/// # Errors
+/// See [`Refusal`].
+#[inline]
+pub fn admit_found(
+    table: &Table,
+    found: Option<u16>,
+    argv: &[&[u8]],
+    session: &Session,
+) -> Result<Verdict, Refusal> {
+    let mut index = found.ok_or(Refusal::UnknownCommand)?;
     let mut args_at = 1;
     let mut spec = &table.at(index).spec;
     if spec.flags.has(Flags::CONTAINER) && argv.len() > 1 {
