@@ -13,23 +13,31 @@ TWO_SHARD_CPU_RATIO_MAX = 1.3
 BYTES_PER_KEY_MAX = 105.0
 BYTES_PER_CONNECTION_MAX = 1024.0
 IDLE_CPU_PERCENT_MAX = 1.0
+INSERT_US_MAX = 1_000.0
 
 
 def judge(results, candidate, peers):
-    """Rows of (what, measured, wanted, reached); measured and reached are None when not measured."""
+    """Rows of (what, measured, wanted, reached) for the sections that ran.
+
+    Without a figure, say because no peer was there, measured and reached are None.
+    """
     rows = []
     for command in results["commands"]:
-        for pipeline in results["pipelines"]:
+        for pipeline in results["pipelines"] if results["matrix"] else ():
             cell = stats.select(results["matrix"], command=command, pipeline=pipeline)
             rows += _matrix_rows(cell, f"{command}, pipeline {pipeline}", pipeline, candidate, peers)
-    for command in results["commands"]:
+    for command in results["commands"] if results["shards"] else ():
         rows += _shard_rows(stats.select(results["shards"], command=command), command, candidate, peers)
-    bytes_per_key = _figure(results["memory"], candidate, "bytes_per_key")
-    rows.append(_row("bytes per key", bytes_per_key, BYTES_PER_KEY_MAX))
-    per_connection = _figure(results["idle"], candidate, "bytes_per_connection")
-    rows.append(_row("bytes per idle connection", per_connection, BYTES_PER_CONNECTION_MAX))
-    idle = _figure(results["idle"], candidate, "cpu_percent")
-    rows.append(_row("idle server, % of a core", idle, IDLE_CPU_PERCENT_MAX))
+    if results["memory"]:
+        bytes_per_key = _figure(results["memory"], candidate, "bytes_per_key")
+        rows.append(_row("bytes per key", bytes_per_key, BYTES_PER_KEY_MAX))
+    if results["idle"]:
+        per_connection = _figure(results["idle"], candidate, "bytes_per_connection")
+        rows.append(_row("bytes per idle connection", per_connection, BYTES_PER_CONNECTION_MAX))
+        idle = _figure(results["idle"], candidate, "cpu_percent")
+        rows.append(_row("idle server, % of a core", idle, IDLE_CPU_PERCENT_MAX))
+    if results["insert"]:
+        rows.append(_row("slowest insert, µs", results["insert"].get("insert_us_max"), INSERT_US_MAX))
     return rows
 
 

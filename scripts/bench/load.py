@@ -81,8 +81,10 @@ def parse_memtier(text, command):
     """Throughput and percentiles out of memtier's JSON."""
     try:
         row = json.loads(text)["ALL STATS"]["Sets" if command == "SET" else "Gets"]
-        ms = row["Percentile Latencies"]
-        return Outcome(row["Ops/sec"], ms["p50.00"], ms["p99.00"], ms["p99.90"])
+        # Keys are "p99.90" or, in newer versions, as precise as need be.
+        listed = row["Percentile Latencies"].items()
+        ms = {float(name[1:]): value for name, value in listed if re.fullmatch(r"p[\d.]+", name)}
+        return Outcome(row["Ops/sec"], ms[50.0], ms[99.0], ms[99.9])
     except (KeyError, ValueError) as error:
         raise LoadError(f"memtier's JSON lacks {error}; is its version older than 1.4?") from error
 

