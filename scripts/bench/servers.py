@@ -42,6 +42,7 @@ class Target:
     version: str
     ours: bool = False
     candidate: bool = False
+    extra: tuple = ()
 
     @property
     def title(self):
@@ -49,14 +50,15 @@ class Target:
 
     def arguments(self, threads):
         """Argument lists to try in turn, for one thread of execution or more."""
+        extra = list(self.extra)
         if self.ours:
-            return [["--shards", str(threads)]]
+            return [["--shards", str(threads), *extra]]
         if threads == 1:
-            return [[]]
+            return [extra]
         # Where reads are threaded by default, the second directive is gone.
         return [
-            ["--io-threads", str(threads), "--io-threads-do-reads", "yes"],
-            ["--io-threads", str(threads)],
+            ["--io-threads", str(threads), "--io-threads-do-reads", "yes", *extra],
+            ["--io-threads", str(threads), *extra],
         ]
 
 

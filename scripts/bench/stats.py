@@ -20,6 +20,11 @@ def median(runs, metric):
     return statistics.median(values) if values else None
 
 
+def least(runs, metric):
+    """Over the rounds; None without runs. Noise only ever adds CPU time, so this is nearest the truth."""
+    return min((run[metric] for run in runs), default=None)
+
+
 def spread(runs, metric):
     """Largest minus smallest over the median: how noisy the rounds were."""
     values = [run[metric] for run in runs]

@@ -143,6 +143,10 @@ class Kernel(unittest.TestCase):
         self.assertEqual(peers.identify("Valkey server v=9.1.2 sha=0", "x"), ("valkey-9", "9.1.2", True))
         self.assertEqual(peers.identify("Stoa server v=0.1.0", "stoa-server"), ("stoa", "0.1.0", False))
 
+    def test_two_builds_of_one_server_get_different_names(self):
+        one = servers.Target("stoa", "/a", "1")
+        self.assertEqual([each.name for each in peers.told_apart([one, one])], ["stoa", "stoa#2"])
+
     def test_shards_are_given_to_ours_and_io_threads_to_others(self):
         ours = servers.Target("stoa", "/s", "1", ours=True)
         other = servers.Target("redis", "/r", "7")
