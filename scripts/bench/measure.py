@@ -105,6 +105,8 @@ def shards(plan):
                 try:
                     server = stack.enter_context(servers.start(target, plan.pair_cores, plan.scratch, width))
                 except servers.StartError as error:
+                    if target.candidate:
+                        raise
                     plan.say(f"{target.name} with {width} threads: left out: {error}")
                     continue
                 wire.fill(server.port, plan.keys, plan.value_len)
