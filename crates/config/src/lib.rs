@@ -8,6 +8,7 @@
 mod config;
 mod directive;
 mod line;
+mod rewrite;
 mod settings;
 mod special;
 mod startup;
