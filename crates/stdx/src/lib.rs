@@ -6,10 +6,12 @@
 
 mod glob;
 mod hash;
+mod number;
 mod rng;
 mod units;
 
 pub use glob::glob_match;
-pub use hash::{HashSeed, SLOT_COUNT, SlotId, key_slot};
+pub use hash::{HashSeed, Key, SLOT_COUNT, SlotId, key_slot};
+pub use number::{format_double, parse_double, parse_int};
 pub use rng::Rng;
 pub use units::{ConnId, DbIndex, MonoMs, MonoNs, ShardId, UnixMs};

@@ -1,0 +1,127 @@
+"""Judges a server by what others wrote: `make conformance`.
+
+    python3 scripts/conformance/run.py                         every suite
+    python3 scripts/conformance/run.py --suite tcl --unit unit/scan
+    python3 scripts/conformance/run.py --server /usr/bin/redis-server
+    python3 scripts/conformance/run.py --suite diff --seed 7 --commands 20000
+
+Each suite is a function from the arguments to "is it as expected"; what it needs is fetched under
+`.cache/` first. A suite whose tool is not on the machine says so and is left out of the verdict.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import fetch
+import reasons
+import tcl_suite
+from servers import ServerFailed, binary_version
+
+OUT = fetch.CACHE / "conformance"
+CANDIDATE = fetch.REPO / "target" / "release" / "stoa-server"
+
+
+class Skipped(Exception):
+    """The suite cannot run here; the text says what is missing and how to get it."""
+
+
+def reference_server() -> str:
+    found = shutil.which("redis-server")
+    if not found:
+        raise Skipped("no redis-server on this machine; on Debian: apt-get install redis-server")
+    return found
+
+
+def suite_tcl(options: argparse.Namespace) -> bool:
+    if not shutil.which("tclsh"):
+        raise Skipped("tclsh is missing; on Debian: apt-get install tcl")
+    plan = tcl_suite.milestone(options.milestone)
+    reference = tcl_suite.read_baseline(plan.profile)
+    runs = tcl_suite.run_all(options.server, plan, options.unit)
+    for run in runs:
+        tcl_suite.add_missing(run, reference.get(run.unit, {}))
+    verdict = reasons.judge(runs, reasons.read(), reference)
+    OUT.mkdir(parents=True, exist_ok=True)
+    (OUT / "tcl.json").write_text(json.dumps(tcl_suite.as_json(runs), indent=1))
+    (OUT / "tcl.md").write_text(reasons.markdown(runs, reference, verdict))
+    print(reasons.table(runs, reference))
+    by_reason: dict[str, int] = {}
+    for _, reason in verdict.explained:
+        by_reason[reason] = by_reason.get(reason, 0) + 1
+    for reason, count in sorted(by_reason.items(), key=lambda pair: -pair[1]):
+        print(f"  explained {count:4}: {reason}")
+    for outcome in verdict.unexplained:
+        print(f"UNEXPLAINED {outcome.unit} | {outcome.test} | {outcome.status} | {outcome.text[:400]}")
+    for rule in verdict.stale:
+        print(f"STALE reasons.tsv:{rule.line}: {rule.unit} | {rule.test} passes now: remove the line")
+    for run in runs:
+        for death in run.deaths:
+            print(f"DEATH in {run.unit}: {death[:600]}")
+    print(f"results: {OUT / 'tcl.json'}, {OUT / 'tcl.md'}")
+    return not verdict.unexplained and not any(run.deaths for run in runs)
+
+
+def record_baseline() -> int:
+    """Runs every profile of the milestones on the reference and writes `baseline.tsv`."""
+    binary = reference_server()
+    runs = {}
+    for name in ("first-light-full", "first-light"):
+        plan = tcl_suite.milestone(name)
+        print(f"{name} on {binary}:")
+        runs[plan.profile] = tcl_suite.run_all(binary, plan, None)
+    tcl_suite.write_baseline(runs, binary_version(binary))
+    failing = [o for units in runs.values() for run in units for o in run.outcomes if o.status != "pass"]
+    for outcome in failing:
+        print(f"  {outcome.unit} | {outcome.test} | {outcome.status} | {outcome.text[:200]}")
+    print(f"wrote {tcl_suite.BASELINE}")
+    return 0
+
+
+SUITES = {"tcl": suite_tcl}
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--suite", action="append", choices=[*SUITES, "all"], help="default: all")
+    parser.add_argument("--server", default=os.environ.get("STOA_SERVER", str(CANDIDATE)))
+    parser.add_argument("--milestone", default="first-light", help="which units and flags (milestones.toml)")
+    parser.add_argument("--unit", action="append", help="only this unit of the Tcl suite; may be repeated")
+    parser.add_argument("--record-baseline", action="store_true", help="run the reference, write baseline.tsv")
+    return parser.parse_args()
+
+
+def main() -> int:
+    options = arguments()
+    if options.record_baseline:
+        return record_baseline()
+    if not shutil.which(options.server):
+        print(f"no server at {options.server}; build it (cargo build --release) or give --server PATH")
+        return 2
+    options.server = os.path.abspath(shutil.which(options.server))
+    print(f"server: {options.server}: {binary_version(options.server)}")
+    wanted = options.suite or ["all"]
+    names = list(SUITES) if "all" in wanted else wanted
+    verdicts = {}
+    for name in names:
+        print(f"== {name}", flush=True)
+        began = time.monotonic()
+        try:
+            verdicts[name] = "ok" if SUITES[name](options) else "FAILED"
+        except Skipped as why:
+            verdicts[name] = f"skipped: {why}"
+        except (fetch.FetchFailed, ServerFailed) as error:
+            verdicts[name] = f"FAILED: {error}"
+        print(f"== {name}: {verdicts[name]} ({time.monotonic() - began:.0f} s)", flush=True)
+    print("\n".join(["", *(f"{name:16} {verdict}" for name, verdict in verdicts.items())]))
+    return 1 if any(verdict.startswith("FAILED") for verdict in verdicts.values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
