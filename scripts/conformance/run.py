@@ -19,6 +19,7 @@ import sys
 import time
 from pathlib import Path
 
+import differential
 import fetch
 import reasons
 import tcl_suite
@@ -84,7 +85,18 @@ def record_baseline() -> int:
     return 0
 
 
-SUITES = {"tcl": suite_tcl}
+def suite_diff(options: argparse.Namespace) -> bool:
+    """Against the version aimed at, and against the one everybody has."""
+    good = True
+    for reference in options.reference or ["7.4", "7.0"]:
+        if reference == "7.0":
+            reference_server()
+        groups = options.groups.split(",")
+        good &= differential.run(options.server, reference, options.seed, options.commands, groups, 30, None)
+    return good
+
+
+SUITES = {"tcl": suite_tcl, "diff": suite_diff}
 
 
 def arguments() -> argparse.Namespace:
@@ -94,6 +106,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--milestone", default="first-light", help="which units and flags (milestones.toml)")
     parser.add_argument("--unit", action="append", help="only this unit of the Tcl suite; may be repeated")
     parser.add_argument("--record-baseline", action="store_true", help="run the reference, write baseline.tsv")
+    parser.add_argument("--seed", type=int, default=1, help="of the random programs")
+    parser.add_argument("--commands", type=int, default=20_000, help="how many random commands")
+    parser.add_argument("--groups", default=",".join(differential.DEFAULT_GROUPS), help="of the random programs")
+    parser.add_argument("--reference", action="append", help="7.4, 7.0 or a path; default: 7.4 and 7.0")
     return parser.parse_args()
 
 
