@@ -35,6 +35,17 @@ fn hash_tag(key: &[u8]) -> &[u8] {
     }
 }
 
+/// A key with its place: computed once, where the request is routed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key<'a> {
+    /// The key itself.
+    pub bytes: &'a [u8],
+    /// Its slot.
+    pub slot: SlotId,
+    /// Its place in the slot.
+    pub hash: u64,
+}
+
 /// The secret that orders keys inside a slot. All shards of a process share one, so that a key
 /// keeps its hash when its slot moves.
 #[derive(Clone)]
@@ -45,6 +56,12 @@ impl HashSeed {
     #[must_use]
     pub fn new(seed: [u64; 4]) -> Self {
         Self(ahash::RandomState::with_seeds(seed[0], seed[1], seed[2], seed[3]))
+    }
+
+    /// `bytes` with its slot and hash.
+    #[must_use]
+    pub fn key<'a>(&self, bytes: &'a [u8]) -> Key<'a> {
+        Key { bytes, slot: key_slot(bytes), hash: self.hash(bytes) }
     }
 
     /// The keyed hash of `key`.

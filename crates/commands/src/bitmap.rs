@@ -1,0 +1,6 @@
+//! The group `bitmap`.
+
+use stoa_engine::Entry;
+
+/// The group's list.
+pub const COMMANDS: &[Entry] = &[];

@@ -1,0 +1,131 @@
+//! SET: stores a string, with conditions, deadline and the old value in one step.
+
+use stoa_command::{Args, Arity, Category, Flags, Group, KeyFlags, KeySpec, ReplyError, Spec};
+use stoa_engine::{Command, Ctx, Reply};
+use stoa_keyspace::Ttl;
+use stoa_stdx::UnixMs;
+
+use crate::reply_string;
+use crate::ttl::{Unit, Written};
+
+const NAME: &str = "set";
+
+/// `SET key value [NX | XX] [GET] [EX s | PX ms | EXAT ts | PXAT ts | KEEPTTL]`
+pub struct Set;
+
+/// The arguments of SET.
+pub struct SetArgs<'a> {
+    key: &'a [u8],
+    value: &'a [u8],
+    condition: Option<Condition>,
+    get: bool,
+    expiry: Expiry,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Condition {
+    IfAbsent,
+    IfPresent,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Expiry {
+    Unsaid,
+    Keep,
+    At(Written),
+}
+
+impl Command for Set {
+    const SPEC: Spec = Spec {
+        name: NAME,
+        summary: "Sets the string value of a key, ignoring its type. The key is created if it doesn't exist.",
+        since: "1.0.0",
+        group: Group::String,
+        complexity: "O(1)",
+        syntax: "key value [condition: NX | XX] [GET] [expiration: EX seconds | PX milliseconds | \
+                 EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
+        arity: Arity(-3),
+        flags: Flags::WRITE.with(Flags::DENYOOM),
+        categories: &[Category::String],
+        keys: &[KeySpec::first(
+            KeyFlags::RW
+                .with(KeyFlags::ACCESS)
+                .with(KeyFlags::UPDATE)
+                .with(KeyFlags::VARIABLE_FLAGS),
+        )],
+        ..Spec::DEFAULT
+    };
+
+    type Args<'a> = SetArgs<'a>;
+
+    fn parse<'a>(args: &mut Args<'a>) -> Result<SetArgs<'a>, ReplyError> {
+        let (key, value) = (args.bytes()?, args.bytes()?);
+        let mut set = SetArgs { key, value, condition: None, get: false, expiry: Expiry::Unsaid };
+        // The number is judged after the whole option list is known to be well formed.
+        let mut written = None;
+        while args.left() > 0 {
+            if args.word("NX") && set.condition != Some(Condition::IfPresent) {
+                set.condition = Some(Condition::IfAbsent);
+            } else if args.word("XX") && set.condition != Some(Condition::IfAbsent) {
+                set.condition = Some(Condition::IfPresent);
+            } else if args.word("GET") {
+                set.get = true;
+            } else if args.word("KEEPTTL") && written.is_none() {
+                set.expiry = Expiry::Keep;
+            } else {
+                let unit = args.choice(&[
+                    ("EX", Unit::EX),
+                    ("PX", Unit::PX),
+                    ("EXAT", Unit::EXAT),
+                    ("PXAT", Unit::PXAT),
+                ])?;
+                if written.is_some() || set.expiry == Expiry::Keep {
+                    return Err(ReplyError::Syntax);
+                }
+                written = Some((args.bytes()?, unit));
+            }
+        }
+        if let Some((text, unit)) = written {
+            set.expiry = Expiry::At(Written::positive(text, unit, NAME)?);
+        }
+        Ok(set)
+    }
+
+    fn execute(
+        args: SetArgs<'_>,
+        ctx: &mut Ctx<'_>,
+        reply: &mut dyn Reply,
+    ) -> Result<(), ReplyError> {
+        let ttl = match args.expiry {
+            Expiry::At(written) => Ttl::At(UnixMs(written.at(ctx.now, NAME)?.max(0) as u64)),
+            Expiry::Keep => Ttl::Keep,
+            Expiry::Unsaid if ctx.node.config.set_preserves_ttl => Ttl::Keep,
+            Expiry::Unsaid => Ttl::Clear,
+        };
+        let key = ctx.key(args.key);
+        if args.condition.is_some() || args.get {
+            let mut db = ctx.db();
+            let old = if args.get { db.get(&key) } else { db.get_for_write(&key) };
+            if args.get {
+                reply_string(old.as_ref(), reply)?;
+            }
+            let goes = match args.condition {
+                None => true,
+                Some(Condition::IfAbsent) => old.is_none(),
+                Some(Condition::IfPresent) => old.is_some(),
+            };
+            if !goes {
+                if !args.get {
+                    reply.null();
+                }
+                return Ok(());
+            }
+        }
+        ctx.db().set_string(&key, args.value, ttl);
+        ctx.changed(1);
+        if !args.get {
+            reply.ok();
+        }
+        Ok(())
+    }
+}

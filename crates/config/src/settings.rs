@@ -1,0 +1,264 @@
+//! The directives that act, as plain typed fields.
+//!
+//! One function reads them all from the table's values, and a test holds it to the table: a row
+//! acts exactly if it is read here. So a feature that arrives takes two lines, its field and the
+//! removal of `.later()`, and none can be forgotten.
+
+use crate::config::Origin;
+use crate::special::OutputLimit;
+use crate::value::Value;
+
+/// What the running server acts on. Made from the values of a [`crate::Config`], never changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `shards`: 0 is one a core.
+    pub shards: u16,
+    /// `driver`.
+    pub driver: Driver,
+    /// `pin`: each shard to its core.
+    pub pin: bool,
+    /// `pipeline-order`.
+    pub pipeline_order: PipelineOrder,
+
+    /// `port`: 0 is no TCP.
+    pub port: u16,
+    /// `bind`.
+    pub bind: Box<[Box<[u8]>]>,
+    /// `unixsocket`.
+    pub unix_socket: Option<Box<[u8]>>,
+    /// `unixsocketperm`: 0 leaves it to the umask.
+    pub unix_socket_permissions: u32,
+    /// `tcp-backlog`.
+    pub tcp_backlog: u32,
+    /// `tcp-keepalive`: 0 is off.
+    pub tcp_keepalive_s: u32,
+
+    /// `maxclients`, over all shards.
+    pub maxclients: u32,
+    /// `timeout`: 0 is never.
+    pub timeout_s: u32,
+    /// `proto-max-bulk-len`.
+    pub proto_max_bulk_len: u64,
+    /// `client-query-buffer-limit`.
+    pub client_query_buffer_limit: u64,
+    /// `client-output-buffer-limit`, indexed by [`crate::ClientClass`].
+    pub output_limits: [OutputLimit; 3],
+
+    /// `requirepass`.
+    pub requirepass: Option<Box<[u8]>>,
+    /// `protected-mode`.
+    pub protected_mode: bool,
+    /// `enable-protected-configs`.
+    pub enable_protected_configs: Permission,
+    /// `enable-debug-command`.
+    pub enable_debug_command: Permission,
+
+    /// `databases`.
+    pub databases: u16,
+    /// `set-preserves-ttl`.
+    pub set_preserves_ttl: bool,
+    /// `hz`, within 1 to 500.
+    pub hz: u16,
+
+    /// `dir`.
+    pub dir: Box<[u8]>,
+    /// `daemonize`.
+    pub daemonize: bool,
+    /// `pidfile`.
+    pub pid_file: Option<Box<[u8]>>,
+    /// `loglevel`.
+    pub log_level: LogLevel,
+    /// `logfile`.
+    pub log_file: Option<Box<[u8]>>,
+}
+
+/// How sockets are driven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Driver {
+    /// io_uring where the kernel allows it, else readiness polling.
+    Auto,
+    /// io_uring, or no start.
+    Uring,
+    /// Readiness polling.
+    Poll,
+}
+
+/// In what order the commands of one pipeline take effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PipelineOrder {
+    /// Those of one key in order.
+    Key,
+    /// All in order.
+    Strict,
+}
+
+/// Who may do something dangerous.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Permission {
+    /// Nobody.
+    No,
+    /// Everybody.
+    Yes,
+    /// Who comes from this host.
+    Local,
+}
+
+impl Permission {
+    /// True if someone from `origin` may.
+    #[must_use]
+    pub const fn allows(self, origin: Origin) -> bool {
+        match self {
+            Self::No => false,
+            Self::Yes => true,
+            Self::Local => matches!(origin, Origin::Local),
+        }
+    }
+}
+
+/// What is worth a line in the log, from most to least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Everything.
+    Debug,
+    /// A lot.
+    Verbose,
+    /// What an operator wants to know.
+    Notice,
+    /// What an operator must know.
+    Warning,
+    /// Nothing at all.
+    Nothing,
+}
+
+/// The value of the directive of that name.
+pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> &'a Value;
+
+impl Settings {
+    pub(crate) fn of(value: Lookup<'_>) -> Self {
+        Self {
+            shards: integer(value("shards")) as u16,
+            driver: [Driver::Auto, Driver::Uring, Driver::Poll][choice(value("driver"))],
+            pin: flag(value("pin")),
+            pipeline_order: [PipelineOrder::Key, PipelineOrder::Strict]
+                [choice(value("pipeline-order"))],
+            port: integer(value("port")) as u16,
+            bind: words(value("bind")),
+            unix_socket: text(value("unixsocket")),
+            unix_socket_permissions: integer(value("unixsocketperm")) as u32,
+            tcp_backlog: integer(value("tcp-backlog")) as u32,
+            tcp_keepalive_s: integer(value("tcp-keepalive")) as u32,
+            maxclients: integer(value("maxclients")) as u32,
+            timeout_s: integer(value("timeout")) as u32,
+            proto_max_bulk_len: memory(value("proto-max-bulk-len")),
+            client_query_buffer_limit: memory(value("client-query-buffer-limit")),
+            output_limits: output_limits(value("client-output-buffer-limit")),
+            requirepass: text(value("requirepass")),
+            protected_mode: flag(value("protected-mode")),
+            enable_protected_configs: permission(value("enable-protected-configs")),
+            enable_debug_command: permission(value("enable-debug-command")),
+            databases: integer(value("databases")) as u16,
+            set_preserves_ttl: flag(value("set-preserves-ttl")),
+            hz: integer(value("hz")) as u16,
+            dir: text(value("dir")).unwrap_or_default(),
+            daemonize: flag(value("daemonize")),
+            pid_file: text(value("pidfile")),
+            log_level: [
+                LogLevel::Debug,
+                LogLevel::Verbose,
+                LogLevel::Notice,
+                LogLevel::Warning,
+                LogLevel::Nothing,
+            ][choice(value("loglevel"))],
+            log_file: text(value("logfile")),
+        }
+    }
+}
+
+fn flag(value: &Value) -> bool {
+    match value {
+        Value::Bool(yes) => *yes,
+        other => panic!("{other:?} is no flag"),
+    }
+}
+
+fn integer(value: &Value) -> i64 {
+    match value {
+        Value::Integer(number) => *number,
+        other => panic!("{other:?} is no number"),
+    }
+}
+
+fn memory(value: &Value) -> u64 {
+    match value {
+        Value::Memory(bytes) => *bytes,
+        other => panic!("{other:?} is no size"),
+    }
+}
+
+fn choice(value: &Value) -> usize {
+    match value {
+        Value::Choice(index) => usize::from(*index),
+        other => panic!("{other:?} is no choice"),
+    }
+}
+
+fn permission(value: &Value) -> Permission {
+    [Permission::No, Permission::Yes, Permission::Local][choice(value)]
+}
+
+/// An empty text is none.
+fn text(value: &Value) -> Option<Box<[u8]>> {
+    match value {
+        Value::Text(text) => (!text.is_empty()).then(|| text.clone()),
+        other => panic!("{other:?} is no text"),
+    }
+}
+
+fn words(value: &Value) -> Box<[Box<[u8]>]> {
+    match value {
+        Value::Words(words) => words.clone(),
+        other => panic!("{other:?} is no list"),
+    }
+}
+
+fn output_limits(value: &Value) -> [OutputLimit; 3] {
+    match value {
+        Value::OutputLimits(limits) => *limits,
+        other => panic!("{other:?} are no limits"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::collections::BTreeSet;
+
+    use super::{Permission, Settings};
+    use crate::config::{Config, Origin};
+    use crate::table;
+
+    #[test]
+    fn a_row_acts_exactly_if_the_settings_read_it() {
+        let config = Config::default();
+        let read = RefCell::new(BTreeSet::new());
+        Settings::of(&|name| {
+            read.borrow_mut().insert(name.to_owned());
+            &config.values()[table::find(name.as_bytes()).expect("a row").0]
+        });
+        let acting: BTreeSet<_> =
+            table::directives().filter(|row| row.acts).map(|row| row.name.to_owned()).collect();
+        assert_eq!(read.into_inner(), acting);
+    }
+
+    #[test]
+    fn permissions_look_at_where_a_command_comes_from() {
+        for (permission, local, remote) in [
+            (Permission::No, false, false),
+            (Permission::Yes, true, true),
+            (Permission::Local, true, false),
+        ] {
+            assert_eq!(permission.allows(Origin::Local), local, "{permission:?}");
+            assert_eq!(permission.allows(Origin::Remote), remote, "{permission:?}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What a command runs on: one shard's keys, one client, one moment.
+
+use stoa_keyspace::{Db, Keyspace, ScanCursor};
+use stoa_stdx::{DbIndex, Key, MonoMs, SLOT_COUNT, UnixMs};
+
+use crate::session::SessionRow;
+use crate::{Node, Proto, Session, Sessions};
+
+/// The context of one command.
+pub struct Ctx<'a> {
+    /// This shard's keys, all databases.
+    pub keyspace: &'a mut Keyspace,
+    /// This shard's clients.
+    pub sessions: &'a mut Sessions,
+    /// This shard's view of the node.
+    pub node: &'a mut Node,
+    /// The one moment the whole command happens at.
+    pub now: UnixMs,
+    /// The same moment on the clock that never jumps.
+    pub mono: MonoMs,
+    /// Whom it runs for.
+    pub row: SessionRow,
+    /// The first key with its place, as the router computed it.
+    pub key: Option<Key<'a>>,
+    /// For [`RequestPolicy::Walk`](stoa_command::RequestPolicy::Walk): where to go on.
+    pub walk: Option<Walk>,
+}
+
+/// Where a walk over the slots goes on, on this shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Walk {
+    /// From here; None: from where the request says.
+    pub from: Option<ScanCursor>,
+    /// How many more to look at; None: as many as the request says.
+    pub left: Option<usize>,
+    /// The slot after the last one of this shard.
+    pub end_slot: usize,
+}
+
+/// What one shard did of a walk. The part of a `Walk` command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WalkStep {
+    /// Where to go on inside this shard; None: it has no more.
+    pub next: Option<ScanCursor>,
+    /// How many are still to be looked at.
+    pub left: usize,
+    /// What was found.
+    pub found: Vec<Vec<u8>>,
+}
+
+impl Ctx<'_> {
+    /// The client.
+    pub fn session(&mut self) -> &mut Session {
+        self.sessions.at(self.row)
+    }
+
+    /// The client's protocol version.
+    pub fn proto(&mut self) -> Proto {
+        self.session().proto
+    }
+
+    /// The client's database.
+    #[inline]
+    pub fn db(&mut self) -> Db<'_> {
+        let session = self.sessions.at(self.row);
+        self.keyspace.db(session.db, self.now, !session.no_touch)
+    }
+
+    /// Another database.
+    pub fn db_at(&mut self, index: DbIndex) -> Db<'_> {
+        let touch = !self.session().no_touch;
+        self.keyspace.db(index, self.now, touch)
+    }
+
+    /// A key with its place: the router's if it is the one it routed by, else computed now.
+    #[inline]
+    pub fn key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
+        match self.key {
+            Some(key) if std::ptr::eq(key.bytes, bytes) => Key { bytes, ..key },
+            Some(_) | None => self.keyspace.seed().key(bytes),
+        }
+    }
+
+    /// Says that `count` keys changed. Every write says so, and nothing else does.
+    pub fn changed(&mut self, count: u64) {
+        self.node.dirty += count;
+    }
+
+    /// The walk of this shard; all slots when it is alone.
+    #[must_use]
+    pub fn walk(&self) -> Walk {
+        self.walk.unwrap_or(Walk { from: None, left: None, end_slot: SLOT_COUNT })
+    }
+}

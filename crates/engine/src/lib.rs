@@ -1,0 +1,20 @@
+//! Runs one command on one shard's keys.
+//!
+//! The engine is *given* its table and knows no command by name; it knows no bytes of a protocol
+//! either: arguments come as slices, answers leave through the [`Reply`] trait. Nothing here waits,
+//! reads a clock or opens a file. What a command wants from the world around it (close that client,
+//! stop the server) it writes down as an [`Order`], which the shard carries out after the command.
+
+mod context;
+mod node;
+mod reply;
+mod run;
+mod session;
+mod table;
+
+pub use context::{Ctx, Walk, WalkStep};
+pub use node::{Facts, Node, Order, PauseMode, ShutdownMode};
+pub use reply::{Proto, Reply};
+pub use run::{Refusal, Verdict, admit, admit_found, refuse, run};
+pub use session::{ReplyMode, Session, SessionRow, Sessions};
+pub use table::{Command, Entry, Part, Table, entry};

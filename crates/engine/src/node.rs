@@ -1,0 +1,104 @@
+//! What a command may know of the server around its shard, and what it may ask of it.
+
+use std::sync::Arc;
+
+use stoa_config::Config;
+use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram};
+use stoa_stdx::{MonoMs, Rng, ShardId, UnixMs};
+
+use crate::Table;
+
+/// Facts that do not change while the server runs.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// `CARGO_PKG_VERSION` of the server.
+    pub stoa_version: &'static str,
+    /// Process id.
+    pub pid: u32,
+    /// 40 hex digits, new at each start.
+    pub run_id: String,
+    /// Path of the program.
+    pub executable: String,
+    /// Path of the configuration file; empty if none.
+    pub config_file: String,
+    /// Port that clients connect to; 0 if none.
+    pub tcp_port: u16,
+    /// `uring`, `poll` or `embedded`.
+    pub driver: &'static str,
+    /// Operating system, as `uname` says it.
+    pub os: String,
+    /// When the process started.
+    pub started_unix: UnixMs,
+    /// When the process started.
+    pub started: MonoMs,
+}
+
+/// One shard's view of the node. Each shard has its own; what changes comes by message.
+pub struct Node {
+    /// This shard.
+    pub shard: ShardId,
+    /// How many there are.
+    pub shards: u16,
+    /// The command table.
+    pub table: &'static Table,
+    /// This shard's copy of the configuration.
+    pub config: Config,
+    /// What does not change.
+    pub facts: Arc<Facts>,
+    /// Seeded chance, for sampling and RANDOMKEY.
+    pub rng: Rng,
+    /// Deadlines are reclaimed in the background (DEBUG SET-ACTIVE-EXPIRE).
+    pub active_expire: bool,
+    /// This shard's counts.
+    pub counters: Counters,
+    /// Per command.
+    pub commands: CommandStats,
+    /// Per error code.
+    pub errors: ErrorStats,
+    /// How long inserting a new key took inside the shard (DEBUG INSERT-HISTOGRAM).
+    pub inserts: Histogram,
+    /// Changes of keys since the start.
+    pub dirty: u64,
+    /// What commands asked for; the shard takes them after each command.
+    pub orders: Vec<Order>,
+}
+
+/// What a command asks of the shard around it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Close this client of this shard (by CLIENT ID) at once.
+    Kill(u64),
+    /// Serve nobody until then (DEBUG SLEEP).
+    Stall(MonoMs),
+    /// Hold commands back until then (CLIENT PAUSE).
+    Pause {
+        /// Which commands.
+        mode: PauseMode,
+        /// Until when.
+        until: MonoMs,
+    },
+    /// End the pause (CLIENT UNPAUSE).
+    Unpause,
+    /// End the server.
+    Shutdown(ShutdownMode),
+}
+
+/// Which commands CLIENT PAUSE holds back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PauseMode {
+    /// Those that write.
+    Write,
+    /// All.
+    All,
+}
+
+/// How SHUTDOWN was asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShutdownMode {
+    /// SAVE or NOSAVE, if said.
+    pub save: Option<bool>,
+    /// NOW: do not wait for replicas.
+    pub now: bool,
+    /// FORCE: whatever fails.
+    pub force: bool,
+}

@@ -1,0 +1,63 @@
+//! How a command answers, whatever protocol carries it.
+
+use stoa_command::ReplyError;
+
+/// The protocol version a connection speaks; a few commands answer in another shape.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Proto {
+    /// RESP2: flat arrays, two nulls.
+    #[default]
+    Resp2,
+    /// RESP3: maps, sets, doubles, booleans.
+    Resp3,
+}
+
+/// Where a command writes its answer. Aggregates are announced with their length and followed by
+/// their elements. What the protocol version lacks is written as its published fallback.
+pub trait Reply {
+    /// A status such as `OK`.
+    fn simple(&mut self, text: &str);
+    /// An error line, code first, without the minus sign.
+    fn error_text(&mut self, text: &str);
+    /// An integer.
+    fn int(&mut self, value: i64);
+    /// Bytes.
+    fn bulk(&mut self, bytes: &[u8]);
+    /// Nothing there, where a bulk would be.
+    fn null(&mut self);
+    /// Nothing there, where an array would be.
+    fn null_array(&mut self);
+    /// `len` elements follow.
+    fn array(&mut self, len: usize);
+    /// `len` pairs follow (RESP2: a flat array).
+    fn map(&mut self, len: usize);
+    /// `len` distinct elements follow (RESP2: an array).
+    fn set(&mut self, len: usize);
+    /// Out of band: `len` elements follow.
+    fn push(&mut self, len: usize);
+    /// A floating point number (RESP2: a bulk).
+    fn double(&mut self, value: f64);
+    /// A boolean (RESP2: 1 or 0).
+    fn boolean(&mut self, value: bool);
+    /// Text for people, with a three-letter format such as `txt` (RESP2: a bulk).
+    fn verbatim(&mut self, format: &str, text: &[u8]);
+
+    /// Speaks this version from here on (HELLO answers in the version it switches to).
+    fn set_proto(&mut self, proto: Proto);
+
+    /// Where writing stands.
+    fn mark(&self) -> usize;
+    /// Forgets all since `mark`: an error replaces a half-written answer.
+    fn rewind(&mut self, mark: usize);
+
+    /// The status `OK`.
+    fn ok(&mut self) {
+        self.simple("OK");
+    }
+
+    /// An error of the shared list.
+    fn error(&mut self, error: ReplyError) {
+        // Errors are rare; one small string is no cost worth a second path.
+        self.error_text(&error.to_string());
+    }
+}

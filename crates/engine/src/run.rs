@@ -1,0 +1,126 @@
+//! From a request to its reply on one shard: look up, refuse what needs no key, parse, execute.
+
+use std::fmt::Write;
+
+use stoa_command::{Args, Flags, ReplyError};
+
+use crate::{Ctx, Entry, Reply, Session, Table};
+
+/// Why a request never reached its command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No command of that name.
+    UnknownCommand,
+    /// The container at this index has no such subcommand.
+    UnknownSubcommand(u16),
+    /// A command's (at this index) own refusal.
+    Error(Option<u16>, ReplyError),
+}
+
+/// A request that may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Its row in the table.
+    pub index: u16,
+    /// Where its arguments begin: 1, or 2 after a subcommand.
+    pub args_at: usize,
+}
+
+/// Looks up a request and refuses what can be refused before parsing.
+///
+/// # Errors
+/// See [`Refusal`].
+#[inline]
+pub fn admit(table: &Table, argv: &[&[u8]], session: &Session) -> Result<Verdict, Refusal> {
+    admit_found(table, table.find(argv[0]), argv, session)
+}
+
+/// As [`admit`], for a name that was looked up before.
+///
+/// # Errors
+/// See [`Refusal`].
+#[inline]
+pub fn admit_found(
+    table: &Table,
+    found: Option<u16>,
+    argv: &[&[u8]],
+    session: &Session,
+) -> Result<Verdict, Refusal> {
+    let mut index = found.ok_or(Refusal::UnknownCommand)?;
+    let mut args_at = 1;
+    let mut spec = &table.at(index).spec;
+    if spec.flags.has(Flags::CONTAINER) && argv.len() > 1 {
+        index = table.find_child(index, argv[1]).ok_or(Refusal::UnknownSubcommand(index))?;
+        spec = &table.at(index).spec;
+        args_at = 2;
+    }
+    if !spec.arity.admits(argv.len()) || spec.flags.has(Flags::CONTAINER) && argv.len() == 1 {
+        return Err(Refusal::Error(Some(index), ReplyError::WrongArity(spec.name)));
+    }
+    if !session.authenticated && !spec.flags.has(Flags::NO_AUTH) {
+        return Err(Refusal::Error(Some(index), ReplyError::NoAuth));
+    }
+    Ok(Verdict { index, args_at })
+}
+
+/// Parses and executes. An error rewinds what was written and takes its place.
+/// True when the command succeeded.
+#[inline]
+pub fn run(
+    entry: &Entry,
+    argv: &[&[u8]],
+    at: usize,
+    ctx: &mut Ctx<'_>,
+    reply: &mut dyn Reply,
+) -> bool {
+    let mark = reply.mark();
+    match (entry.execute)(&mut Args::new(argv, at), ctx, reply) {
+        Ok(()) => true,
+        Err(error) => {
+            reply.rewind(mark);
+            reply.error(error);
+            false
+        }
+    }
+}
+
+/// The most of a client's own words that an error repeats, bytes.
+const ECHO_LEN_MAX: usize = 128;
+
+/// Writes a refusal.
+pub fn refuse(table: &Table, argv: &[&[u8]], refusal: Refusal, reply: &mut dyn Reply) {
+    match refusal {
+        Refusal::Error(_, error) => reply.error(error),
+        Refusal::UnknownSubcommand(parent) => {
+            let mut text = String::from("ERR unknown subcommand '");
+            push_echo(&mut text, argv[1], ECHO_LEN_MAX);
+            let name = table.at(parent).spec.name.to_ascii_uppercase();
+            let _ = write!(text, "'. Try {name} HELP.");
+            reply.error_text(&text);
+        }
+        Refusal::UnknownCommand => {
+            let mut text = String::from("ERR unknown command '");
+            push_echo(&mut text, argv[0], ECHO_LEN_MAX);
+            text.push_str("', with args beginning with: ");
+            let start = text.len();
+            for arg in &argv[1..] {
+                let used = text.len() - start;
+                if used >= ECHO_LEN_MAX {
+                    break;
+                }
+                text.push('\'');
+                push_echo(&mut text, arg, ECHO_LEN_MAX - used);
+                text.push_str("' ");
+            }
+            reply.error_text(&text);
+        }
+    }
+}
+
+/// The start of a client's word, with what would break the error line replaced.
+fn push_echo(text: &mut String, word: &[u8], len_max: usize) {
+    let word = &word[..word.len().min(len_max)];
+    text.extend(
+        String::from_utf8_lossy(word).chars().map(|c| if c.is_control() { ' ' } else { c }),
+    );
+}

@@ -1,0 +1,192 @@
+//! What the server remembers of a client: everything about a connection but its bytes.
+
+use stoa_stdx::{ConnId, DbIndex, MonoMs};
+
+use crate::Proto;
+
+/// Which replies a client gets (CLIENT REPLY).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReplyMode {
+    /// All.
+    #[default]
+    On,
+    /// None until switched on again.
+    Off,
+    /// Not the next command's.
+    SkipNext,
+}
+
+/// One client.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of a client")]
+pub struct Session {
+    /// Never reused (CLIENT ID).
+    pub id: u64,
+    /// The row of its connection.
+    pub conn: ConnId,
+    /// The selected database.
+    pub db: DbIndex,
+    /// The protocol version.
+    pub proto: Proto,
+    /// May run commands besides AUTH, HELLO and the like.
+    pub authenticated: bool,
+    /// CLIENT SETNAME.
+    pub name: Vec<u8>,
+    /// CLIENT SETINFO LIB-NAME.
+    pub lib_name: Vec<u8>,
+    /// CLIENT SETINFO LIB-VER.
+    pub lib_ver: Vec<u8>,
+    /// `ip:port` of the peer, or the socket's path.
+    pub addr: String,
+    /// `ip:port` of our end.
+    pub laddr: String,
+    /// From this host.
+    pub is_local: bool,
+    /// Came over a unix socket.
+    pub is_unix: bool,
+    /// When it connected.
+    pub created: MonoMs,
+    /// When it last sent a command.
+    pub active: MonoMs,
+    /// The last command's full name; empty before the first.
+    pub last_command: &'static str,
+    /// Which replies it gets.
+    pub reply_mode: ReplyMode,
+    /// CLIENT NO-TOUCH.
+    pub no_touch: bool,
+    /// CLIENT NO-EVICT.
+    pub no_evict: bool,
+    /// To be closed once its replies are out.
+    pub closing: bool,
+    /// Bytes of unread input held for it.
+    pub input_len: usize,
+    /// Bytes of replies waiting to be sent.
+    pub output_len: usize,
+    /// Bytes received and sent in all.
+    pub input_total: u64,
+    /// Bytes sent in all.
+    pub output_total: u64,
+    /// Commands run in all.
+    pub commands_total: u64,
+    /// Stands for a client of another shard while a part of its request runs here.
+    pub is_proxy: bool,
+}
+
+impl Session {
+    /// A client that just connected.
+    #[must_use]
+    pub fn new(id: u64, conn: ConnId, now: MonoMs) -> Self {
+        Self {
+            id,
+            conn,
+            db: DbIndex(0),
+            proto: Proto::Resp2,
+            authenticated: true,
+            name: Vec::new(),
+            lib_name: Vec::new(),
+            lib_ver: Vec::new(),
+            addr: String::new(),
+            laddr: String::new(),
+            is_local: false,
+            is_unix: false,
+            created: now,
+            active: now,
+            last_command: "",
+            reply_mode: ReplyMode::On,
+            no_touch: false,
+            no_evict: false,
+            closing: false,
+            input_len: 0,
+            output_len: 0,
+            input_total: 0,
+            output_total: 0,
+            commands_total: 0,
+            is_proxy: false,
+        }
+    }
+}
+
+/// The clients of one shard, by the row of their connection. Row 0 of `rows` is the proxy.
+#[derive(Debug)]
+pub struct Sessions {
+    rows: Vec<Option<Session>>,
+    len: usize,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        let mut proxy = Session::new(0, ConnId::default(), MonoMs(0));
+        proxy.is_proxy = true;
+        Self { rows: vec![Some(proxy)], len: 0 }
+    }
+}
+
+/// Which client a command runs for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionRow(usize);
+
+impl Sessions {
+    /// The row of a client of another shard.
+    pub const PROXY: SessionRow = SessionRow(0);
+
+    /// The row of a connection.
+    #[must_use]
+    pub const fn row(conn: ConnId) -> SessionRow {
+        SessionRow(conn.index as usize + 1)
+    }
+
+    /// Adds a client at its connection's row.
+    pub fn insert(&mut self, session: Session) {
+        let SessionRow(row) = Self::row(session.conn);
+        if self.rows.len() <= row {
+            self.rows.resize_with(row + 1, || None);
+        }
+        self.len += usize::from(self.rows[row].is_none());
+        self.rows[row] = Some(session);
+    }
+
+    /// Forgets a client.
+    pub fn remove(&mut self, conn: ConnId) -> Option<Session> {
+        let SessionRow(row) = Self::row(conn);
+        let taken = self.rows.get_mut(row)?.take_if(|session| session.conn == conn);
+        self.len -= usize::from(taken.is_some());
+        taken
+    }
+
+    /// The client at `row`.
+    ///
+    /// # Panics
+    /// When nobody is there: rows come from live connections.
+    #[inline]
+    pub fn at(&mut self, row: SessionRow) -> &mut Session {
+        self.rows[row.0].as_mut().expect("a command runs for a client that is there")
+    }
+
+    /// The client of `conn`, if it is still the same.
+    pub fn get(&mut self, conn: ConnId) -> Option<&mut Session> {
+        let SessionRow(row) = Self::row(conn);
+        self.rows.get_mut(row)?.as_mut().filter(|session| session.conn == conn)
+    }
+
+    /// All clients.
+    pub fn iter(&self) -> impl Iterator<Item = &Session> {
+        self.rows[1..].iter().flatten()
+    }
+
+    /// All clients, to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Session> {
+        self.rows[1..].iter_mut().flatten()
+    }
+
+    /// How many clients there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}

@@ -1,0 +1,475 @@
+//! What commands do with keys: one database of one shard, at one moment.
+//!
+//! A [`Db`] is made for one command: it knows the time, so a key past its deadline is gone for every
+//! reader at the same instant, whether or not the wheel has reclaimed it yet.
+
+use stoa_stdx::{DbIndex, HashSeed, Key, Rng, SLOT_COUNT, SlotId, UnixMs};
+
+use crate::entry::{
+    DEADLINE_MAX, EMBSTR_LEN_MAX, Entry, INLINE_LEN_MAX, NewValue, Repr, Str, Value,
+};
+use crate::table::Slot;
+use crate::{Keyspace, Type};
+
+/// What a write does to the deadline of its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ttl {
+    /// Leaves it as it is (KEEPTTL).
+    Keep,
+    /// Takes it away.
+    Clear,
+    /// Sets it.
+    At(UnixMs),
+}
+
+/// The key holds a value of another type than the command works on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrongType;
+
+/// A key with its value and deadline, outside any database: what is lent, moved and copied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owned {
+    /// The value.
+    pub value: Value,
+    /// When the key is due.
+    pub deadline: Option<UnixMs>,
+    /// Its access clock.
+    pub clock: u32,
+}
+
+/// One numbered database of one shard.
+pub(crate) struct Database {
+    /// What wheel items know it by: SWAPDB changes its index, never this.
+    pub(crate) id: u16,
+    /// Made when the first key comes: 16 bytes a slot.
+    pub(crate) slots: Option<Box<[Slot]>>,
+    pub(crate) len: usize,
+    pub(crate) expires: usize,
+}
+
+impl Database {
+    pub(crate) const fn new(id: u16) -> Self {
+        Self { id, slots: None, len: 0, expires: 0 }
+    }
+
+    fn slot(&self, slot: SlotId) -> Option<&Slot> {
+        self.slots.as_ref().map(|slots| &slots[slot.0 as usize])
+    }
+
+    pub(crate) fn slot_mut(&mut self, slot: SlotId) -> &mut Slot {
+        let slots =
+            self.slots.get_or_insert_with(|| (0..SLOT_COUNT).map(|_| Slot::EMPTY).collect());
+        &mut slots[slot.0 as usize]
+    }
+
+    #[inline]
+    pub(crate) fn find(&self, key: &Key<'_>) -> Option<Entry> {
+        self.slot(key.slot)?.find(key.hash, key.bytes)
+    }
+}
+
+/// A database as one command sees it.
+pub struct Db<'a> {
+    keyspace: &'a mut Keyspace,
+    index: DbIndex,
+    now: UnixMs,
+    /// Reads move access clocks (CLIENT NO-TOUCH says no).
+    touch: bool,
+}
+
+/// A key that is there.
+#[derive(Clone, Copy)]
+pub struct EntryRef<'a> {
+    entry: Entry,
+    now: UnixMs,
+    life: std::marker::PhantomData<&'a ()>,
+}
+
+impl<'a> EntryRef<'a> {
+    fn new(entry: Entry, now: UnixMs) -> Self {
+        Self { entry, now, life: std::marker::PhantomData }
+    }
+
+    /// The key.
+    #[must_use]
+    pub fn key(&self) -> &'a [u8] {
+        self.entry.key()
+    }
+
+    /// The value's type.
+    #[must_use]
+    pub const fn ty(&self) -> Type {
+        Type::String
+    }
+
+    /// The string value.
+    ///
+    /// # Errors
+    /// [`WrongType`] when it is no string.
+    pub fn string(&self) -> Result<Str<'a>, WrongType> {
+        Ok(self.entry.str())
+    }
+
+    /// When the key is due.
+    #[must_use]
+    pub fn deadline(&self) -> Option<UnixMs> {
+        self.entry.deadline()
+    }
+
+    /// OBJECT ENCODING's word.
+    #[must_use]
+    pub fn encoding(&self) -> &'static str {
+        match self.entry.repr() {
+            Repr::Int => "int",
+            Repr::Inline if self.entry.str().len() <= EMBSTR_LEN_MAX => "embstr",
+            Repr::Inline | Repr::InlineRaw | Repr::Heap => "raw",
+        }
+    }
+
+    /// Bytes that the key, its value and its bookkeeping take.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        // Its word in the slot's table, at the usual load.
+        self.entry.bytes() + 10
+    }
+
+    /// Seconds since it was last touched.
+    #[must_use]
+    pub fn idle_s(&self) -> u64 {
+        u64::from(access_clock(self.now).wrapping_sub(self.entry.clock()) & 0xff_ffff)
+    }
+
+    /// A copy that stands on its own.
+    #[must_use]
+    pub fn to_owned(&self) -> Owned {
+        let value = match self.entry.str() {
+            Str::Int(value) => Value::Int(value),
+            Str::Bytes(bytes) => {
+                Value::Bytes { bytes: bytes.to_vec(), raw: self.entry.repr() == Repr::InlineRaw }
+            }
+        };
+        Owned { value, deadline: self.deadline(), clock: self.entry.clock() }
+    }
+}
+
+/// The 24-bit clock of last access: seconds, as Redis counts them for OBJECT IDLETIME.
+pub(crate) const fn access_clock(now: UnixMs) -> u32 {
+    (now.0 / 1_000) as u32 & 0xff_ffff
+}
+
+impl<'a> Db<'a> {
+    pub(crate) fn new(
+        keyspace: &'a mut Keyspace,
+        index: DbIndex,
+        now: UnixMs,
+        touch: bool,
+    ) -> Self {
+        Self { keyspace, index, now, touch }
+    }
+
+    fn database(&mut self) -> &mut Database {
+        &mut self.keyspace.databases[self.index.0 as usize]
+    }
+
+    /// The moment this command happens at.
+    #[must_use]
+    pub const fn now(&self) -> UnixMs {
+        self.now
+    }
+
+    /// The secret for hashing keys that were not routed by.
+    #[must_use]
+    pub const fn seed(&self) -> &HashSeed {
+        &self.keyspace.seed
+    }
+
+    /// Keys, those past their deadline and not reclaimed yet included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.keyspace.databases[self.index.0 as usize].len
+    }
+
+    /// Whether there are no keys.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The live entry of `key`, found without any trace on it. An expired one is reclaimed.
+    #[inline]
+    fn locate(&mut self, key: &Key<'_>) -> Option<Entry> {
+        let entry = self.database().find(key)?;
+        match entry.deadline() {
+            Some(deadline) if self.now > deadline => {
+                self.keyspace.reclaim(self.index, key);
+                None
+            }
+            Some(_) | None => Some(entry),
+        }
+    }
+
+    /// Reads `key` for its value: counts a hit or miss, moves the access clock.
+    #[inline]
+    pub fn get(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
+        let Some(entry) = self.locate(key) else {
+            self.keyspace.stats.misses += 1;
+            return None;
+        };
+        self.keyspace.stats.hits += 1;
+        self.touched(entry);
+        Some(EntryRef::new(entry, self.now))
+    }
+
+    /// Looks at `key` without counting or touching (TYPE, TTL, OBJECT).
+    pub fn peek(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
+        self.locate(key).map(|entry| EntryRef::new(entry, self.now))
+    }
+
+    /// Looks up `key` in order to write it: touches, counts nothing.
+    pub fn get_for_write(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
+        let entry = self.locate(key)?;
+        self.touched(entry);
+        Some(EntryRef::new(entry, self.now))
+    }
+
+    #[inline]
+    fn touched(&self, entry: Entry) {
+        let clock = access_clock(self.now);
+        // Most reads fall into the second of the last one and leave the cache line clean.
+        if self.touch && entry.clock() != clock {
+            entry.set_clock(clock);
+        }
+    }
+
+    /// Stores `bytes` under `key`, whatever was there. An integer in canonical form is stored as one.
+    pub fn set_string(&mut self, key: &Key<'_>, bytes: &[u8], ttl: Ttl) {
+        match parse_int(bytes) {
+            Some(value) => self.set(key, NewValue::Int(value), ttl),
+            None => self.set(key, NewValue::Bytes { bytes, raw: false }, ttl),
+        }
+    }
+
+    /// Stores an integer under `key`, whatever was there.
+    pub fn set_int(&mut self, key: &Key<'_>, value: i64, ttl: Ttl) {
+        self.set(key, NewValue::Int(value), ttl);
+    }
+
+    /// Stores what was taken or copied elsewhere, with its deadline, whatever was there.
+    pub fn put(&mut self, key: &Key<'_>, owned: Owned) {
+        let ttl = owned.deadline.map_or(Ttl::Clear, Ttl::At);
+        match owned.value {
+            Value::Int(value) => self.set(key, NewValue::Int(value), ttl),
+            Value::Bytes { bytes, raw } if bytes.len() <= INLINE_LEN_MAX => {
+                self.set(key, NewValue::Bytes { bytes: &bytes, raw }, ttl);
+            }
+            Value::Bytes { bytes, .. } => self.set(key, NewValue::Heap(bytes), ttl),
+        }
+    }
+
+    fn set(&mut self, key: &Key<'_>, value: NewValue<'_>, ttl: Ttl) {
+        let old = self.locate(key);
+        let old_word = old.and_then(Entry::deadline_word);
+        let word = match ttl {
+            Ttl::Keep => old_word,
+            Ttl::Clear => None,
+            Ttl::At(deadline) => Some(self.keyspace.armed(self.index, key, old_word, deadline)),
+        };
+        let clock = access_clock(self.now);
+        let Some(old) = old else {
+            let entry = Entry::new(&mut self.keyspace.arena, key.bytes, value, word, clock);
+            return self.keyspace.insert(self.index, key, entry);
+        };
+        if word.is_some() == old_word.is_some() && old.overwrite(&value) {
+            if let Some(word) = word {
+                old.set_deadline_word(word);
+            }
+            old.set_clock(clock);
+            return;
+        }
+        let entry = Entry::new(&mut self.keyspace.arena, key.bytes, value, word, clock);
+        self.keyspace.replace(self.index, key, old, entry);
+    }
+
+    /// The bytes of `key`'s string to change in place, grown with zeros to at least `len_min`; a
+    /// missing key becomes one of zeros. The deadline stays. Gives the length before, too.
+    ///
+    /// # Errors
+    /// [`WrongType`] when it is no string.
+    pub fn string_mut(
+        &mut self,
+        key: &Key<'_>,
+        len_min: usize,
+    ) -> Result<(&mut [u8], usize), WrongType> {
+        let old = self.locate(key);
+        let old_len = old.map_or(0, |entry| entry.str().len());
+        let entry = match old {
+            Some(entry) if entry.repr() != Repr::Int && old_len >= len_min => entry,
+            Some(entry) if entry.grow_heap(len_min) => entry,
+            old => {
+                let word = old.and_then(Entry::deadline_word);
+                let clock = access_clock(self.now);
+                let len = len_min.max(old_len);
+                let zeros = NewValue::Zeroed(len);
+                let entry = Entry::new(&mut self.keyspace.arena, key.bytes, zeros, word, clock);
+                let room = entry.bytes_mut().expect("made of bytes");
+                if let Some(old) = old {
+                    old.str().with(|bytes| room[..bytes.len()].copy_from_slice(bytes));
+                    self.keyspace.replace(self.index, key, old, entry);
+                } else {
+                    self.keyspace.insert(self.index, key, entry);
+                }
+                entry
+            }
+        };
+        self.touched(entry);
+        Ok((entry.bytes_mut().expect("bytes by now"), old_len))
+    }
+
+    /// Removes `key`. False if it was not there.
+    pub fn remove(&mut self, key: &Key<'_>) -> bool {
+        self.locate(key).is_some() && self.keyspace.discard(self.index, key)
+    }
+
+    /// Takes `key` out with value and deadline.
+    pub fn take(&mut self, key: &Key<'_>) -> Option<Owned> {
+        self.locate(key)?;
+        self.keyspace.remove(self.index, key)
+    }
+
+    /// Sets or takes away the deadline of `key`. False if the key is not there.
+    pub fn set_deadline(&mut self, key: &Key<'_>, deadline: Option<UnixMs>) -> bool {
+        let Some(old) = self.locate(key) else { return false };
+        let old_word = old.deadline_word();
+        let word = deadline.map(|at| self.keyspace.armed(self.index, key, old_word, at));
+        match (old_word, word) {
+            (Some(_), Some(word)) => old.set_deadline_word(word),
+            (None, None) => {}
+            (None, Some(_)) | (Some(_), None) => {
+                // The block grows or shrinks by the deadline word.
+                self.keyspace.move_deadline(self.index, key, old, word);
+            }
+        }
+        true
+    }
+
+    /// A live key by chance, close to even.
+    pub fn random(&mut self, rng: &mut Rng) -> Option<EntryRef<'_>> {
+        // A database of nothing but expired keys would try for ever.
+        for _ in 0..100 {
+            let database = &self.keyspace.databases[self.index.0 as usize];
+            if database.len == 0 {
+                return None;
+            }
+            let slots = database.slots.as_ref()?;
+            let mut n = rng.below(database.len as u64) as usize;
+            let slot = slots.iter().find(|slot| {
+                let here = n < slot.len();
+                n -= if here { 0 } else { slot.len() };
+                here
+            })?;
+            let entry = slot.nth(n)?;
+            let expired = entry.deadline().is_some_and(|deadline| self.now > deadline);
+            if !expired {
+                return Some(EntryRef::new(entry, self.now));
+            }
+            let bytes = entry.key().to_vec();
+            let key = self.keyspace.seed.key(&bytes);
+            self.keyspace.reclaim(self.index, &key);
+        }
+        None
+    }
+
+    /// Hands over live entries in slot and hash order from `cursor` on, until `limit` were seen or
+    /// slot `end` is reached. Gives the cursor to go on from, None at the end, and how many entries
+    /// were seen (expired ones count). A key that is there all the while is handed over, however the
+    /// tables change between calls.
+    pub fn scan(
+        &mut self,
+        cursor: ScanCursor,
+        end: usize,
+        limit: usize,
+        each: &mut dyn FnMut(EntryRef<'_>),
+    ) -> (Option<ScanCursor>, usize) {
+        let now = self.now;
+        let Some(slots) = &self.database().slots else { return (None, 0) };
+        let mut seen = 0;
+        let mut from = cursor.position;
+        for at in cursor.slot.0 as usize..end.min(SLOT_COUNT) {
+            let slot = SlotId(at as u16);
+            if slots[at].len() == 0 {
+                from = 0;
+                continue;
+            }
+            if seen >= limit {
+                return (Some(ScanCursor { slot, position: from }), seen);
+            }
+            let mut count = 0;
+            let next = slots[at].scan(from, limit - seen, &mut |entry| {
+                count += 1;
+                if entry.deadline().is_none_or(|deadline| now <= deadline) {
+                    each(EntryRef::new(entry, now));
+                }
+            });
+            seen += count;
+            if let Some(position) = next {
+                return (Some(ScanCursor { slot, position }), seen);
+            }
+            from = 0;
+        }
+        (None, seen)
+    }
+
+    /// Hands over every live entry, in slot and hash order.
+    pub fn for_each(&mut self, each: &mut dyn FnMut(EntryRef<'_>)) {
+        let _ = self.scan(ScanCursor::START, SLOT_COUNT, usize::MAX, each);
+    }
+
+    /// Removes everything.
+    pub fn clear(&mut self) {
+        self.keyspace.clear(self.index);
+    }
+}
+
+/// Where a SCAN goes on: slot, then position in hash order. Fits 46 bits, so that clients which
+/// read numbers as doubles keep it whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScanCursor {
+    /// The slot.
+    pub slot: SlotId,
+    /// The top 32 bits of the hash.
+    pub position: u32,
+}
+
+impl ScanCursor {
+    /// The beginning, printed as 0.
+    pub const START: Self = Self { slot: SlotId(0), position: 0 };
+
+    /// The number on the wire.
+    #[must_use]
+    pub const fn to_wire(self) -> u64 {
+        (self.slot.0 as u64) << 32 | self.position as u64
+    }
+
+    /// From the number on the wire; anything a client makes up leads somewhere harmless.
+    #[must_use]
+    pub const fn from_wire(cursor: u64) -> Self {
+        Self {
+            slot: SlotId((cursor >> 32) as u16 & (SLOT_COUNT as u16 - 1)),
+            position: cursor as u32,
+        }
+    }
+}
+
+/// Canonical integers only: what is stored as a number must print back to the same bytes.
+fn parse_int(text: &[u8]) -> Option<i64> {
+    // Nearly all values are told apart by length or first byte.
+    if text.len() > 20 || !matches!(text.first(), Some(b'-' | b'0'..=b'9')) {
+        return None;
+    }
+    stoa_stdx::parse_int(text)
+}
+
+/// Deadlines beyond this are refused by commands, so that arithmetic never wraps.
+pub const fn deadline_fits(deadline: UnixMs) -> bool {
+    deadline.0 < DEADLINE_MAX.0
+}

@@ -1,0 +1,144 @@
+//! Deadlines: arming the wheel, reclaiming what is due, freeing what was flushed; all in portions.
+//!
+//! The truth is the deadline in the entry, and every reader checks it. The wheel only says where to
+//! look. A key has one live item there: moving its deadline forward adds none (the item fires, finds
+//! the later deadline and is armed again), moving it back adds one with a new arm number, which makes
+//! the other stale.
+
+use stoa_stdx::{DbIndex, Key, SLOT_COUNT, SlotId, UnixMs};
+
+use crate::Keyspace;
+use crate::db::Database;
+use crate::entry::DEADLINE_MAX;
+use crate::table::Slot;
+
+const HASH_BITS: u32 = 40;
+const SLOT_BITS: u32 = 14;
+
+impl Keyspace {
+    /// The deadline word for a key that had `old_word`, with a wheel item that will look at it.
+    pub(crate) fn armed(
+        &mut self,
+        index: DbIndex,
+        key: &Key<'_>,
+        old_word: Option<u64>,
+        deadline: UnixMs,
+    ) -> u64 {
+        let deadline = deadline.min(DEADLINE_MAX);
+        if let Some(word) = old_word
+            && deadline.0 >= word & DEADLINE_MAX.0
+        {
+            return word & !DEADLINE_MAX.0 | deadline.0;
+        }
+        self.next_arm = self.next_arm.wrapping_add(1);
+        let arm = self.next_arm;
+        let id = self.databases[index.0 as usize].id;
+        self.wheel.add(after(deadline), arm, cookie(id, key.slot, key.hash));
+        u64::from(arm) << 48 | deadline.0
+    }
+
+    /// Reclaims a key whose deadline passed.
+    pub(crate) fn reclaim(&mut self, index: DbIndex, key: &Key<'_>) {
+        if self.discard(index, key) {
+            self.stats.expired += 1;
+        }
+    }
+
+    /// Reclaims up to `limit` keys that are due by `now`. True when more may be waiting.
+    pub fn expire_due(&mut self, now: UnixMs, limit: usize) -> bool {
+        let mut due = std::mem::take(&mut self.due);
+        let more = self.wheel.advance(now, limit, &mut due);
+        for item in due.drain(..) {
+            let (id, slot, hash) = parts(item.cookie);
+            let Some(at) = self.databases.iter().position(|database| database.id == id) else {
+                continue;
+            };
+            let index = DbIndex(at as u16);
+            let Some(slots) = &self.databases[at].slots else { continue };
+            // Candidates share a few hash bits; the arm number tells whose item this is.
+            let found = slots[slot.0 as usize].candidates(hash).find(|entry| {
+                entry.deadline_word().is_some_and(|word| (word >> 48) as u16 == item.arm())
+            });
+            let Some(entry) = found else { continue };
+            let deadline = entry.deadline().expect("just read");
+            if now > deadline {
+                let bytes = entry.key().to_vec();
+                let key = self.seed.key(&bytes);
+                self.reclaim(index, &key);
+            } else {
+                self.wheel.add(after(deadline), item.arm(), item.cookie);
+            }
+        }
+        self.due = due;
+        more
+    }
+
+    /// When [`Keyspace::expire_due`] is worth calling next.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<UnixMs> {
+        self.wheel.next_deadline_hint()
+    }
+
+    /// Empties a database; its memory goes back in portions (see [`Keyspace::free_condemned`]).
+    pub(crate) fn clear(&mut self, index: DbIndex) {
+        let database = &mut self.databases[index.0 as usize];
+        self.condemned.extend(database.slots.take());
+        *database = Database::new(database.id);
+    }
+
+    /// Frees up to `limit` entries of flushed databases. True when more are waiting.
+    pub fn free_condemned(&mut self, limit: usize) -> bool {
+        let mut freed = 0;
+        while let Some(mut slots) = self.condemned.pop() {
+            while freed < limit
+                && let Some(at) = slots.iter().rposition(|slot| slot.len() > 0)
+            {
+                freed += self.free_slot(&mut slots[at]);
+                // What lies behind is empty, so the next search starts here.
+                let mut shorter = slots.into_vec();
+                shorter.truncate(at + 1);
+                slots = shorter.into_boxed_slice();
+            }
+            if slots.iter().any(|slot| slot.len() > 0) {
+                self.condemned.push(slots);
+                return true;
+            }
+        }
+        false
+    }
+
+    fn free_slot(&mut self, slot: &mut Slot) -> usize {
+        let arena = &mut self.arena;
+        let freed = slot.len();
+        // SAFETY: each entry is handed over once, and the table that points to it is freed below.
+        slot.for_each(&mut |entry| unsafe { entry.discard(arena) });
+        slot.free_tables(arena);
+        freed
+    }
+}
+
+impl Drop for Keyspace {
+    fn drop(&mut self) {
+        for index in 0..self.database_count() {
+            self.clear(DbIndex(index));
+        }
+        while self.free_condemned(SLOT_COUNT) {}
+    }
+}
+
+/// A key is gone when its deadline lies before now, so the wheel looks a millisecond later.
+const fn after(deadline: UnixMs) -> UnixMs {
+    UnixMs(deadline.0 + 1)
+}
+
+/// What a wheel item remembers of its key: enough to find it again.
+const fn cookie(id: u16, slot: SlotId, hash: u64) -> u64 {
+    hash >> (64 - HASH_BITS) << (64 - HASH_BITS)
+        | (slot.0 as u64) << (64 - HASH_BITS - SLOT_BITS)
+        | id as u64 & 0x3ff
+}
+
+const fn parts(cookie: u64) -> (u16, SlotId, u64) {
+    let slot = (cookie >> (64 - HASH_BITS - SLOT_BITS)) as u16 & ((1 << SLOT_BITS) - 1);
+    (cookie as u16 & 0x3ff, SlotId(slot), cookie >> (64 - HASH_BITS) << (64 - HASH_BITS))
+}

@@ -1,0 +1,188 @@
+//! All databases of one shard with what they share: memory, the wheel, the hash secret.
+
+use stoa_stdx::{DbIndex, HashSeed, Key, SLOT_COUNT, SlotId, UnixMs};
+
+use crate::arena::Arena;
+use crate::db::{Database, Db, Owned};
+use crate::entry::Entry;
+use crate::table::{Slot, prefetch};
+use crate::wheel::{Item, Wheel};
+
+/// Counts since the start (or CONFIG RESETSTAT).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeyspaceStats {
+    /// Reads that found their key.
+    pub hits: u64,
+    /// Reads that did not.
+    pub misses: u64,
+    /// Keys reclaimed because their deadline passed.
+    pub expired: u64,
+    /// Keys added.
+    pub inserted: u64,
+}
+
+/// The keys of one shard.
+pub struct Keyspace {
+    pub(crate) databases: Vec<Database>,
+    pub(crate) arena: Arena,
+    pub(crate) wheel: Wheel,
+    pub(crate) seed: HashSeed,
+    /// Counts since the start.
+    pub stats: KeyspaceStats,
+    pub(crate) next_arm: u16,
+    pub(crate) due: Vec<Item>,
+    /// Databases emptied by FLUSH*, freed in portions.
+    pub(crate) condemned: Vec<Box<[Slot]>>,
+}
+
+impl Keyspace {
+    /// `databases` empty databases.
+    #[must_use]
+    pub fn new(databases: u16, seed: HashSeed, now: UnixMs) -> Self {
+        Self {
+            databases: (0..databases).map(Database::new).collect(),
+            arena: Arena::new(),
+            wheel: Wheel::new(now),
+            seed,
+            stats: KeyspaceStats::default(),
+            next_arm: 0,
+            due: Vec::new(),
+            condemned: Vec::new(),
+        }
+    }
+
+    /// Database `index` as one command sees it at `now`.
+    ///
+    /// # Panics
+    /// When there is no such database: sessions never hold an index out of range.
+    #[must_use]
+    pub fn db(&mut self, index: DbIndex, now: UnixMs, touch: bool) -> Db<'_> {
+        assert!((index.0 as usize) < self.databases.len(), "no database {}", index.0);
+        Db::new(self, index, now, touch)
+    }
+
+    /// How many databases there are.
+    #[must_use]
+    pub fn database_count(&self) -> u16 {
+        self.databases.len() as u16
+    }
+
+    /// Keys of a database, and how many of them have a deadline.
+    #[must_use]
+    pub fn counts(&self, index: DbIndex) -> (usize, usize) {
+        let database = &self.databases[index.0 as usize];
+        (database.len, database.expires)
+    }
+
+    /// The secret for hashing keys.
+    #[must_use]
+    pub const fn seed(&self) -> &HashSeed {
+        &self.seed
+    }
+
+    /// Exchanges two databases.
+    pub fn swap(&mut self, a: DbIndex, b: DbIndex) {
+        self.databases.swap(a.0 as usize, b.0 as usize);
+    }
+
+    /// Bytes of entries and tables, as stored.
+    #[must_use]
+    pub fn used_bytes(&self) -> usize {
+        let headers = SLOT_COUNT * size_of::<Slot>();
+        self.arena.used_bytes()
+            + self.databases.iter().filter(|db| db.slots.is_some()).count() * headers
+            + self.wheel.bytes()
+    }
+
+    /// Bytes taken from the system's allocator for entries and tables.
+    #[must_use]
+    pub const fn reserved_bytes(&self) -> usize {
+        self.arena.reserved_bytes()
+    }
+
+    /// First stage before a batch: brings the slot's header into the cache.
+    #[inline]
+    pub fn prefetch_slot(&self, index: DbIndex, slot: SlotId) {
+        if let Some(slots) = &self.databases[index.0 as usize].slots {
+            prefetch((&raw const slots[slot.0 as usize]).cast());
+        }
+    }
+
+    /// Second stage: the line of the slot's table.
+    #[inline]
+    pub fn prefetch_table(&self, index: DbIndex, slot: SlotId, hash: u64) {
+        if let Some(slots) = &self.databases[index.0 as usize].slots {
+            slots[slot.0 as usize].prefetch_words(hash);
+        }
+    }
+
+    /// Third stage: the entry.
+    #[inline]
+    pub fn prefetch_entry(&self, index: DbIndex, slot: SlotId, hash: u64) {
+        if let Some(slots) = &self.databases[index.0 as usize].slots {
+            slots[slot.0 as usize].prefetch_entry(hash);
+        }
+    }
+
+    pub(crate) fn insert(&mut self, index: DbIndex, key: &Key<'_>, entry: Entry) {
+        let Self { databases, arena, seed, stats, .. } = self;
+        let database = &mut databases[index.0 as usize];
+        database.len += 1;
+        stats.inserted += 1;
+        database.expires += usize::from(entry.deadline_word().is_some());
+        let slot = database.slot_mut(key.slot);
+        slot.insert(arena, key.hash, entry, &|bytes| seed.hash(bytes));
+    }
+
+    pub(crate) fn replace(&mut self, index: DbIndex, key: &Key<'_>, old: Entry, new: Entry) {
+        let Self { databases, arena, .. } = self;
+        let database = &mut databases[index.0 as usize];
+        database.expires += usize::from(new.deadline_word().is_some());
+        database.expires -= usize::from(old.deadline_word().is_some());
+        database.slot_mut(key.slot).replace(key.hash, old, new);
+        // SAFETY: the table points to `new` now, and `old` was made by this arena.
+        unsafe { old.discard(arena) };
+    }
+
+    pub(crate) fn move_deadline(
+        &mut self,
+        index: DbIndex,
+        key: &Key<'_>,
+        old: Entry,
+        word: Option<u64>,
+    ) {
+        let Self { databases, arena, .. } = self;
+        let database = &mut databases[index.0 as usize];
+        database.expires += usize::from(word.is_some());
+        database.expires -= usize::from(old.deadline_word().is_some());
+        // SAFETY: `old` was made by this arena and leaves the table in the next line; `replace`
+        // compares its address only.
+        let new = unsafe { old.with_deadline(arena, word) };
+        database.slot_mut(key.slot).replace(key.hash, old, new);
+    }
+
+    pub(crate) fn discard(&mut self, index: DbIndex, key: &Key<'_>) -> bool {
+        let Self { databases, arena, .. } = self;
+        let database = &mut databases[index.0 as usize];
+        let Some(entry) = database.slot_mut(key.slot).remove(arena, key.hash, key.bytes) else {
+            return false;
+        };
+        database.len -= 1;
+        database.expires -= usize::from(entry.deadline_word().is_some());
+        // SAFETY: out of the table, made by this arena.
+        unsafe { entry.discard(arena) };
+        true
+    }
+
+    pub(crate) fn remove(&mut self, index: DbIndex, key: &Key<'_>) -> Option<Owned> {
+        let Self { databases, arena, .. } = self;
+        let database = &mut databases[index.0 as usize];
+        let entry = database.slot_mut(key.slot).remove(arena, key.hash, key.bytes)?;
+        database.len -= 1;
+        database.expires -= usize::from(entry.deadline_word().is_some());
+        let (deadline, clock) = (entry.deadline(), entry.clock());
+        // SAFETY: out of the table, made by this arena.
+        let value = unsafe { entry.into_value(arena) };
+        Some(Owned { value, deadline, clock })
+    }
+}

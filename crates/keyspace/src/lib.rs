@@ -1,0 +1,25 @@
+//! One shard's keys: numbered databases of slot tables, packed entries, and the wheel of their
+//! deadlines.
+//!
+//! Knows nothing of commands, connections or clocks: the moment is an argument, and a command sees
+//! one database at one moment as a [`Db`]. `unsafe` lives in three files (`arena`, `entry`, `table`),
+//! each with the layout it relies on at its head.
+#![expect(
+    unsafe_code,
+    reason = "one allocation an entry, eight bytes a table word: see arena, entry, table"
+)]
+
+mod arena;
+mod db;
+mod entry;
+mod expiry;
+mod keyspace;
+mod table;
+pub mod wheel;
+
+#[cfg(test)]
+mod model_test;
+
+pub use db::{Db, EntryRef, Owned, ScanCursor, Ttl, WrongType, deadline_fits};
+pub use entry::{DEADLINE_MAX, INLINE_LEN_MAX, Str, Type, Value};
+pub use keyspace::{Keyspace, KeyspaceStats};
