@@ -161,6 +161,25 @@ impl Config {
         Ok(changed)
     }
 
+    /// Sets one directive whether it may be set or not: for what only the start finds out, such as
+    /// the absolute `dir`, or the `port` that the kernel chose.
+    ///
+    /// # Errors
+    ///
+    /// Refuses an unknown directive and a value that does not fit.
+    pub fn settle(&mut self, name: &str, value: &[u8]) -> Result<(), ConfigError> {
+        let Some((index, row)) = table::find(name.as_bytes()) else {
+            return Err(ConfigError::Unknown { name: name.to_owned() });
+        };
+        let mut values = (*self.values).clone();
+        values[index] = row
+            .kind
+            .parse(&[value], &values[index])
+            .map_err(|reason| ConfigError::Refused { name: name.to_owned(), reason })?;
+        *self = Self::from_values(values);
+        Ok(())
+    }
+
     /// Directives with a value that is not the default and that nothing acts on yet: worth a
     /// line in the log at the start.
     pub fn without_effect(&self) -> impl Iterator<Item = &'static Directive> {
@@ -178,9 +197,7 @@ impl Config {
         origin: Origin,
     ) -> Result<Vec<(usize, &'static Directive)>, ConfigError> {
         let mut rows: Vec<(usize, &'static Directive)> = Vec::with_capacity(pairs.len());
-        let mut refused = None;
         for &(name, _) in pairs {
-            // An unknown name is the answer wherever it stands, as in Redis.
             let Some((index, row)) = table::find(name) else {
                 return Err(ConfigError::Unknown { name: lossy(name) });
             };
@@ -193,14 +210,12 @@ impl Config {
                 Mutability::Mutable | Mutability::Protected => None,
             };
             if let Some(reason) = reason {
-                refused.get_or_insert_with(|| ConfigError::Refused {
-                    name: lossy(name),
-                    reason: reason.to_owned(),
-                });
+                let reason = reason.to_owned();
+                return Err(ConfigError::Refused { name: lossy(name), reason });
             }
             rows.push((index, row));
         }
-        refused.map_or(Ok(rows), Err)
+        Ok(rows)
     }
 
     pub(crate) fn from_values(values: Vec<Value>) -> Self {
@@ -238,4 +253,96 @@ fn lossy(name: &[u8]) -> String {
     const LEN_MAX: usize = 128;
     let cut = &name[..name.len().min(LEN_MAX)];
     String::from_utf8_lossy(cut).chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Config, Origin};
+
+    fn set(config: &mut Config, name: &str, value: &str) -> Result<(), String> {
+        config
+            .set(&[(name.as_bytes(), value.as_bytes())], Origin::Remote)
+            .map(drop)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_change_shows_in_the_settings_and_in_what_changed() {
+        let mut config = Config::default();
+        let pairs: [(&[u8], &[u8]); 3] =
+            [(b"maxclients", b"7"), (b"TIMEOUT", b"3"), (b"hz", b"10")];
+        let changed = config.set(&pairs, Origin::Remote).expect("valid");
+        assert_eq!(changed.names().collect::<Vec<_>>(), ["maxclients", "timeout"]);
+        assert!(changed.has("timeout") && !changed.has("hz"), "hz had that value before");
+        assert_eq!((config.maxclients, config.timeout_s), (7, 3));
+    }
+
+    #[test]
+    fn either_all_of_a_set_is_applied_or_nothing() {
+        let mut config = Config::default();
+        let before = config.get(&[b"*"]);
+        let pairs: [(&[u8], &[u8]); 2] = [(b"maxclients", b"7"), (b"timeout", b"x")];
+        config.set(&pairs, Origin::Remote).expect_err("no number");
+        assert_eq!(config.get(&[b"*"]), before);
+        assert_eq!(config.maxclients, 10_000);
+    }
+
+    #[test]
+    fn a_clone_does_not_see_later_changes() {
+        let mut config = Config::default();
+        let shard_copy = config.clone();
+        set(&mut config, "maxclients", "7").expect("valid");
+        assert_eq!((config.maxclients, shard_copy.maxclients), (7, 10_000));
+        assert_eq!(shard_copy.value("maxclients"), Some(b"10000".to_vec()));
+    }
+
+    #[test]
+    fn protected_directives_ask_where_the_client_comes_from() {
+        let dir: [(&[u8], &[u8]); 1] = [(b"dir", b"/data")];
+        for (permission, local, remote) in
+            [("no", false, false), ("yes", true, true), ("local", true, false)]
+        {
+            let mut config = Config::default();
+            config.settle("enable-protected-configs", permission.as_bytes()).expect("a choice");
+            assert_eq!(config.set(&dir, Origin::Local).is_ok(), local, "{permission}");
+            assert_eq!(config.set(&dir, Origin::Remote).is_ok(), remote, "{permission}");
+        }
+    }
+
+    #[test]
+    fn patterns_list_both_names_once_and_no_hidden_ones() {
+        let config = Config::default();
+        let names = |patterns: &[&[u8]]| -> Vec<String> {
+            let found = config.get(patterns).into_iter();
+            found.map(|(name, _)| String::from_utf8(name).expect("ASCII")).collect()
+        };
+        assert_eq!(
+            names(&[b"*ZSET-max-*-value"]),
+            ["zset-max-listpack-value", "zset-max-ziplist-value"]
+        );
+        assert_eq!(names(&[b"maxm*ry", b"maxmemory", b"maxmem?ry"]), ["maxmemory"]);
+        assert_eq!(names(&[b"MaxMemory"]), ["MaxMemory"], "as it was asked for");
+        assert_eq!(names(&[b"key-load-dela?"]), [""; 0]);
+        assert_eq!(names(&[b"key-load-delay"]), ["key-load-delay"]);
+        assert_eq!(names(&[b"nothing", b"x*y"]), [""; 0]);
+    }
+
+    #[test]
+    fn an_error_repeats_neither_control_characters_nor_endless_names() {
+        let mut config = Config::default();
+        let error = set(&mut config, "a\r\nb", "1").expect_err("unknown");
+        assert_eq!(error, "ERR Unknown option or number of arguments for CONFIG SET - 'a  b'");
+        let error = set(&mut config, &"x".repeat(100_000), "1").expect_err("unknown");
+        assert!(error.len() < 256, "{}", error.len());
+    }
+
+    #[test]
+    fn what_has_no_effect_yet_can_be_told_at_the_start() {
+        let mut config = Config::default();
+        set(&mut config, "maxclients", "5").expect("valid");
+        assert_eq!(config.without_effect().count(), 0);
+        set(&mut config, "rdbcompression", "no").expect("valid");
+        let names: Vec<_> = config.without_effect().map(|row| row.name).collect();
+        assert_eq!(names, ["rdbcompression"]);
+    }
 }

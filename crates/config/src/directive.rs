@@ -123,11 +123,6 @@ impl Kind {
             | Self::KeyspaceEvents => false,
         }
     }
-
-    /// True if a value is written in quotes in a configuration file.
-    pub(crate) const fn is_quoted(self) -> bool {
-        matches!(self, Self::Text | Self::FileName | Self::KeyspaceEvents)
-    }
 }
 
 /// Builders for the rows of the table.

@@ -13,8 +13,8 @@ mod session;
 mod table;
 
 pub use context::{Ctx, Walk, WalkStep};
-pub use node::{Facts, Node, Order, PauseMode, ShutdownMode};
+pub use node::{Facts, Node, Order, PauseMode, ProcessFacts, ShutdownMode, World};
 pub use reply::{Proto, Reply};
-pub use run::{Refusal, Verdict, admit, refuse, run};
-pub use session::{ReplyMode, Session, Sessions};
+pub use run::{Refusal, Verdict, admit, admit_found, refuse, run};
+pub use session::{ReplyMode, Session, SessionRow, Sessions};
 pub use table::{Command, Entry, Part, Table, entry};

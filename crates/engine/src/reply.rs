@@ -42,6 +42,9 @@ pub trait Reply {
     /// Text for people, with a three-letter format such as `txt` (RESP2: a bulk).
     fn verbatim(&mut self, format: &str, text: &[u8]);
 
+    /// Speaks this version from here on (HELLO answers in the version it switches to).
+    fn set_proto(&mut self, proto: Proto);
+
     /// Where writing stands.
     fn mark(&self) -> usize;
     /// Forgets all since `mark`: an error replaces a half-written answer.

@@ -32,7 +32,21 @@ pub struct Verdict {
 /// See [`Refusal`].
 #[inline]
 pub fn admit(table: &Table, argv: &[&[u8]], session: &Session) -> Result<Verdict, Refusal> {
-    let mut index = table.find(argv[0]).ok_or(Refusal::UnknownCommand)?;
+    admit_found(table, table.find(argv[0]), argv, session)
+}
+
+/// As [`admit`], for a name that was looked up before.
+///
+/// # Errors
+/// See [`Refusal`].
+#[inline]
+pub fn admit_found(
+    table: &Table,
+    found: Option<u16>,
+    argv: &[&[u8]],
+    session: &Session,
+) -> Result<Verdict, Refusal> {
+    let mut index = found.ok_or(Refusal::UnknownCommand)?;
     let mut args_at = 1;
     let mut spec = &table.at(index).spec;
     if spec.flags.has(Flags::CONTAINER) && argv.len() > 1 {
@@ -40,7 +54,8 @@ pub fn admit(table: &Table, argv: &[&[u8]], session: &Session) -> Result<Verdict
         spec = &table.at(index).spec;
         args_at = 2;
     }
-    if !spec.arity.admits(argv.len()) || spec.flags.has(Flags::CONTAINER) && argv.len() == 1 {
+    // A container that does nothing by itself says so by its arity; COMMAND answers alone, too.
+    if !spec.arity.admits(argv.len()) {
         return Err(Refusal::Error(Some(index), ReplyError::WrongArity(spec.name)));
     }
     if !session.authenticated && !spec.flags.has(Flags::NO_AUTH) {

@@ -40,6 +40,8 @@ pub struct Session {
     pub addr: String,
     /// `ip:port` of our end.
     pub laddr: String,
+    /// From this host.
+    pub is_local: bool,
     /// Came over a unix socket.
     pub is_unix: bool,
     /// When it connected.
@@ -85,6 +87,7 @@ impl Session {
             lib_ver: Vec::new(),
             addr: String::new(),
             laddr: String::new(),
+            is_local: false,
             is_unix: false,
             created: now,
             active: now,

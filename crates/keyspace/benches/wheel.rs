@@ -1,6 +1,5 @@
 //! What arming and expiring a deadline costs, beside `std`'s binary heap holding the same items.
 //! The one-off experiment with its worst portions is `examples/wheel_vs_heap.rs`.
-#![expect(missing_docs, reason = "criterion's macros make public items")]
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

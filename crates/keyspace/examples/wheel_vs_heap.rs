@@ -14,6 +14,8 @@ const NOW: u64 = 1_790_000_000_123;
 const HOUR_MS: u64 = 3_600_000;
 /// What one call may hand over or move: the portion of work a shard does between requests.
 const LIMIT: usize = 256;
+/// Rounds of each measurement.
+const ROUNDS: usize = 3;
 /// How often the shard looks, in milliseconds of its clock.
 const LOOK_MS: usize = 5;
 
@@ -100,51 +102,106 @@ impl Spread {
     }
 }
 
-fn run<D: Deadlines>(name: &str, spread: Spread, label: &str, items: u64) {
-    let (mut rng, mut deadlines) = (Rng::new(items), D::new());
-    let (mut add_ns, mut add_max_ns) = (0, 0);
-    // Timed in runs of 16: the clock itself costs as much as a few additions.
-    for index in (0..items).step_by(16) {
-        let run: [u64; 16] =
-            std::array::from_fn(|i| spread.deadline(&mut rng, index + i as u64, items));
-        let start = cpu_ns();
-        for (i, at) in run.into_iter().enumerate() {
-            deadlines.add(at, index + i as u64);
+/// One pass over one structure. All in nanoseconds of this thread's CPU time.
+#[derive(Clone, Copy)]
+struct Pass {
+    add_sum: u64,
+    add_max: u64,
+    expire_sum: u64,
+    portion_p9999: u64,
+    portion_max: u64,
+    tick_max: u64,
+    bytes: usize,
+}
+
+/// Reading the clock costs more than an addition: one pass times whole phases, for the means, and
+/// another (`each`) each run of 16 additions and each portion, for the worst.
+fn pass<D: Deadlines>(spread: Spread, items: u64, each: bool) -> Pass {
+    let lap = |since: u64| if each { cpu_ns() - since } else { 0 };
+    let mark = || if each { cpu_ns() } else { 0 };
+    let deadlines: Vec<u64> = {
+        let mut rng = Rng::new(items);
+        (0..items).map(|index| spread.deadline(&mut rng, index, items)).collect()
+    };
+    let (mut held, mut add_max) = (D::new(), 0);
+    let start = cpu_ns();
+    for (run, chunk) in deadlines.chunks(16).enumerate() {
+        let since = mark();
+        for (i, at) in chunk.iter().enumerate() {
+            held.add(*at, (run * 16 + i) as u64);
         }
-        let took = cpu_ns() - start;
-        add_ns += took;
-        add_max_ns = add_max_ns.max(took);
+        add_max = add_max.max(lap(since));
     }
-    let bytes = deadlines.bytes();
-    let (mut out, mut expired, mut late_ms_max) = (Vec::with_capacity(LIMIT), 0, 0);
-    let (mut expire_ns, mut call_max_ns) = (0, 0);
-    let mut calls = 0_u64;
+    let add_sum = cpu_ns() - start;
+    let bytes = held.bytes();
+    let (mut out, mut expired) = (Vec::with_capacity(LIMIT), 0);
+    let (mut portions, mut tick_max) = (Vec::with_capacity(4_000_000), 0);
+    let start = cpu_ns();
     for now in (NOW..=NOW + HOUR_MS + LOOK_MS as u64).step_by(LOOK_MS) {
-        let tick_start_ns = expire_ns;
+        let mut tick = 0;
         loop {
             out.clear();
-            let start = cpu_ns();
-            let more = deadlines.expire(now, &mut out);
-            let took = cpu_ns() - start;
-            expire_ns += took;
-            calls += 1;
-            call_max_ns = call_max_ns.max(took);
-            expired += out.len();
+            let since = mark();
+            let more = held.expire(now, &mut out);
+            let took = lap(since);
+            if each {
+                portions.push(took);
+            }
+            tick += took;
+            expired += out.len() as u64;
             if !more {
                 break;
             }
         }
-        late_ms_max = late_ms_max.max((expire_ns - tick_start_ns) / 1_000);
+        tick_max = tick_max.max(tick);
     }
-    assert_eq!(expired as u64, items.next_multiple_of(16), "{name}: nothing is lost");
+    let expire_sum = cpu_ns() - start;
+    assert_eq!(expired, items, "nothing is lost");
+    portions.sort_unstable();
+    let portion = |rank: usize| portions.get(rank).copied().unwrap_or(0);
+    Pass {
+        add_sum,
+        add_max,
+        expire_sum,
+        portion_p9999: portion(portions.len() * 9_999 / 10_000),
+        portion_max: portion(portions.len().saturating_sub(1)),
+        tick_max,
+        bytes,
+    }
+}
+
+/// The least of each figure over the rounds: what others did to the machine only ever adds.
+fn least<D: Deadlines>(spread: Spread, items: u64) -> Pass {
+    let mut best: Option<Pass> = None;
+    for _ in 0..ROUNDS {
+        let (sums, maxima) = (pass::<D>(spread, items, false), pass::<D>(spread, items, true));
+        let last = best.unwrap_or(Pass { ..sums });
+        let first = best.is_none();
+        let worst = |old: u64, new: u64| if first { new } else { old.min(new) };
+        best = Some(Pass {
+            add_sum: last.add_sum.min(sums.add_sum),
+            expire_sum: last.expire_sum.min(sums.expire_sum),
+            add_max: worst(last.add_max, maxima.add_max),
+            portion_p9999: worst(last.portion_p9999, maxima.portion_p9999),
+            portion_max: worst(last.portion_max, maxima.portion_max),
+            tick_max: worst(last.tick_max, maxima.tick_max),
+            bytes: sums.bytes,
+        });
+    }
+    best.expect("at least one round")
+}
+
+fn row(name: &str, label: &str, items: u64, best: Pass) {
+    let each = |ns: u64| ns as f64 / items as f64;
     println!(
-        "| {label} | {items} | {name} | {:.0} | {:.0} | {:.0} | {:.0} | {:.2} | {:.1} | {calls} |",
-        add_ns as f64 / items as f64,
-        expire_ns as f64 / items as f64,
-        add_max_ns as f64 / 1e3,
-        call_max_ns as f64 / 1e3,
-        late_ms_max as f64 / 1e3,
-        bytes as f64 / items as f64,
+        "| {label} | {items} | {name} | {:.0} | {:.0} | {:.1} | {:.0} | {:.0} | {:.2} | {:.1} |",
+        each(best.add_sum),
+        each(best.expire_sum),
+        best.add_max as f64 / 1e3,
+        best.portion_p9999 as f64 / 1e3,
+        best.portion_max as f64 / 1e3,
+        best.tick_max as f64 / 1e6,
+        best.bytes as f64 / items as f64,
     );
 }
 
@@ -155,7 +212,7 @@ fn main() {
     }
     println!(
         "| deadlines | items | structure | ns per add | ns per expire | worst 16 adds, µs \
-         | worst portion, µs | CPU of the worst tick, ms | bytes per item | calls |"
+         | portion p99.99, µs | worst portion, µs | CPU of the worst tick, ms | bytes per item |"
     );
     println!("|---|--:|---|--:|--:|--:|--:|--:|--:|--:|");
     for items in sizes {
@@ -164,8 +221,8 @@ fn main() {
             (Spread::Sessions, "30 min after writing"),
             (Spread::Burst, "within 1 s"),
         ] {
-            run::<OnWheel>("wheel", spread, label, items);
-            run::<OnHeap>("heap", spread, label, items);
+            row("wheel", label, items, least::<OnWheel>(spread, items));
+            row("heap", label, items, least::<OnHeap>(spread, items));
         }
     }
 }

@@ -17,6 +17,8 @@ pub struct KeyspaceStats {
     pub misses: u64,
     /// Keys reclaimed because their deadline passed.
     pub expired: u64,
+    /// Keys added.
+    pub inserted: u64,
 }
 
 /// The keys of one shard.
@@ -123,9 +125,10 @@ impl Keyspace {
     }
 
     pub(crate) fn insert(&mut self, index: DbIndex, key: &Key<'_>, entry: Entry) {
-        let Self { databases, arena, seed, .. } = self;
+        let Self { databases, arena, seed, stats, .. } = self;
         let database = &mut databases[index.0 as usize];
         database.len += 1;
+        stats.inserted += 1;
         database.expires += usize::from(entry.deadline_word().is_some());
         let slot = database.slot_mut(key.slot);
         slot.insert(arena, key.hash, entry, &|bytes| seed.hash(bytes));

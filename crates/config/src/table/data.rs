@@ -3,6 +3,7 @@
 use crate::directive::bounds::{BYTES, BYTES_ANY, BYTES_FROM_1, INT, INT_FROM_1, INT_SIGNED, LONG};
 use crate::directive::{Directive, Kind, choice, integer, memory, special, switch, text};
 
+#[rustfmt::skip] // a row is two lines: how it is set, and what it is
 pub(super) const KEYSPACE: &[Directive] = &[
     integer("databases", "storage.databases", (1, 65_535), "16",
         "Numbered databases, for SELECT.").at_start(),
@@ -47,247 +48,72 @@ const POLICIES: &[&str] = &[
     "noeviction",
 ];
 
+#[rustfmt::skip] // a row is two lines: how it is set, and what it is
 pub(super) const MEMORY: &[Directive] = &[
-    memory(
-        "maxmemory",
-        "storage.maxmemory_bytes",
-        BYTES_ANY,
-        "0",
-        "Memory the process may use; 0 is no limit.",
-    )
-    .later(),
-    choice(
-        "maxmemory-policy",
-        "storage.eviction_policy",
-        POLICIES,
-        "noeviction",
-        "Which keys go when memory is full.",
-    )
-    .later(),
-    integer(
-        "maxmemory-samples",
-        "storage.eviction_samples",
-        INT_FROM_1,
-        "5",
-        "Keys looked at to choose one to evict.",
-    )
-    .later(),
-    integer(
-        "maxmemory-eviction-tenacity",
-        "storage.eviction_tenacity",
-        (0, 100),
-        "10",
-        "Effort for eviction, 0 to 100.",
-    )
-    .later(),
-    integer(
-        "lfu-log-factor",
-        "storage.lfu_log_factor",
-        INT,
-        "10",
-        "How slowly the access counter grows.",
-    )
-    .later(),
-    integer(
-        "lfu-decay-time",
-        "storage.lfu_decay_minutes",
-        INT,
-        "1",
-        "Minutes after which the access counter halves or falls.",
-    )
-    .later(),
-    switch(
-        "activedefrag",
-        "storage.defrag.enabled",
-        false,
-        "Move values together while running, to give memory back.",
-    )
-    .later(),
-    memory(
-        "active-defrag-ignore-bytes",
-        "storage.defrag.ignore_bytes",
-        BYTES_FROM_1,
-        "100mb",
-        "Waste below which nothing is moved.",
-    )
-    .later(),
-    integer(
-        "active-defrag-threshold-lower",
-        "storage.defrag.threshold_lower",
-        (0, 1_000),
-        "10",
-        "Percent of waste at which moving starts.",
-    )
-    .later(),
-    integer(
-        "active-defrag-threshold-upper",
-        "storage.defrag.threshold_upper",
-        (0, 1_000),
-        "100",
-        "Percent of waste at which moving has its full effort.",
-    )
-    .later(),
-    integer(
-        "active-defrag-cycle-min",
-        "storage.defrag.cycle_min",
-        (1, 99),
-        "1",
-        "Least percent of processor time for moving.",
-    )
-    .later(),
-    integer(
-        "active-defrag-cycle-max",
-        "storage.defrag.cycle_max",
-        (1, 99),
-        "25",
-        "Most percent of processor time for moving.",
-    )
-    .later(),
-    integer(
-        "active-defrag-max-scan-fields",
-        "storage.defrag.max_scan_fields",
-        (1, i64::MAX),
-        "1000",
-        "Fields above which a value is moved in portions.",
-    )
-    .later(),
-    switch(
-        "jemalloc-bg-thread",
-        "storage.allocator_thread",
-        true,
-        "Let the allocator give memory back in a thread of its own.",
-    )
-    .later(),
+    memory("maxmemory", "storage.maxmemory_bytes", BYTES_ANY, "0",
+        "Memory the process may use; 0 is no limit.").later(),
+    choice("maxmemory-policy", "storage.eviction_policy", POLICIES, "noeviction",
+        "Which keys go when memory is full.").later(),
+    integer("maxmemory-samples", "storage.eviction_samples", INT_FROM_1, "5",
+        "Keys looked at to choose one to evict.").later(),
+    integer("maxmemory-eviction-tenacity", "storage.eviction_tenacity", (0, 100), "10",
+        "Effort for eviction, 0 to 100.").later(),
+    integer("lfu-log-factor", "storage.lfu_log_factor", INT, "10",
+        "How slowly the access counter grows.").later(),
+    integer("lfu-decay-time", "storage.lfu_decay_minutes", INT, "1",
+        "Minutes after which the access counter halves or falls.").later(),
+    switch("activedefrag", "storage.defrag.enabled", false,
+        "Move values together while running, to give memory back.").later(),
+    memory("active-defrag-ignore-bytes", "storage.defrag.ignore_bytes", BYTES_FROM_1, "100mb",
+        "Waste below which nothing is moved.").later(),
+    integer("active-defrag-threshold-lower", "storage.defrag.threshold_lower", (0, 1_000), "10",
+        "Percent of waste at which moving starts.").later(),
+    integer("active-defrag-threshold-upper", "storage.defrag.threshold_upper", (0, 1_000), "100",
+        "Percent of waste at which moving has its full effort.").later(),
+    integer("active-defrag-cycle-min", "storage.defrag.cycle_min", (1, 99), "1",
+        "Least percent of processor time for moving.").later(),
+    integer("active-defrag-cycle-max", "storage.defrag.cycle_max", (1, 99), "25",
+        "Most percent of processor time for moving.").later(),
+    integer("active-defrag-max-scan-fields", "storage.defrag.max_scan_fields", (1, i64::MAX), "1000",
+        "Fields above which a value is moved in portions.").later(),
+    switch("jemalloc-bg-thread", "storage.allocator_thread", true,
+        "Let the allocator give memory back in a thread of its own.").later(),
 ];
 
+#[rustfmt::skip] // a row is two lines: how it is set, and what it is
 pub(super) const ENCODINGS: &[Directive] = &[
-    integer(
-        "hash-max-listpack-entries",
-        "storage.encodings.hash_max_entries",
-        LONG,
-        "512",
-        "Fields up to which a hash stays packed.",
-    )
-    .alias("hash-max-ziplist-entries")
-    .later(),
-    memory(
-        "hash-max-listpack-value",
-        "storage.encodings.hash_max_value",
-        BYTES,
-        "64",
-        "Bytes of a field or value up to which a hash stays packed.",
-    )
-    .alias("hash-max-ziplist-value")
-    .later(),
-    integer(
-        "list-max-listpack-size",
-        "storage.encodings.list_max_size",
-        INT_SIGNED,
-        "-2",
-        "Elements of a list node, or -1 to -5 for 4 to 64 KiB of it.",
-    )
-    .alias("list-max-ziplist-size")
-    .later(),
-    integer(
-        "list-compress-depth",
-        "storage.encodings.list_compress_depth",
-        INT,
-        "0",
-        "List nodes at both ends that are not compressed; 0 compresses none.",
-    )
-    .later(),
-    integer(
-        "set-max-intset-entries",
-        "storage.encodings.set_max_intset_entries",
-        LONG,
-        "512",
-        "Members up to which a set of integers stays packed.",
-    )
-    .later(),
-    integer(
-        "set-max-listpack-entries",
-        "storage.encodings.set_max_entries",
-        LONG,
-        "128",
-        "Members up to which a set stays packed.",
-    )
-    .later(),
-    memory(
-        "set-max-listpack-value",
-        "storage.encodings.set_max_value",
-        BYTES,
-        "64",
-        "Bytes of a member up to which a set stays packed.",
-    )
-    .later(),
-    integer(
-        "zset-max-listpack-entries",
-        "storage.encodings.zset_max_entries",
-        LONG,
-        "128",
-        "Members up to which a sorted set stays packed.",
-    )
-    .alias("zset-max-ziplist-entries")
-    .later(),
-    memory(
-        "zset-max-listpack-value",
-        "storage.encodings.zset_max_value",
-        BYTES,
-        "64",
-        "Bytes of a member up to which a sorted set stays packed.",
-    )
-    .alias("zset-max-ziplist-value")
-    .later(),
-    memory(
-        "hll-sparse-max-bytes",
-        "storage.encodings.hll_sparse_max_bytes",
-        BYTES,
-        "3000",
-        "Bytes up to which a HyperLogLog stays sparse.",
-    )
-    .later(),
-    memory(
-        "stream-node-max-bytes",
-        "storage.encodings.stream_node_max_bytes",
-        BYTES,
-        "4096",
-        "Bytes of a stream node; 0 is no limit.",
-    )
-    .later(),
-    integer(
-        "stream-node-max-entries",
-        "storage.encodings.stream_node_max_entries",
-        LONG,
-        "100",
-        "Entries of a stream node; 0 is no limit.",
-    )
-    .later(),
+    integer("hash-max-listpack-entries", "storage.encodings.hash_max_entries", LONG, "512",
+        "Fields up to which a hash stays packed.").alias("hash-max-ziplist-entries").later(),
+    memory("hash-max-listpack-value", "storage.encodings.hash_max_value", BYTES, "64",
+        "Bytes of a field or value up to which a hash stays packed.").alias("hash-max-ziplist-value").later(),
+    integer("list-max-listpack-size", "storage.encodings.list_max_size", INT_SIGNED, "-2",
+        "Elements of a list node, or -1 to -5 for 4 to 64 KiB of it.").alias("list-max-ziplist-size").later(),
+    integer("list-compress-depth", "storage.encodings.list_compress_depth", INT, "0",
+        "List nodes at both ends that are not compressed; 0 compresses none.").later(),
+    integer("set-max-intset-entries", "storage.encodings.set_max_intset_entries", LONG, "512",
+        "Members up to which a set of integers stays packed.").later(),
+    integer("set-max-listpack-entries", "storage.encodings.set_max_entries", LONG, "128",
+        "Members up to which a set stays packed.").later(),
+    memory("set-max-listpack-value", "storage.encodings.set_max_value", BYTES, "64",
+        "Bytes of a member up to which a set stays packed.").later(),
+    integer("zset-max-listpack-entries", "storage.encodings.zset_max_entries", LONG, "128",
+        "Members up to which a sorted set stays packed.").alias("zset-max-ziplist-entries").later(),
+    memory("zset-max-listpack-value", "storage.encodings.zset_max_value", BYTES, "64",
+        "Bytes of a member up to which a sorted set stays packed.").alias("zset-max-ziplist-value").later(),
+    memory("hll-sparse-max-bytes", "storage.encodings.hll_sparse_max_bytes", BYTES, "3000",
+        "Bytes up to which a HyperLogLog stays sparse.").later(),
+    memory("stream-node-max-bytes", "storage.encodings.stream_node_max_bytes", BYTES, "4096",
+        "Bytes of a stream node; 0 is no limit.").later(),
+    integer("stream-node-max-entries", "storage.encodings.stream_node_max_entries", LONG, "100",
+        "Entries of a stream node; 0 is no limit.").later(),
 ];
 
+#[rustfmt::skip] // a row is two lines: how it is set, and what it is
 pub(super) const SCRIPTS: &[Directive] = &[
-    integer(
-        "busy-reply-threshold",
-        "scripts.busy_reply_ms",
-        LONG,
-        "5000",
-        "Milliseconds after which others are told that a script is running.",
-    )
-    .alias("lua-time-limit")
-    .later(),
-    switch(
-        "lua-enable-deprecated-api",
-        "scripts.deprecated_api",
-        false,
-        "Offer functions that Lua scripts should no longer use.",
-    )
-    .at_start()
-    .hidden()
-    .later(),
-    text(
-        "locale-collate",
-        "scripts.locale_collate",
-        "",
-        "Locale by which SORT ALPHA and Lua compare; that of the environment when empty.",
-    )
-    .later(),
+    integer("busy-reply-threshold", "scripts.busy_reply_ms", LONG, "5000",
+        "Milliseconds after which others are told that a script is running.").alias("lua-time-limit").later(),
+    switch("lua-enable-deprecated-api", "scripts.deprecated_api", false,
+        "Offer functions that Lua scripts should no longer use.").at_start().hidden().later(),
+    text("locale-collate", "scripts.locale_collate", "",
+        "Locale by which SORT ALPHA and Lua compare; that of the environment when empty.").later(),
 ];

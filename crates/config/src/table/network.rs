@@ -3,6 +3,7 @@
 use crate::directive::bounds::{BYTES_FROM_1MB, INT, PORT, UINT};
 use crate::directive::{Directive, Kind, choice, integer, memory, special, switch, text};
 
+#[rustfmt::skip] // a row is two lines: how it is set, and what it is
 pub(super) const STOA: &[Directive] = &[
     integer("shards", "server.shards", (0, 256), "0",
         "Shards, one thread each; 0 is one for every core the process may use.").at_start(),
@@ -20,6 +21,7 @@ pub(super) const STOA: &[Directive] = &[
         "Refuse WATCH, UNWATCH, blocking and subscribing commands inside MULTI instead of queueing them.").later(),
 ];
 
+#[rustfmt::skip] // a row is two lines: how it is set, and what it is
 pub(super) const NETWORK: &[Directive] = &[
     integer("port", "server.port", PORT, "6379",
         "TCP port to listen on; 0 is none.").at_start(),
@@ -47,62 +49,27 @@ pub(super) const NETWORK: &[Directive] = &[
         "Without effect: every shard does its own input and output; see `shards`.").at_start().later(),
 ];
 
+#[rustfmt::skip] // a row is two lines: how it is set, and what it is
 pub(super) const CLIENTS: &[Directive] = &[
-    integer(
-        "maxclients",
-        "limits.max_clients",
-        (1, u32::MAX as i64),
-        "10000",
-        "Connections at once, over all shards; one more is told so and closed.",
-    ),
-    integer(
-        "timeout",
-        "limits.idle_timeout_seconds",
-        INT,
-        "0",
-        "Seconds after which an idle connection is closed; 0 never.",
-    ),
-    memory(
-        "proto-max-bulk-len",
-        "limits.bulk_bytes",
-        BYTES_FROM_1MB,
-        "512mb",
-        "Longest argument, and longest string value.",
-    ),
-    memory(
-        "client-query-buffer-limit",
-        "limits.query_buffer_bytes",
-        BYTES_FROM_1MB,
-        "1gb",
-        "Bytes of unfinished requests that one connection may have waiting.",
-    ),
-    special(
-        "client-output-buffer-limit",
-        "limits.output_buffer",
-        Kind::OutputLimits,
-        "normal 0 0 0 replica 256mb 64mb 60 pubsub 32mb 8mb 60",
-        "Replies that may wait for a client that does not read: class, hard limit, soft limit and seconds above it; 0 is no limit.",
-    ),
-    special(
-        "maxmemory-clients",
-        "limits.clients_memory",
-        Kind::MemoryOrPercent,
-        "0",
-        "Memory of all connections together, in bytes or as a share of `maxmemory`; 0 is no limit.",
-    )
-    .later(),
-    integer(
-        "tracking-table-max-keys",
-        "limits.tracking_keys",
-        (0, i64::MAX),
-        "1000000",
-        "Keys remembered for client-side caching; 0 is no limit.",
-    )
-    .later(),
+    integer("maxclients", "limits.max_clients", (1, u32::MAX as i64), "10000",
+        "Connections at once, over all shards; one more is told so and closed."),
+    integer("timeout", "limits.idle_timeout_seconds", INT, "0",
+        "Seconds after which an idle connection is closed; 0 never."),
+    memory("proto-max-bulk-len", "limits.bulk_bytes", BYTES_FROM_1MB, "512mb",
+        "Longest argument, and longest string value."),
+    memory("client-query-buffer-limit", "limits.query_buffer_bytes", BYTES_FROM_1MB, "1gb",
+        "Bytes of unfinished requests that one connection may have waiting."),
+    special("client-output-buffer-limit", "limits.output_buffer", Kind::OutputLimits, "normal 0 0 0 replica 256mb 64mb 60 pubsub 32mb 8mb 60",
+        "Replies that may wait for a client that does not read: class, hard limit, soft limit and seconds above it; 0 is no limit."),
+    special("maxmemory-clients", "limits.clients_memory", Kind::MemoryOrPercent, "0",
+        "Memory of all connections together, in bytes or as a share of `maxmemory`; 0 is no limit.").later(),
+    integer("tracking-table-max-keys", "limits.tracking_keys", (0, i64::MAX), "1000000",
+        "Keys remembered for client-side caching; 0 is no limit.").later(),
 ];
 
 const PERMISSION: &[&str] = &["no", "yes", "local"];
 
+#[rustfmt::skip] // a row is two lines: how it is set, and what it is
 pub(super) const SECURITY: &[Directive] = &[
     text("requirepass", "server.auth_password", "",
         "Password of the default user; none when empty.").secret(),
@@ -124,85 +91,46 @@ pub(super) const SECURITY: &[Directive] = &[
         "Keep the contents of keys and commands out of the log.").later(),
 ];
 
+#[rustfmt::skip] // a row is two lines: how it is set, and what it is
 pub(super) const TLS: &[Directive] = &[
-    integer("tls-port", "tls.port", PORT, "0", "Port for TLS connections; 0 is none.")
-        .at_start()
-        .later(),
-    text("tls-cert-file", "tls.cert_file", "", "Certificate of the server.").later(),
-    text("tls-key-file", "tls.key_file", "", "Private key of the server.").later(),
-    text("tls-key-file-pass", "tls.key_file_pass", "", "Password of the server's private key.")
-        .secret()
-        .later(),
-    text(
-        "tls-client-cert-file",
-        "tls.client_cert_file",
-        "",
-        "Certificate for outgoing connections, if not the server's.",
-    )
-    .later(),
-    text("tls-client-key-file", "tls.client_key_file", "", "Private key for outgoing connections.")
-        .later(),
-    text(
-        "tls-client-key-file-pass",
-        "tls.client_key_file_pass",
-        "",
-        "Password of the private key for outgoing connections.",
-    )
-    .secret()
-    .later(),
-    text(
-        "tls-dh-params-file",
-        "tls.dh_params_file",
-        "",
-        "Diffie-Hellman parameters for old clients.",
-    )
-    .later(),
-    text(
-        "tls-ca-cert-file",
-        "tls.ca_cert_file",
-        "",
-        "Certificates of the authorities that sign clients.",
-    )
-    .later(),
-    text("tls-ca-cert-dir", "tls.ca_cert_dir", "", "Directory of certificates of authorities.")
-        .later(),
-    choice(
-        "tls-auth-clients",
-        "tls.auth_clients",
-        &["no", "yes", "optional"],
-        "yes",
-        "Whether clients must show a certificate.",
-    )
-    .later(),
-    switch("tls-replication", "tls.replication", false, "Use TLS towards the primary.").later(),
-    switch("tls-cluster", "tls.cluster", false, "Use TLS on the cluster bus.").later(),
-    text("tls-protocols", "tls.protocols", "", "TLS versions to speak; all safe ones when empty.")
-        .later(),
-    text("tls-ciphers", "tls.ciphers", "", "Ciphers for TLS 1.2.").later(),
-    text("tls-ciphersuites", "tls.ciphersuites", "", "Ciphersuites for TLS 1.3.").later(),
-    switch(
-        "tls-prefer-server-ciphers",
-        "tls.prefer_server_ciphers",
-        false,
-        "Let the server's order of ciphers decide.",
-    )
-    .later(),
-    switch("tls-session-caching", "tls.session_caching", true, "Let clients resume sessions.")
-        .later(),
-    integer(
-        "tls-session-cache-size",
-        "tls.session_cache_len",
-        INT,
-        "20480",
-        "Sessions remembered; 0 is no limit.",
-    )
-    .later(),
-    integer(
-        "tls-session-cache-timeout",
-        "tls.session_cache_timeout_seconds",
-        INT,
-        "300",
-        "Seconds a session is remembered.",
-    )
-    .later(),
+    integer("tls-port", "tls.port", PORT, "0",
+        "Port for TLS connections; 0 is none.").at_start().later(),
+    text("tls-cert-file", "tls.cert_file", "",
+        "Certificate of the server.").later(),
+    text("tls-key-file", "tls.key_file", "",
+        "Private key of the server.").later(),
+    text("tls-key-file-pass", "tls.key_file_pass", "",
+        "Password of the server's private key.").secret().later(),
+    text("tls-client-cert-file", "tls.client_cert_file", "",
+        "Certificate for outgoing connections, if not the server's.").later(),
+    text("tls-client-key-file", "tls.client_key_file", "",
+        "Private key for outgoing connections.").later(),
+    text("tls-client-key-file-pass", "tls.client_key_file_pass", "",
+        "Password of the private key for outgoing connections.").secret().later(),
+    text("tls-dh-params-file", "tls.dh_params_file", "",
+        "Diffie-Hellman parameters for old clients.").later(),
+    text("tls-ca-cert-file", "tls.ca_cert_file", "",
+        "Certificates of the authorities that sign clients.").later(),
+    text("tls-ca-cert-dir", "tls.ca_cert_dir", "",
+        "Directory of certificates of authorities.").later(),
+    choice("tls-auth-clients", "tls.auth_clients", &["no", "yes", "optional"], "yes",
+        "Whether clients must show a certificate.").later(),
+    switch("tls-replication", "tls.replication", false,
+        "Use TLS towards the primary.").later(),
+    switch("tls-cluster", "tls.cluster", false,
+        "Use TLS on the cluster bus.").later(),
+    text("tls-protocols", "tls.protocols", "",
+        "TLS versions to speak; all safe ones when empty.").later(),
+    text("tls-ciphers", "tls.ciphers", "",
+        "Ciphers for TLS 1.2.").later(),
+    text("tls-ciphersuites", "tls.ciphersuites", "",
+        "Ciphersuites for TLS 1.3.").later(),
+    switch("tls-prefer-server-ciphers", "tls.prefer_server_ciphers", false,
+        "Let the server's order of ciphers decide.").later(),
+    switch("tls-session-caching", "tls.session_caching", true,
+        "Let clients resume sessions.").later(),
+    integer("tls-session-cache-size", "tls.session_cache_len", INT, "20480",
+        "Sessions remembered; 0 is no limit.").later(),
+    integer("tls-session-cache-timeout", "tls.session_cache_timeout_seconds", INT, "300",
+        "Seconds a session is remembered.").later(),
 ];

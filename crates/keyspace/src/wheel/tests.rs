@@ -146,7 +146,7 @@ fn a_slot_of_a_hundred_thousand_is_taken_apart_in_portions() {
     let mut wheel = Wheel::new(UnixMs(0));
     // All in one slot of a high level, which a naive wheel moves down in one tick.
     for cookie in 0..100_000 {
-        wheel.add(UnixMs(1 << 30 | cookie % 1_000), 0, cookie);
+        wheel.add(UnixMs((1 << 30) + cookie % 1_000), 0, cookie);
     }
     let (mut due, mut calls, mut handed_over) = (Vec::new(), 0, 0);
     loop {

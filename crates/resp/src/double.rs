@@ -1,0 +1,132 @@
+//! Doubles as text, in the form Redis gives since 7.2: the fewest digits that read back as the
+//! same number; integers that fit 62 bits in full; others written out while that stays short, and
+//! with an exponent beyond.
+
+use std::io::Write;
+
+/// Whole numbers up to here are written as integers, as Redis does: half of what 63 bits hold.
+const INTEGER_MAX: f64 = (i64::MAX / 2) as f64;
+
+/// Most significant digits a shortest double has.
+const DIGITS_MAX: usize = 17;
+
+/// Appends the text of `value`: `3`, `0.1`, `1e+20`, `inf`, `-inf`, `nan`, `-0`.
+pub fn write_double(out: &mut Vec<u8>, value: f64) {
+    if value.is_nan() {
+        return out.extend_from_slice(b"nan");
+    }
+    if value.is_infinite() {
+        return out.extend_from_slice(if value > 0.0 { b"inf" } else { b"-inf" });
+    }
+    if value == 0.0 {
+        return out.extend_from_slice(if value.is_sign_negative() { b"-0" } else { b"0" });
+    }
+    if value.abs() <= INTEGER_MAX && value.trunc() == value {
+        return out.extend_from_slice(itoa::Buffer::new().format(value as i64).as_bytes());
+    }
+    if value < 0.0 {
+        out.push(b'-');
+    }
+    let (digits, len, exponent) = shortest(value.abs());
+    write_digits(out, &digits[..len], exponent);
+}
+
+/// The digits of a positive number, and the power of ten of the last one.
+fn shortest(value: f64) -> ([u8; DIGITS_MAX], usize, i32) {
+    // `d.ddde-ddd`: 17 digits, a point, `e`, and at most four bytes of exponent.
+    let mut text = [0; 32];
+    let mut rest = text.as_mut_slice();
+    write!(rest, "{value:e}").expect("32 bytes hold any double in this form");
+    let left = rest.len();
+    let text = &text[..32 - left];
+    let split = text.iter().position(|&byte| byte == b'e').unwrap_or(text.len());
+    let (mut digits, mut len) = ([0; DIGITS_MAX], 0);
+    for &byte in text[..split].iter().filter(|&&byte| byte != b'.') {
+        digits[len] = byte;
+        len += 1;
+    }
+    let exponent = text[split + 1..].iter().fold(0, |sum, &byte| match byte {
+        b'-' => sum,
+        digit => sum * 10 + i32::from(digit - b'0'),
+    });
+    let exponent = if text.get(split + 1) == Some(&b'-') { -exponent } else { exponent };
+    (digits, len, exponent - (len as i32 - 1))
+}
+
+/// Writes `digits` times ten to the `exponent`.
+fn write_digits(out: &mut Vec<u8>, digits: &[u8], exponent: i32) {
+    let len = digits.len() as i32;
+    let magnitude = exponent + len - 1;
+    if exponent >= 0 && magnitude < len + 7 {
+        out.extend_from_slice(digits);
+        out.resize(out.len() + exponent as usize, b'0');
+    } else if exponent < 0 && (exponent > -7 || magnitude.abs() < 4) {
+        let whole = len + exponent;
+        if whole > 0 {
+            out.extend_from_slice(&digits[..whole as usize]);
+            out.push(b'.');
+            out.extend_from_slice(&digits[whole as usize..]);
+        } else {
+            out.extend_from_slice(b"0.");
+            out.resize(out.len() + (-whole) as usize, b'0');
+            out.extend_from_slice(digits);
+        }
+    } else {
+        out.push(digits[0]);
+        if len > 1 {
+            out.push(b'.');
+            out.extend_from_slice(&digits[1..]);
+        }
+        out.extend_from_slice(if magnitude < 0 { b"e-" } else { b"e+" });
+        out.extend_from_slice(itoa::Buffer::new().format(magnitude.unsigned_abs()).as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::write_double;
+
+    fn text(value: f64) -> String {
+        let mut out = Vec::new();
+        write_double(&mut out, value);
+        String::from_utf8(out).expect("ASCII")
+    }
+
+    #[test]
+    fn doubles_have_the_texts_clients_expect() {
+        for (value, want) in [
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (3.0, "3"),
+            (-17.0, "-17"),
+            (0.1, "0.1"),
+            (-2.5, "-2.5"),
+            (0.0001, "0.0001"),
+            (3.25e-5, "3.25e-5"),
+            (1.5e-9, "1.5e-9"),
+            (1e15, "1000000000000000"),
+            (4_503_599_627_370_496.0, "4503599627370496"),
+            (1e17, "100000000000000000"),
+            (1e20, "1e+20"),
+            (1.234_567_89e20, "1.23456789e+20"),
+            (1.7976931348623157e308, "1.7976931348623157e+308"),
+            (5e-324, "5e-324"),
+            (f64::INFINITY, "inf"),
+            (f64::NEG_INFINITY, "-inf"),
+            (f64::NAN, "nan"),
+        ] {
+            assert_eq!(text(value), want);
+        }
+    }
+
+    #[test]
+    fn a_text_reads_back_as_the_same_number() {
+        let mut rng = stoa_stdx::Rng::new(11);
+        for _ in 0..20_000 {
+            let value = f64::from_bits(rng.next());
+            if value.is_finite() {
+                assert_eq!(text(value).parse::<f64>(), Ok(value), "{value:e}");
+            }
+        }
+    }
+}

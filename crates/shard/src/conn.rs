@@ -1,0 +1,196 @@
+//! One connection's bytes: what came in and is not run yet, what goes out, and in which order.
+//!
+//! Replies leave in the order of requests. While a request's answer is still with another shard it
+//! is a hole in a queue, and what is answered after it waits behind it. Without holes the queue is
+//! empty and replies are written straight into the output.
+
+use std::collections::VecDeque;
+
+use stoa_resp::Parser;
+use stoa_stdx::{ConnId, MonoMs};
+
+/// Why a connection's next request may not run yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stall {
+    /// An answer of several shards is being put together, or keys are being borrowed.
+    Answer,
+    /// A key it wants is lent to another shard.
+    Lent,
+    /// CLIENT PAUSE.
+    Paused,
+}
+
+/// One connection.
+pub(crate) struct Conn {
+    pub(crate) id: ConnId,
+    pub(crate) parser: Parser,
+    /// Bytes that are not run yet: an unfinished request, or all of it while stalled.
+    pub(crate) input: Vec<u8>,
+    /// Replies that may leave.
+    pub(crate) out: Vec<u8>,
+    pub(crate) owed: Owed,
+    pub(crate) stall: Option<Stall>,
+    /// Bytes the driver took and the kernel did not, yet.
+    pub(crate) in_flight: usize,
+    /// Where in this pass's sources its bytes are.
+    pub(crate) source: Option<u32>,
+    pub(crate) send_asked: bool,
+    /// The peer sends no more; closed once all is answered.
+    pub(crate) ended: bool,
+    /// Nothing more is read or run; closed once output is gone.
+    pub(crate) closing: bool,
+    /// The driver was told to close it.
+    pub(crate) leaving: bool,
+    pub(crate) read_paused: bool,
+    /// Since when its output has been above the soft limit.
+    pub(crate) soft_since: Option<MonoMs>,
+}
+
+impl Conn {
+    pub(crate) fn new(id: ConnId) -> Self {
+        Self {
+            id,
+            parser: Parser::new(),
+            input: Vec::new(),
+            out: Vec::new(),
+            owed: Owed::default(),
+            stall: None,
+            in_flight: 0,
+            source: None,
+            send_asked: false,
+            ended: false,
+            closing: false,
+            leaving: false,
+            read_paused: false,
+            soft_since: None,
+        }
+    }
+
+    /// Bytes owed to the peer, wherever they are.
+    pub(crate) fn output_len(&self) -> usize {
+        self.out.len() + self.in_flight + self.owed.held.len()
+    }
+
+    /// Where the next local reply is written.
+    #[inline]
+    pub(crate) fn sink(&mut self) -> &mut Vec<u8> {
+        if self.owed.queue.is_empty() { &mut self.out } else { &mut self.owed.held }
+    }
+
+    /// Says that a local reply was written to the sink from `start` on.
+    #[inline]
+    pub(crate) fn written(&mut self, start: usize) {
+        if !self.owed.queue.is_empty() {
+            let end = self.owed.held.len();
+            self.owed.queue.push_back(Owing { state: State::Ready, start, end });
+        }
+    }
+
+    /// A hole for an answer that will come; gives its ticket.
+    pub(crate) fn hole(&mut self, muted: bool) -> u32 {
+        let ticket = self.owed.base.wrapping_add(self.owed.queue.len() as u32);
+        let state = if muted { State::Muted } else { State::Hole };
+        self.owed.queue.push_back(Owing { state, start: 0, end: 0 });
+        ticket
+    }
+
+    /// Fills a hole, and lets go all that waited behind it.
+    pub(crate) fn fill(&mut self, ticket: u32, reply: &[u8]) {
+        let at = ticket.wrapping_sub(self.owed.base) as usize;
+        let owing = &mut self.owed.queue[at];
+        assert_ne!(owing.state, State::Ready, "ticket {ticket} was answered twice");
+        let reply = if owing.state == State::Muted { &[] } else { reply };
+        owing.state = State::Ready;
+        if at == 0 {
+            self.out.extend_from_slice(reply);
+        } else {
+            owing.start = self.owed.held.len();
+            self.owed.held.extend_from_slice(reply);
+            owing.end = self.owed.held.len();
+        }
+        while let Some(front) = self.owed.queue.front() {
+            if front.state != State::Ready {
+                return;
+            }
+            self.out.extend_from_slice(&self.owed.held[front.start..front.end]);
+            self.owed.queue.pop_front();
+            self.owed.base = self.owed.base.wrapping_add(1);
+        }
+        self.owed.held.clear();
+    }
+
+    /// Nothing is owed, running or waiting.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.owed.queue.is_empty() && self.stall.is_none()
+    }
+}
+
+/// Replies in the order of their requests, from the first hole on.
+#[derive(Default)]
+pub(crate) struct Owed {
+    /// The ticket of the first.
+    base: u32,
+    queue: VecDeque<Owing>,
+    /// Bytes of those that are ready.
+    held: Vec<u8>,
+}
+
+struct Owing {
+    state: State,
+    start: usize,
+    end: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Ready,
+    Hole,
+    /// A hole whose answer the client does not want (CLIENT REPLY).
+    Muted,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Conn;
+    use stoa_stdx::{ConnId, Rng};
+
+    #[test]
+    fn replies_leave_in_the_order_of_requests_however_answers_arrive() {
+        for seed in 0..500 {
+            let mut rng = Rng::new(seed);
+            let mut conn = Conn::new(ConnId::default());
+            let mut open: Vec<(u32, String)> = Vec::new();
+            let mut want = String::new();
+            for step in 0..60 {
+                let text = format!("<{step}>");
+                match rng.below(3) {
+                    0 => {
+                        let start = conn.sink().len();
+                        conn.sink().extend_from_slice(text.as_bytes());
+                        conn.written(start);
+                        want.push_str(&text);
+                    }
+                    1 => {
+                        let muted = rng.one_in(4);
+                        open.push((conn.hole(muted), text.clone()));
+                        if !muted {
+                            want.push_str(&text);
+                        }
+                    }
+                    _ if !open.is_empty() => {
+                        let (ticket, text) =
+                            open.swap_remove(rng.below(open.len() as u64) as usize);
+                        conn.fill(ticket, text.as_bytes());
+                    }
+                    _ => {}
+                }
+                assert!(want.as_bytes().starts_with(&conn.out), "seed {seed}, step {step}");
+            }
+            for (ticket, text) in open {
+                conn.fill(ticket, text.as_bytes());
+            }
+            assert_eq!(String::from_utf8_lossy(&conn.out), want, "seed {seed}");
+            assert!(conn.is_settled());
+        }
+    }
+}

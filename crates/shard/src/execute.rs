@@ -1,0 +1,507 @@
+//! From a request to its reply, or to the shards that have it.
+
+use stoa_command::{Args, KeyPositions, ReplyError};
+use stoa_engine::{
+    Ctx, Part, Refusal, ReplyMode, Sessions, Verdict, Walk, admit_found, refuse, run,
+};
+use stoa_resp::ProtocolError;
+use stoa_stdx::{ConnId, Key, ShardId};
+
+use crate::Shard;
+use crate::conn::Stall;
+use crate::input::{Cmd, Source, What};
+use crate::keys::owner_of;
+use crate::message::{Args as ArgStore, Ask, Batch, Dest, Request};
+use crate::orders::holds_back;
+use crate::plan::{Join, Plan};
+use crate::reply::RespReply;
+
+/// Arguments of a request that fit on the stack.
+const ARGV_INLINE: usize = 8;
+
+/// A request on its way.
+#[derive(Clone, Copy)]
+pub(crate) struct Req<'a> {
+    pub(crate) conn: ConnId,
+    pub(crate) verdict: Verdict,
+    pub(crate) argv: &'a [&'a [u8]],
+}
+
+impl Shard {
+    /// Runs one request of a window, or holds it back.
+    #[inline]
+    pub(crate) fn run_cmd(&mut self, cmd: &Cmd, sources: &mut [Source<'_>]) {
+        let source = &sources[cmd.source as usize];
+        let id = source.conn;
+        let waits = match self.conn(id) {
+            None => return,
+            Some(conn) => conn.stall.is_some() || conn.closing,
+        } || self.stalled_until.is_some();
+        let ran = !waits && {
+            let spans_at = cmd.spans_at as usize;
+            let spans = &self.spans[spans_at..spans_at + cmd.argc as usize];
+            let argc = spans.len();
+            if argc <= ARGV_INLINE {
+                let mut argv: [&[u8]; ARGV_INLINE] = [&[]; ARGV_INLINE];
+                for (to, span) in argv.iter_mut().zip(spans) {
+                    *to = source.arg(*span);
+                }
+                self.run_argv(cmd, id, &argv[..argc])
+            } else {
+                let argv: Vec<&[u8]> = spans.iter().map(|span| source.arg(*span)).collect();
+                self.run_argv(cmd, id, &argv)
+            }
+        };
+        if !ran {
+            sources[cmd.source as usize].hold_from(cmd.start);
+        }
+    }
+
+    /// False when it has to wait.
+    #[inline]
+    fn run_argv(&mut self, cmd: &Cmd, id: ConnId, argv: &[&[u8]]) -> bool {
+        let found = match cmd.what {
+            What::Malformed(error) => {
+                self.refuse_bytes(id, error);
+                return true;
+            }
+            What::Unknown => None,
+            What::Own(index, _) | What::Foreign(index, _) | What::Other(index) => Some(index),
+        };
+        let session = self.sessions.at(Sessions::row(id));
+        session.active = self.now.mono.ms();
+        session.commands_total += 1;
+        let verdict = match admit_found(self.node.table, found, argv, session) {
+            Ok(verdict) => verdict,
+            Err(refusal) => {
+                self.refuse(id, argv, refusal);
+                return true;
+            }
+        };
+        let spec = &self.node.table.at(verdict.index).spec;
+        session.last_command = spec.name;
+        if let Some(pause) = &self.pause
+            && holds_back(pause, spec.flags)
+        {
+            self.stall(id, Stall::Paused);
+            return false;
+        }
+        let req = Req { conn: id, verdict, argv };
+        match cmd.what {
+            What::Own(_, at) if self.loans.is_idle() => {
+                let key = Key { bytes: argv[at as usize], slot: cmd.slot, hash: cmd.hash };
+                self.run_here(req, Some(key));
+                true
+            }
+            What::Foreign(_, at) => {
+                let key = Key { bytes: argv[at as usize], slot: cmd.slot, hash: cmd.hash };
+                self.send_whole(req, key, at);
+                true
+            }
+            What::Own(..) | What::Other(_) => self.route(req),
+            What::Malformed(_) | What::Unknown => unreachable!("answered above"),
+        }
+    }
+
+    fn refuse_bytes(&mut self, id: ConnId, error: ProtocolError) {
+        let text = format!("ERR {error}");
+        self.reply_here(id, |reply| reply.error_text(&text));
+        self.close(id, true);
+    }
+
+    fn refuse(&mut self, id: ConnId, argv: &[&[u8]], refusal: Refusal) {
+        let table = self.node.table;
+        if let Refusal::Error(Some(index), _) = refusal {
+            self.node.commands.rejected(index as usize);
+        }
+        self.reply_here(id, |reply| refuse(table, argv, refusal, reply));
+    }
+
+    /// Writes a reply that no command makes.
+    pub(crate) fn reply_here(
+        &mut self,
+        id: ConnId,
+        write: impl FnOnce(&mut dyn stoa_engine::Reply),
+    ) {
+        let session = self.sessions.at(Sessions::row(id));
+        let proto = session.proto;
+        let mode = session.reply_mode;
+        if mode == ReplyMode::SkipNext {
+            session.reply_mode = ReplyMode::On;
+        }
+        let Some(conn) = self.conns[id.index as usize].as_deref_mut() else { return };
+        let start = conn.sink().len();
+        if mode == ReplyMode::On {
+            write(&mut RespReply::new(conn.sink(), proto));
+        }
+        if conn.sink().get(start) == Some(&b'-') {
+            self.node.counters.error_replies += 1;
+            self.node.errors.record(&conn.sink()[start + 1..]);
+        }
+        conn.written(start);
+        self.touched(id);
+    }
+
+    /// A request that the fast ways do not cover. False when it has to wait.
+    fn route(&mut self, req: Req<'_>) -> bool {
+        let entry = self.node.table.at(req.verdict.index);
+        let alone = self.node.shards == 1;
+        match self.plans[req.verdict.index as usize] {
+            Plan::Home => self.run_here(req, None),
+            Plan::AllShards(_) if !self.loans.is_idle() => return self.wait_for_loans(req.conn),
+            Plan::AllShards(Join::Merge) if alone => self.merge_alone(req, Ask::Collect),
+            Plan::Walk if alone => {
+                let end_slot = stoa_stdx::SLOT_COUNT;
+                self.merge_alone(req, Ask::Walk(Walk { from: None, left: None, end_slot }));
+            }
+            Plan::AllShards(_) if alone => self.run_here(req, None),
+            Plan::AllShards(join) => self.ask_all(req, join),
+            Plan::Walk => self.ask_walk(req),
+            Plan::OneKey(_) | Plan::Keys | Plan::Split(_) => {
+                let mut keys = KeyPositions::default();
+                let args = Args::new(req.argv, req.verdict.args_at);
+                if entry.spec.key_positions(&args, &mut keys).is_err() {
+                    // The parser knows better what is wrong with it.
+                    self.run_here(req, None);
+                    return true;
+                }
+                return self.route_keys(req, &keys);
+            }
+        }
+        true
+    }
+
+    fn route_keys(&mut self, req: Req<'_>, keys: &KeyPositions) -> bool {
+        let shards = self.node.shards;
+        let at = |position: usize| self.keyspace.seed().key(req.argv[position]);
+        let Some((first_at, _)) = keys.as_slice().first().copied() else {
+            self.run_here(req, None);
+            return true;
+        };
+        let first = at(first_at);
+        let owner = owner_of(first.slot, shards);
+        let lent = self.loans.any_lent(keys.as_slice().iter().map(|(at, _)| req.argv[*at]));
+        let one_owner = shards == 1
+            || keys
+                .as_slice()
+                .iter()
+                .all(|(position, _)| owner_of(at(*position).slot, shards) == owner);
+        if one_owner && owner != self.node.shard {
+            self.send_whole(req, first, first_at as u8);
+        } else if lent {
+            return self.wait_for_loans(req.conn);
+        } else if one_owner {
+            self.run_here(req, Some(first));
+        } else if let Plan::Split(join) = self.plans[req.verdict.index as usize] {
+            self.split(req, keys, join);
+        } else {
+            self.transact(req, keys);
+        }
+        true
+    }
+
+    fn wait_for_loans(&mut self, id: ConnId) -> bool {
+        self.stall(id, Stall::Lent);
+        false
+    }
+
+    /// Runs a request on this shard, for a client of this shard.
+    #[inline]
+    pub(crate) fn run_here(&mut self, req: Req<'_>, key: Option<Key<'_>>) {
+        let row = Sessions::row(req.conn);
+        let entry = self.node.table.at(req.verdict.index);
+        let session = self.sessions.at(row);
+        let (mode, proto) = (session.reply_mode, session.proto);
+        let Some(conn) = self.conns[req.conn.index as usize].as_deref_mut() else { return };
+        let sink = conn.sink();
+        let start = sink.len();
+        let mut ctx = Ctx {
+            keyspace: &mut self.keyspace,
+            sessions: &mut self.sessions,
+            node: &mut self.node,
+            now: self.now.unix,
+            mono: self.now.mono.ms(),
+            row,
+            key,
+            walk: None,
+        };
+        let mut reply = RespReply::new(sink, proto);
+        let good = run(entry, req.argv, req.verdict.args_at, &mut ctx, &mut reply);
+        self.ran.push((req.verdict.index, !good));
+        if sink.get(start) == Some(&b'-') {
+            self.node.counters.error_replies += 1;
+            self.node.errors.record(&sink[start + 1..]);
+        }
+        let session = self.sessions.at(row);
+        if mode != ReplyMode::On || session.reply_mode != ReplyMode::On {
+            let muted = mutes(mode, session.reply_mode);
+            if mode == ReplyMode::SkipNext && session.reply_mode == ReplyMode::SkipNext {
+                session.reply_mode = ReplyMode::On;
+            }
+            if muted {
+                sink.truncate(start);
+            }
+        }
+        let closing = session.closing;
+        conn.written(start);
+        self.touched(req.conn);
+        if closing {
+            self.close(req.conn, true);
+        }
+        if !self.node.orders.is_empty() {
+            self.carry_out_orders();
+        }
+    }
+
+    /// Whether the answer to the next request is wanted, when it is not made here and now.
+    pub(crate) fn takes_mute(&mut self, id: ConnId) -> bool {
+        let session = self.sessions.at(Sessions::row(id));
+        let mode = session.reply_mode;
+        if mode == ReplyMode::SkipNext {
+            session.reply_mode = ReplyMode::On;
+        }
+        mode != ReplyMode::On
+    }
+
+    /// Sends a request whose keys all are at one other shard.
+    fn send_whole(&mut self, req: Req<'_>, key: Key<'_>, key_at: u8) {
+        let muted = self.takes_mute(req.conn);
+        let Some(conn) = self.conn(req.conn) else { return };
+        let ticket = conn.hole(muted);
+        let dest = Dest::Hole { conn: req.conn, ticket };
+        let owner = owner_of(key.slot, self.node.shards);
+        self.send(owner, req, dest, Ask::Execute, Some((key, key_at)));
+    }
+
+    /// Puts a request into this pass's batch for `owner`.
+    pub(crate) fn send(
+        &mut self,
+        owner: ShardId,
+        req: Req<'_>,
+        dest: Dest,
+        ask: Ask,
+        key: Option<(Key<'_>, u8)>,
+    ) {
+        let session = self.sessions.at(Sessions::row(req.conn));
+        let (db, proto, no_touch) = (session.db, session.proto, session.no_touch);
+        let spare = &mut self.spare_batches;
+        let batch =
+            self.outbound[owner.0 as usize].get_or_insert_with(|| spare.pop().unwrap_or_default());
+        let argv = batch.args.push(req.argv);
+        let (slot, hash) = key.map_or_else(Default::default, |(key, _)| (key.slot, key.hash));
+        batch.requests.push(Request {
+            dest,
+            index: req.verdict.index,
+            args_at: req.verdict.args_at as u8,
+            key_at: key.map_or(0, |(_, at)| at),
+            argv,
+            db,
+            proto,
+            no_touch,
+            slot,
+            hash,
+            ask,
+            done: false,
+            reply_end: 0,
+            part: None,
+        });
+    }
+
+    /// Runs the requests of another shard from number `from` on; gives the number of the first that
+    /// has to wait for a lent key.
+    pub(crate) fn run_batch(&mut self, batch: &mut Batch, from: usize) -> Option<usize> {
+        const STAGE_LEN: usize = 32;
+        let Batch { requests, args, replies } = batch;
+        let started = (self.clock)();
+        self.ran.clear();
+        let waits_at = self.run_requests(requests, args, replies, from, STAGE_LEN);
+        let took_ns = (self.clock)().0.saturating_sub(started.0);
+        self.count_ran(took_ns);
+        waits_at
+    }
+
+    fn run_requests(
+        &mut self,
+        requests: &mut [Request],
+        args: &ArgStore,
+        replies: &mut Vec<u8>,
+        from: usize,
+        stage_len: usize,
+    ) -> Option<usize> {
+        for number in from..requests.len() {
+            if (number - from).is_multiple_of(stage_len) {
+                let stage = &requests[number..requests.len().min(number + stage_len)];
+                let keyspace = &self.keyspace;
+                stage.iter().for_each(|r| keyspace.prefetch_slot(r.db, r.slot));
+                stage.iter().for_each(|r| keyspace.prefetch_table(r.db, r.slot, r.hash));
+                stage.iter().for_each(|r| keyspace.prefetch_entry(r.db, r.slot, r.hash));
+            }
+            if !self.loans.is_idle() && self.must_wait(&requests[number], args) {
+                return Some(number);
+            }
+            self.run_request(&mut requests[number], args, replies);
+        }
+        None
+    }
+
+    fn must_wait(&self, request: &Request, args: &ArgStore) -> bool {
+        let argv: Vec<&[u8]> = args.get(request.argv).collect();
+        let spec = &self.node.table.at(request.index).spec;
+        let mut keys = KeyPositions::default();
+        let found = spec.key_positions(&Args::new(&argv, request.args_at as usize), &mut keys);
+        found.is_err()
+            || keys.as_slice().is_empty()
+            || self.loans.any_lent(keys.as_slice().iter().map(|(at, _)| argv[*at]))
+    }
+
+    fn run_request(&mut self, request: &mut Request, args: &ArgStore, replies: &mut Vec<u8>) {
+        let mut inline: [&[u8]; ARGV_INLINE] = [&[]; ARGV_INLINE];
+        let mut count = 0;
+        let mut many = Vec::new();
+        for arg in args.get(request.argv) {
+            if count < ARGV_INLINE {
+                inline[count] = arg;
+            } else {
+                if count == ARGV_INLINE {
+                    many.extend_from_slice(&inline);
+                }
+                many.push(arg);
+            }
+            count += 1;
+        }
+        let argv = if count <= ARGV_INLINE { &inline[..count] } else { many.as_slice() };
+        let proxy = self.sessions.at(Sessions::PROXY);
+        (proxy.db, proxy.proto, proxy.no_touch) = (request.db, request.proto, request.no_touch);
+        let key = (request.key_at != 0).then(|| Key {
+            bytes: argv[request.key_at as usize],
+            slot: request.slot,
+            hash: request.hash,
+        });
+        let entry = self.node.table.at(request.index);
+        let walk = match request.ask {
+            Ask::Walk(walk) => Some(walk),
+            Ask::Execute | Ask::Collect => None,
+        };
+        let mut ctx = Ctx {
+            keyspace: &mut self.keyspace,
+            sessions: &mut self.sessions,
+            node: &mut self.node,
+            now: self.now.unix,
+            mono: self.now.mono.ms(),
+            row: Sessions::PROXY,
+            key,
+            walk,
+        };
+        let at = request.args_at as usize;
+        match request.ask {
+            Ask::Execute => {
+                let mut reply = RespReply::new(replies, request.proto);
+                let start = stoa_engine::Reply::mark(&reply);
+                let good = run(entry, argv, at, &mut ctx, &mut reply);
+                self.ran.push((request.index, !good));
+                if replies.get(start) == Some(&b'-') {
+                    self.count_error(&replies[start..]);
+                }
+            }
+            Ask::Collect | Ask::Walk(_) => {
+                // It was parsed at home before it was sent.
+                request.part = (entry.collect)(&mut Args::new(argv, at), &mut ctx).ok();
+            }
+        }
+        request.done = true;
+        request.reply_end = replies.len();
+        if !self.node.orders.is_empty() {
+            self.carry_out_orders();
+        }
+    }
+
+    /// Collects this shard's part for a client of this shard.
+    pub(crate) fn collect_here(&mut self, req: Req<'_>, ask: Ask) -> Result<Part, ReplyError> {
+        let entry = self.node.table.at(req.verdict.index);
+        let walk = match ask {
+            Ask::Walk(walk) => Some(walk),
+            Ask::Execute | Ask::Collect => None,
+        };
+        let mut ctx = Ctx {
+            keyspace: &mut self.keyspace,
+            sessions: &mut self.sessions,
+            node: &mut self.node,
+            now: self.now.unix,
+            mono: self.now.mono.ms(),
+            row: Sessions::row(req.conn),
+            key: None,
+            walk,
+        };
+        (entry.collect)(&mut Args::new(req.argv, req.verdict.args_at), &mut ctx)
+    }
+
+    /// Collects and merges on the only shard there is.
+    fn merge_alone(&mut self, req: Req<'_>, ask: Ask) {
+        let id = req.conn;
+        let muted = self.takes_mute(id);
+        let ticket = match self.conn(id) {
+            None => return,
+            Some(conn) => conn.hole(muted),
+        };
+        let mut out = Vec::new();
+        let collected = self.collect_here(req, ask);
+        self.merge_into(req, collected.map(|part| vec![part]), &mut out);
+        if let Some(conn) = self.conn(id) {
+            conn.fill(ticket, &out);
+        }
+        self.touched(id);
+        let closing = self.sessions.get(id).is_some_and(|session| session.closing);
+        if closing {
+            self.close(id, true);
+        }
+        if !self.node.orders.is_empty() {
+            self.carry_out_orders();
+        }
+    }
+
+    /// Makes the reply of a command from the parts of all shards.
+    pub(crate) fn merge_into(
+        &mut self,
+        req: Req<'_>,
+        parts: Result<Vec<Part>, ReplyError>,
+        out: &mut Vec<u8>,
+    ) {
+        let row = Sessions::row(req.conn);
+        let entry = self.node.table.at(req.verdict.index);
+        let proto = self.sessions.at(row).proto;
+        self.ran.push((req.verdict.index, false));
+        let mut ctx = Ctx {
+            keyspace: &mut self.keyspace,
+            sessions: &mut self.sessions,
+            node: &mut self.node,
+            now: self.now.unix,
+            mono: self.now.mono.ms(),
+            row,
+            key: None,
+            walk: None,
+        };
+        let mut reply = RespReply::new(out, proto);
+        let mut args = Args::new(req.argv, req.verdict.args_at);
+        let merged = parts.and_then(|parts| (entry.merge)(&mut args, parts, &mut ctx, &mut reply));
+        if let Err(error) = merged {
+            out.clear();
+            stoa_engine::Reply::error(&mut RespReply::new(out, proto), error);
+        }
+    }
+
+    /// Counts an error reply by its first word.
+    pub(crate) fn count_error(&mut self, reply: &[u8]) {
+        self.node.counters.error_replies += 1;
+        self.node.errors.record(&reply[1..]);
+    }
+}
+
+/// Whether a command's own reply is dropped, by the mode before and after it.
+fn mutes(before: ReplyMode, after: ReplyMode) -> bool {
+    match (before, after) {
+        (_, ReplyMode::Off) => true,
+        (ReplyMode::On | ReplyMode::Off, ReplyMode::SkipNext) => true,
+        (ReplyMode::SkipNext, ReplyMode::SkipNext | ReplyMode::On) => true,
+        (ReplyMode::On | ReplyMode::Off, ReplyMode::On) => false,
+    }
+}

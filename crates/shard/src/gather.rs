@@ -1,0 +1,448 @@
+//! Answers of several shards put together: split commands, commands of all shards, walks.
+//!
+//! A gather is a row: what it waits for, and how the parts become one reply. The reply's place in its
+//! connection's order is a hole from the beginning.
+
+use stoa_command::{Args as Cursor, KeyPositions};
+use stoa_engine::{Part, Verdict, Walk, WalkStep};
+use stoa_keyspace::ScanCursor;
+use stoa_stdx::{ConnId, ShardId, SlotId};
+
+use crate::Shard;
+use crate::conn::Stall;
+use crate::event::Action;
+use crate::execute::Req;
+use crate::keys::{first_slot, owner_of};
+use crate::message::{Ask, Batch, Dest, GatherId, Message};
+use crate::plan::Join;
+use crate::reply::RespReply;
+
+/// All gathers of a shard.
+#[derive(Default)]
+pub(crate) struct Gathers {
+    rows: Vec<(u32, Option<Gather>)>,
+    free: Vec<u32>,
+}
+
+struct Gather {
+    conn: ConnId,
+    ticket: u32,
+    /// Parts that have not come.
+    missing: usize,
+    join: How,
+    /// The connection waits, and goes on after this.
+    stalls: bool,
+}
+
+/// How parts become one reply.
+enum How {
+    /// Encoded replies, joined by bytes. For `ByKey`, the part of each key, in order.
+    Bytes { join: Join, parts: Vec<Vec<u8>>, order: Vec<u16> },
+    /// Facts, merged by the command.
+    Facts { request: Kept, parts: Vec<Option<Part>> },
+    /// Steps of a walk so far.
+    Walk { request: Kept, at: ShardId, steps: Vec<Part> },
+}
+
+/// A request kept beyond its pass.
+struct Kept {
+    verdict: Verdict,
+    argv: Vec<Vec<u8>>,
+}
+
+impl Kept {
+    fn of(req: Req<'_>) -> Self {
+        Self { verdict: req.verdict, argv: req.argv.iter().map(|arg| arg.to_vec()).collect() }
+    }
+}
+
+impl Gathers {
+    fn add(&mut self, gather: Gather) -> GatherId {
+        let row = self.free.pop().unwrap_or_else(|| {
+            self.rows.push((0, None));
+            self.rows.len() as u32 - 1
+        });
+        let (generation, place) = &mut self.rows[row as usize];
+        *place = Some(gather);
+        GatherId { row, generation: *generation }
+    }
+
+    fn get(&mut self, id: GatherId) -> &mut Gather {
+        let (generation, gather) = &mut self.rows[id.row as usize];
+        assert_eq!(*generation, id.generation, "a part came for a gather that is over");
+        gather.as_mut().expect("the generation says it is there")
+    }
+
+    fn remove(&mut self, id: GatherId) -> Gather {
+        let (generation, gather) = &mut self.rows[id.row as usize];
+        assert_eq!(*generation, id.generation, "a gather ends once");
+        *generation = generation.wrapping_add(1);
+        self.free.push(id.row);
+        gather.take().expect("the generation says it is there")
+    }
+}
+
+impl Shard {
+    /// A batch came back with its answers.
+    pub(crate) fn batch_done(&mut self, mut batch: Box<Batch>) {
+        let mut start = 0;
+        for at in 0..batch.requests.len() {
+            let request = &mut batch.requests[at];
+            let (dest, end, part) = (request.dest, request.reply_end, request.part.take());
+            let reply = &batch.replies[start..end];
+            start = end;
+            match dest {
+                Dest::Hole { conn: id, ticket } => {
+                    if let Some(conn) = self.conn(id) {
+                        conn.fill(ticket, reply);
+                        self.touched(id);
+                        self.close_if_done(id);
+                    }
+                }
+                Dest::Part { gather, number } => match part {
+                    Some(part) => self.fact_came(gather, number, part),
+                    None => self.bytes_came(gather, number, reply.to_vec()),
+                },
+            }
+        }
+        batch.clear();
+        // A few are kept for the next passes; a burst's buffers go back.
+        if self.spare_batches.len() < 4 * self.outbound.len() {
+            self.spare_batches.push(batch);
+        }
+    }
+
+    /// Runs a batch of another shard, and sends it back.
+    pub(crate) fn serve_batch(&mut self, from: ShardId, mut batch: Box<Batch>, start: usize) {
+        match self.run_batch(&mut batch, start) {
+            None => {
+                let message = Message::Done(batch);
+                self.actions.push_back(Action::Reply { to: from, message });
+            }
+            Some(_) => self.deferred.push_front((from, Message::Batch(batch))),
+        }
+    }
+
+    fn open_gather(&mut self, req: Req<'_>, missing: usize, join: How, stalls: bool) -> GatherId {
+        let muted = self.takes_mute(req.conn);
+        let conn = self.conn(req.conn).expect("its request is running");
+        let ticket = conn.hole(muted);
+        if stalls {
+            conn.stall = Some(Stall::Answer);
+        }
+        self.gathers.add(Gather { conn: req.conn, ticket, missing, join, stalls })
+    }
+
+    /// Sends each owner a request with its share of the keys.
+    pub(crate) fn split(&mut self, req: Req<'_>, keys: &KeyPositions, join: Join) {
+        let entry = self.node.table.at(req.verdict.index);
+        // What can be refused without looking at keys is refused before a part leaves.
+        let mut cursor = Cursor::new(req.argv, req.verdict.args_at);
+        if let Err(error) = (entry.check)(&mut cursor) {
+            return self.reply_here(req.conn, |reply| reply.error(error));
+        }
+        let positions: Vec<usize> = keys.as_slice().iter().map(|(at, _)| *at).collect();
+        // MSET: what follows a key up to the next belongs to it.
+        let step = positions.get(1).map_or(1, |second| second - positions[0]);
+        let mut shares: Vec<(ShardId, Vec<&[u8]>)> = Vec::new();
+        let mut order = Vec::with_capacity(positions.len());
+        for at in positions.iter().copied() {
+            let slot = stoa_stdx::key_slot(req.argv[at]);
+            let owner = owner_of(slot, self.node.shards);
+            let number =
+                shares.iter().position(|(shard, _)| *shard == owner).unwrap_or_else(|| {
+                    shares.push((owner, req.argv[..positions[0]].to_vec()));
+                    shares.len() - 1
+                });
+            let end = (at + step).min(req.argv.len());
+            shares[number].1.extend_from_slice(&req.argv[at..end]);
+            order.push(number as u16);
+        }
+        let parts = vec![Vec::new(); shares.len()];
+        let how = How::Bytes { join, parts, order };
+        let gather = self.open_gather(req, shares.len(), how, false);
+        self.send_shares(req, gather, &shares);
+    }
+
+    fn send_shares(&mut self, req: Req<'_>, gather: GatherId, shares: &[(ShardId, Vec<&[u8]>)]) {
+        for (number, (owner, argv)) in shares.iter().enumerate() {
+            let share = Req { argv, ..req };
+            let dest = Dest::Part { gather, number: number as u16 };
+            if *owner == self.node.shard {
+                let reply = self.run_aside(share);
+                self.bytes_came(gather, number as u16, reply);
+            } else {
+                self.send(*owner, share, dest, Ask::Execute, None);
+            }
+        }
+    }
+
+    /// Runs a request of a client of this shard into a buffer of its own.
+    pub(crate) fn run_aside(&mut self, req: Req<'_>) -> Vec<u8> {
+        let row = stoa_engine::Sessions::row(req.conn);
+        let proto = self.sessions.at(row).proto;
+        let mut out = Vec::new();
+        let entry = self.node_entry(req.verdict);
+        let mut ctx = stoa_engine::Ctx {
+            keyspace: &mut self.keyspace,
+            sessions: &mut self.sessions,
+            node: &mut self.node,
+            now: self.now.unix,
+            mono: self.now.mono.ms(),
+            row,
+            key: None,
+            walk: None,
+        };
+        let mut reply = RespReply::new(&mut out, proto);
+        stoa_engine::run(&entry, req.argv, req.verdict.args_at, &mut ctx, &mut reply);
+        out
+    }
+
+    /// Has every shard run a request.
+    pub(crate) fn ask_all(&mut self, req: Req<'_>, join: Join) {
+        let entry = self.node_entry(req.verdict);
+        let mut cursor = Cursor::new(req.argv, req.verdict.args_at);
+        if let Err(error) = (entry.check)(&mut cursor) {
+            return self.reply_here(req.conn, |reply| reply.error(error));
+        }
+        let shards = self.node.shards as usize;
+        let (how, ask) = match join {
+            Join::Merge => {
+                let parts = (0..shards).map(|_| None).collect();
+                (How::Facts { request: Kept::of(req), parts }, Ask::Collect)
+            }
+            Join::ByKey | Join::Concat | Join::AllSucceeded | Join::Sum => {
+                let parts = vec![Vec::new(); shards];
+                (How::Bytes { join, parts, order: Vec::new() }, Ask::Execute)
+            }
+        };
+        let gather = self.open_gather(req, shards, how, true);
+        for number in 0..self.node.shards {
+            if ShardId(number) == self.node.shard {
+                continue;
+            }
+            let dest = Dest::Part { gather, number };
+            self.send(ShardId(number), req, dest, ask, None);
+        }
+        let here = self.node.shard.0;
+        match ask {
+            Ask::Execute => {
+                let reply = self.run_aside(req);
+                self.bytes_came(gather, here, reply);
+            }
+            Ask::Collect | Ask::Walk(_) => {
+                let part = self.collect_here(req, ask);
+                let part = part.expect("the check above parsed it");
+                self.fact_came(gather, here, part);
+            }
+        }
+        if !self.node.orders.is_empty() {
+            self.carry_out_orders();
+        }
+    }
+
+    /// Walks the slots, from the shard that the request's own cursor points to.
+    pub(crate) fn ask_walk(&mut self, req: Req<'_>) {
+        let entry = self.node_entry(req.verdict);
+        let mut cursor = Cursor::new(req.argv, req.verdict.args_at);
+        if let Err(error) = (entry.check)(&mut cursor) {
+            return self.reply_here(req.conn, |reply| reply.error(error));
+        }
+        let wire = req.argv.get(req.verdict.args_at).copied().unwrap_or_default();
+        let wire = std::str::from_utf8(wire).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+        let from = ScanCursor::from_wire(wire);
+        let at = owner_of(from.slot, self.node.shards);
+        let how = How::Walk { request: Kept::of(req), at, steps: Vec::new() };
+        let gather = self.open_gather(req, 1, how, true);
+        self.walk_on(req, gather, at, None, None);
+    }
+
+    fn walk_on(
+        &mut self,
+        req: Req<'_>,
+        gather: GatherId,
+        at: ShardId,
+        from: Option<ScanCursor>,
+        left: Option<usize>,
+    ) {
+        let end_slot = first_slot(at.0 + 1, self.node.shards);
+        let ask = Ask::Walk(Walk { from, left, end_slot });
+        if at == self.node.shard {
+            let part = self.collect_here(req, ask).expect("parsed before the walk began");
+            self.fact_came(gather, 0, part);
+        } else {
+            self.send(at, req, Dest::Part { gather, number: 0 }, ask, None);
+        }
+    }
+
+    fn node_entry(&self, verdict: Verdict) -> stoa_engine::Entry {
+        *self.node.table.at(verdict.index)
+    }
+
+    fn bytes_came(&mut self, id: GatherId, number: u16, reply: Vec<u8>) {
+        let gather = self.gathers.get(id);
+        let How::Bytes { parts, .. } = &mut gather.join else {
+            unreachable!("bytes for a gather of facts")
+        };
+        parts[number as usize] = reply;
+        gather.missing -= 1;
+        if gather.missing == 0 {
+            let gather = self.gathers.remove(id);
+            let How::Bytes { join, parts, order } = &gather.join else { unreachable!("as above") };
+            let reply = join_bytes(*join, parts, order);
+            self.finish_gather(&gather, &reply);
+        }
+    }
+
+    fn fact_came(&mut self, id: GatherId, number: u16, part: Part) {
+        let gather = self.gathers.get(id);
+        match &mut gather.join {
+            How::Bytes { .. } => unreachable!("facts for a gather of bytes"),
+            How::Facts { parts, .. } => {
+                parts[number as usize] = Some(part);
+                gather.missing -= 1;
+                if gather.missing == 0 {
+                    self.merge_facts(id);
+                }
+            }
+            How::Walk { .. } => self.step_came(id, part),
+        }
+    }
+
+    fn merge_facts(&mut self, id: GatherId) {
+        let mut gather = self.gathers.remove(id);
+        let How::Facts { request, parts } = &mut gather.join else {
+            unreachable!("only gathers of facts come here")
+        };
+        let parts = parts.iter_mut().map(|part| part.take().expect("none is missing")).collect();
+        let reply = self.merge_kept(gather.conn, request, parts);
+        self.finish_gather(&gather, &reply);
+    }
+
+    fn step_came(&mut self, id: GatherId, part: Part) {
+        let shards = self.node.shards;
+        let gather = self.gathers.get(id);
+        let conn = gather.conn;
+        let How::Walk { request, at, steps } = &mut gather.join else {
+            unreachable!("only walks come here")
+        };
+        let step: &WalkStep = part.downcast_ref().expect("the part of a walk is a step");
+        let (next, left) = (step.next, step.left);
+        steps.push(part);
+        let end = at.0 + 1 == shards;
+        let slot = first_slot(at.0 + 1, shards);
+        let from = ScanCursor { slot: SlotId(slot as u16 & 0x3fff), position: 0 };
+        if next.is_none() && !end && left > 0 {
+            at.0 += 1;
+            let at = *at;
+            let argv = std::mem::take(&mut request.argv);
+            let verdict = request.verdict;
+            // A client that left meanwhile wants no more steps.
+            if self.conn(conn).is_none() {
+                self.gathers.remove(id);
+                return;
+            }
+            let slices: Vec<&[u8]> = argv.iter().map(Vec::as_slice).collect();
+            let req = Req { conn, verdict, argv: &slices };
+            self.restore_walk(id, &argv);
+            return self.walk_on(req, id, at, Some(from), Some(left));
+        }
+        if next.is_none() && !end {
+            // It had enough exactly at this shard's end: the next call goes on behind it.
+            let last = steps.last_mut().and_then(|part| part.downcast_mut::<WalkStep>());
+            last.expect("just pushed").next = Some(from);
+        }
+        let mut gather = self.gathers.remove(id);
+        let How::Walk { request, steps, .. } = &mut gather.join else { unreachable!("as above") };
+        let steps = std::mem::take(steps);
+        let reply = self.merge_kept(conn, request, steps);
+        self.finish_gather(&gather, &reply);
+    }
+
+    fn restore_walk(&mut self, id: GatherId, argv: &[Vec<u8>]) {
+        if let How::Walk { request, .. } = &mut self.gathers.get(id).join {
+            request.argv = argv.to_vec();
+        }
+    }
+
+    fn merge_kept(&mut self, conn: ConnId, request: &Kept, parts: Vec<Part>) -> Vec<u8> {
+        let mut out = Vec::new();
+        if self.conn(conn).is_some() {
+            let argv: Vec<&[u8]> = request.argv.iter().map(Vec::as_slice).collect();
+            let req = Req { conn, verdict: request.verdict, argv: &argv };
+            self.merge_into(req, Ok(parts), &mut out);
+        }
+        out
+    }
+
+    fn finish_gather(&mut self, gather: &Gather, reply: &[u8]) {
+        self.answer_waiting(gather.conn, gather.ticket, reply, gather.stalls);
+    }
+
+    /// Fills the hole of a request that took several shards, and lets its connection go on.
+    pub(crate) fn answer_waiting(&mut self, id: ConnId, ticket: u32, reply: &[u8], stalls: bool) {
+        let Some(conn) = self.conn(id) else { return };
+        conn.fill(ticket, reply);
+        if stalls {
+            self.unstall(id);
+        }
+        self.touched(id);
+        self.close_if_done(id);
+    }
+}
+
+/// One reply from encoded parts.
+fn join_bytes(join: Join, parts: &[Vec<u8>], order: &[u16]) -> Vec<u8> {
+    if let Some(error) = parts.iter().find(|part| part.first() == Some(&b'-')) {
+        return error.clone();
+    }
+    match join {
+        Join::AllSucceeded => parts[0].clone(),
+        Join::Sum => {
+            let sum: i64 = parts.iter().map(|part| int_of(part)).sum();
+            format!(":{sum}\r\n").into_bytes()
+        }
+        Join::Concat => {
+            let bodies: Vec<(usize, &[u8])> = parts.iter().map(|part| array_of(part)).collect();
+            let count: usize = bodies.iter().map(|(count, _)| count).sum();
+            let mut out = format!("*{count}\r\n").into_bytes();
+            bodies.iter().for_each(|(_, body)| out.extend_from_slice(body));
+            out
+        }
+        Join::ByKey => {
+            let mut bodies: Vec<&[u8]> = parts.iter().map(|part| array_of(part).1).collect();
+            let mut out = format!("*{}\r\n", order.len()).into_bytes();
+            for part in order {
+                let body = &mut bodies[*part as usize];
+                let len = element_len(body);
+                out.extend_from_slice(&body[..len]);
+                *body = &body[len..];
+            }
+            out
+        }
+        Join::Merge => unreachable!("facts are merged by their command"),
+    }
+}
+
+fn line_of(part: &[u8]) -> (&[u8], &[u8]) {
+    let end = part.iter().position(|byte| *byte == b'\r').expect("our encoder ends lines");
+    (&part[1..end], &part[end + 2..])
+}
+
+fn int_of(part: &[u8]) -> i64 {
+    stoa_stdx::parse_int(line_of(part).0).expect("a summed command answers an integer")
+}
+
+fn array_of(part: &[u8]) -> (usize, &[u8]) {
+    let (count, body) = line_of(part);
+    (stoa_stdx::parse_int(count).expect("our encoder wrote the length") as usize, body)
+}
+
+/// Length of the encoded element in front.
+fn element_len(body: &[u8]) -> usize {
+    stoa_resp::Framer::new()
+        .advance(body)
+        .ok()
+        .flatten()
+        .expect("our encoder writes whole elements")
+}

@@ -1,0 +1,25 @@
+//! One core's world: its keys, its clients, and its mail to and from the other shards. No I/O.
+//!
+//! A driver calls [`Shard::pass`] with everything that arrived, then polls [`Action`]s and takes
+//! output. The shard never touches a socket, a clock or a thread, so the same code runs under
+//! io_uring, under readiness, in a simulator and inside a user's process. A command runs to
+//! completion; what waits (a reply from another shard, a lent key, a pause) is a row in a table.
+
+mod conn;
+mod event;
+mod execute;
+mod gather;
+mod input;
+mod keys;
+mod message;
+mod orders;
+mod plan;
+mod reply;
+mod shard;
+mod transact;
+
+pub use event::{Action, Moment, Pass, PeerFacts};
+pub use keys::{first_slot, owner_of};
+pub use message::Message;
+pub use reply::RespReply;
+pub use shard::{Setup, Shard};

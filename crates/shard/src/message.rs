@@ -1,0 +1,142 @@
+//! Mail between shards: one message carries all that a pass has for one owner, and travels back with
+//! the answers, so that its buffers are used again.
+
+use stoa_engine::{Part, Proto, Walk};
+use stoa_keyspace::Owned;
+use stoa_stdx::{ConnId, DbIndex, SlotId};
+
+/// One message.
+#[derive(Debug)]
+pub enum Message {
+    /// Requests for the receiver's keys.
+    Batch(Box<Batch>),
+    /// The same batch with its answers.
+    Done(Box<Batch>),
+    /// Asks for the entries of keys, to run a command on them elsewhere.
+    Borrow(Box<Loan>),
+    /// The entries; nobody sees these keys meanwhile.
+    Lent(Box<Loan>),
+    /// The entries back, as the command left them.
+    Return(Box<Loan>),
+}
+
+/// Requests of one pass for one owner, and their answers.
+#[derive(Debug, Default)]
+pub struct Batch {
+    pub(crate) requests: Vec<Request>,
+    pub(crate) args: Args,
+    /// Encoded replies, one after the other (see [`Request::reply_end`]).
+    pub(crate) replies: Vec<u8>,
+}
+
+impl Batch {
+    pub(crate) fn clear(&mut self) {
+        self.requests.clear();
+        self.args.clear();
+        self.replies.clear();
+    }
+}
+
+/// Arguments of many requests in two buffers.
+#[derive(Debug, Default)]
+pub(crate) struct Args {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Args {
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    /// Adds arguments and gives where they are.
+    pub(crate) fn push(&mut self, argv: &[&[u8]]) -> ArgRange {
+        let first = self.ends.len();
+        for arg in argv {
+            self.bytes.extend_from_slice(arg);
+            self.ends.push(self.bytes.len());
+        }
+        ArgRange { first, count: argv.len() }
+    }
+
+    pub(crate) fn get(&self, range: ArgRange) -> impl Iterator<Item = &[u8]> {
+        (range.first..range.first + range.count).map(|at| {
+            let start = if at == 0 { 0 } else { self.ends[at - 1] };
+            &self.bytes[start..self.ends[at]]
+        })
+    }
+}
+
+/// Some neighbours in [`Args`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ArgRange {
+    first: usize,
+    count: usize,
+}
+
+/// One request at its owner.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) dest: Dest,
+    /// Row in the command table.
+    pub(crate) index: u16,
+    pub(crate) args_at: u8,
+    /// Which argument the key is, if it was routed by one.
+    pub(crate) key_at: u8,
+    pub(crate) argv: ArgRange,
+    pub(crate) db: DbIndex,
+    pub(crate) proto: Proto,
+    pub(crate) no_touch: bool,
+    pub(crate) slot: SlotId,
+    pub(crate) hash: u64,
+    pub(crate) ask: Ask,
+    /// It ran.
+    pub(crate) done: bool,
+    /// Where its reply ends in the batch's replies.
+    pub(crate) reply_end: usize,
+    /// What it contributes, when it was asked to collect.
+    pub(crate) part: Option<Part>,
+}
+
+/// What is asked of the owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// Run it.
+    Execute,
+    /// Say what this shard contributes.
+    Collect,
+    /// Walk the slots of this shard.
+    Walk(Walk),
+}
+
+/// Where an answer belongs at home.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dest {
+    /// It is a client's reply.
+    Hole { conn: ConnId, ticket: u32 },
+    /// It is one part of several.
+    Part { gather: GatherId, number: u16 },
+}
+
+/// A row of the gather table with the number of its use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct GatherId {
+    pub(crate) row: u32,
+    pub(crate) generation: u32,
+}
+
+/// Keys on loan from one shard to another.
+#[derive(Debug)]
+pub struct Loan {
+    /// The borrower's name for the transaction.
+    pub(crate) transaction: u64,
+    pub(crate) keys: Vec<LentKey>,
+}
+
+/// One key on loan, in every database where it exists.
+#[derive(Debug)]
+pub(crate) struct LentKey {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) entries: Vec<(DbIndex, Owned)>,
+}

@@ -1,0 +1,166 @@
+//! What commands ask of the shard, and what time asks: pauses, idle clients, slow readers, expiry.
+
+use stoa_command::Flags;
+use stoa_engine::{Order, PauseMode};
+use stoa_stdx::{ConnId, MonoMs};
+
+use crate::Shard;
+use crate::conn::Stall;
+use crate::event::Action;
+
+/// Keys reclaimed or entries freed in one portion: some tens of microseconds.
+const PORTION_LEN: usize = 64;
+/// How often clients are looked over, milliseconds.
+const CRON_MS: u64 = 100;
+
+/// CLIENT PAUSE in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pause {
+    mode: PauseMode,
+    until: MonoMs,
+}
+
+/// Whether a pause holds back a command with these flags.
+pub(crate) fn holds_back(pause: &Pause, flags: Flags) -> bool {
+    match pause.mode {
+        PauseMode::All => true,
+        PauseMode::Write => flags.has(Flags::WRITE) || flags.has(Flags::MAY_REPLICATE),
+    }
+}
+
+impl Shard {
+    /// Does what commands asked for.
+    pub(crate) fn carry_out_orders(&mut self) {
+        for order in std::mem::take(&mut self.node.orders) {
+            match order {
+                Order::Kill(client) => {
+                    let found = self.sessions.iter().find(|session| session.id == client);
+                    if let Some(id) = found.map(|session| session.conn) {
+                        self.close(id, false);
+                    }
+                }
+                Order::Stall(until) => self.stalled_until = Some(until),
+                Order::Pause { mode, until } => {
+                    // A pause in force may be made stricter and longer, never shorter.
+                    let old = self.pause.take();
+                    let mode = match old {
+                        Some(Pause { mode: PauseMode::All, .. }) => PauseMode::All,
+                        Some(_) | None => mode,
+                    };
+                    let until = old.map_or(until, |old| old.until.max(until));
+                    self.pause = Some(Pause { mode, until });
+                }
+                Order::Unpause => self.end_pause(),
+                Order::Shutdown(_) => self.actions.push_back(Action::Shutdown),
+            }
+        }
+    }
+
+    fn end_pause(&mut self) {
+        self.pause = None;
+        self.unstall_all(Stall::Paused);
+    }
+
+    /// What time brings.
+    pub(crate) fn cron(&mut self) {
+        let now = self.now.mono.ms();
+        if self.stalled_until.is_some_and(|until| now >= until) {
+            self.stalled_until = None;
+            let held: Vec<ConnId> = self
+                .conns
+                .iter()
+                .flatten()
+                .filter(|conn| conn.stall.is_none() && !conn.input.is_empty())
+                .map(|conn| conn.id)
+                .collect();
+            self.resumable.extend(held);
+            self.run_deferred();
+        }
+        if self.pause.is_some_and(|pause| now >= pause.until) {
+            self.end_pause();
+        }
+        if self.needs_cron() && now >= self.next_cron {
+            self.next_cron = MonoMs(now.0 + CRON_MS);
+            self.look_over_clients(now);
+        }
+    }
+
+    fn needs_cron(&self) -> bool {
+        self.node.config.timeout_s > 0 || self.slow_readers
+    }
+
+    fn look_over_clients(&mut self, now: MonoMs) {
+        let timeout_ms = u64::from(self.node.config.timeout_s) * 1_000;
+        self.slow_readers = false;
+        let ids: Vec<ConnId> = self.conns.iter().flatten().map(|conn| conn.id).collect();
+        for id in ids {
+            self.check_output(id);
+            let idle = self.sessions.get(id).map_or(0, |s| now.0.saturating_sub(s.active.0));
+            if timeout_ms > 0 && idle > timeout_ms {
+                self.close(id, false);
+            }
+        }
+    }
+
+    /// The kernel took some output.
+    pub(crate) fn output_sent(&mut self, id: ConnId, len: usize) {
+        let Some(conn) = self.conn(id) else { return };
+        conn.in_flight = conn.in_flight.saturating_sub(len);
+        let more = !conn.out.is_empty();
+        if let Some(session) = self.sessions.get(id) {
+            session.output_total += len as u64;
+        }
+        self.node.counters.net_output_bytes += len as u64;
+        self.node.counters.writes_processed += 1;
+        if more {
+            self.touched(id);
+        }
+        self.check_output(id);
+    }
+
+    /// Holds a slow reader against `client-output-buffer-limit`.
+    pub(crate) fn check_output(&mut self, id: ConnId) {
+        let limit = self.node.config.output_limits[0];
+        let now = self.now.mono.ms();
+        let Some(conn) = self.conn(id) else { return };
+        let len = conn.output_len();
+        if conn.leaving {
+            return;
+        }
+        let above_soft = limit.soft_bytes > 0 && len as u64 > limit.soft_bytes;
+        let since = above_soft.then(|| conn.soft_since.unwrap_or(now));
+        conn.soft_since = since;
+        self.slow_readers |= above_soft;
+        let too_long =
+            since.is_some_and(|since| now.0.saturating_sub(since.0) > limit.soft_seconds * 1_000);
+        if let Some(session) = self.sessions.get(id) {
+            session.output_len = len;
+        }
+        if limit.hard_bytes > 0 && len as u64 > limit.hard_bytes || too_long {
+            self.node.counters.output_buffer_limit_disconnections += 1;
+            self.close(id, false);
+        }
+    }
+
+    /// A portion of what nobody waits for.
+    pub(crate) fn background(&mut self) {
+        let expiring = self.node.active_expire
+            && self.keyspace.next_deadline().is_some_and(|due| due <= self.unix())
+            && self.keyspace.expire_due(self.unix(), PORTION_LEN);
+        let freeing = self.keyspace.free_condemned(PORTION_LEN);
+        self.background_waits = expiring || freeing;
+    }
+
+    /// When to be called again though nothing arrives.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<MonoMs> {
+        let now = self.now;
+        let in_mono = |due: stoa_stdx::UnixMs| {
+            MonoMs(now.mono.ms().0 + due.0.saturating_sub(now.unix.0).max(1))
+        };
+        let expiry = self.keyspace.next_deadline().filter(|_| self.node.active_expire).map(in_mono);
+        let pause = self.pause.map(|pause| pause.until);
+        let cron = self.needs_cron().then_some(self.next_cron);
+        [expiry, pause, cron, self.stalled_until].into_iter().flatten().min()
+    }
+}

@@ -1,0 +1,330 @@
+//! The shard: its tables, its turn, and the list of what it wants done.
+//!
+//! One turn ([`Shard::pass`]) takes mail first, so that answers free what waits for them, then bytes
+//! of clients, then a portion of the background. What a turn wants from the driver is queued as
+//! [`Action`]s. Each concern has a file of its own: `input` (bytes to requests), `execute` (requests
+//! to replies), `gather` (answers of several shards), `transact` (keys of several shards), `orders`
+//! (what commands ask of the shard, and time).
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use stoa_config::Config;
+use stoa_engine::{Facts, Node, Session, Sessions, Table};
+use stoa_keyspace::Keyspace;
+use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram};
+use stoa_resp::Span;
+use stoa_stdx::{ConnId, HashSeed, MonoMs, MonoNs, Rng, ShardId, UnixMs};
+
+use crate::conn::{Conn, Stall};
+use crate::event::{Action, Moment, Pass, PeerFacts};
+use crate::gather::Gathers;
+use crate::input::{Cmd, Source};
+use crate::message::{Batch, Message};
+use crate::orders::Pause;
+use crate::plan::{Plan, plans};
+use crate::transact::Loans;
+
+/// What a shard is made with.
+pub struct Setup {
+    /// This shard.
+    pub id: ShardId,
+    /// How many there are.
+    pub shards: u16,
+    /// The command table.
+    pub table: &'static Table,
+    /// The configuration at the start.
+    pub config: Config,
+    /// What does not change.
+    pub facts: Arc<Facts>,
+    /// The secret for hashing keys, the same for all shards.
+    pub seed: HashSeed,
+    /// The seed of all chance in this shard.
+    pub chance: u64,
+    /// The moment of the start.
+    pub now: Moment,
+    /// Measures how long work took, for statistics only: no reply depends on it.
+    pub clock: fn() -> MonoNs,
+}
+
+/// One core's world.
+pub struct Shard {
+    pub(crate) keyspace: Keyspace,
+    pub(crate) sessions: Sessions,
+    pub(crate) node: Node,
+    pub(crate) plans: Vec<Plan>,
+    pub(crate) conns: Vec<Option<Box<Conn>>>,
+    pub(crate) actions: VecDeque<Action>,
+    pub(crate) now: Moment,
+    pub(crate) clock: fn() -> MonoNs,
+    /// Batches of this pass, by owner.
+    pub(crate) outbound: Vec<Option<Box<Batch>>>,
+    /// Batches that came back, to be used again.
+    #[expect(clippy::vec_box, reason = "they travel as boxes")]
+    pub(crate) spare_batches: Vec<Box<Batch>>,
+    pub(crate) gathers: Gathers,
+    pub(crate) loans: Loans,
+    /// Mail that came behind mail which must wait.
+    pub(crate) deferred: VecDeque<(ShardId, Message)>,
+    /// Connections whose wait is over; their held input runs next.
+    pub(crate) resumable: Vec<ConnId>,
+    /// Connections with new output.
+    pub(crate) dirty: Vec<ConnId>,
+    /// Serves nobody until then (DEBUG SLEEP).
+    pub(crate) stalled_until: Option<MonoMs>,
+    pub(crate) pause: Option<Pause>,
+    pub(crate) next_cron: MonoMs,
+    pub(crate) background_waits: bool,
+    /// Some client's output is above the soft limit.
+    pub(crate) slow_readers: bool,
+    /// The connection whose `Close` is being carried out.
+    closed: Option<ConnId>,
+    next_client: u64,
+    // Used again in every pass.
+    pub(crate) spans: Vec<Span>,
+    pub(crate) cmds: Vec<Cmd>,
+    /// Commands of the stage that ran, and whether they failed.
+    pub(crate) ran: Vec<(u16, bool)>,
+    pub(crate) sources: Vec<Source<'static>>,
+}
+
+impl Shard {
+    /// An empty shard.
+    #[must_use]
+    pub fn new(setup: Setup) -> Self {
+        let Setup { id, shards, table, config, facts, seed, chance, now, clock } = setup;
+        let keyspace = Keyspace::new(config.databases, seed, now.unix);
+        let node = Node {
+            shard: id,
+            shards,
+            table,
+            config,
+            facts,
+            rng: Rng::new(chance),
+            active_expire: true,
+            counters: Counters::default(),
+            commands: CommandStats::new(table.entries().len()),
+            errors: ErrorStats::default(),
+            inserts: Histogram::new(),
+            dirty: 0,
+            orders: Vec::new(),
+        };
+        Self {
+            keyspace,
+            sessions: Sessions::default(),
+            node,
+            plans: plans(table),
+            conns: Vec::new(),
+            actions: VecDeque::new(),
+            now,
+            clock,
+            outbound: (0..shards).map(|_| None).collect(),
+            spare_batches: Vec::new(),
+            gathers: Gathers::default(),
+            loans: Loans::default(),
+            deferred: VecDeque::new(),
+            resumable: Vec::new(),
+            dirty: Vec::new(),
+            stalled_until: None,
+            pause: None,
+            next_cron: MonoMs(0),
+            background_waits: false,
+            slow_readers: false,
+            closed: None,
+            next_client: 0,
+            spans: Vec::new(),
+            cmds: Vec::new(),
+            ran: Vec::new(),
+            sources: Vec::new(),
+        }
+    }
+
+    /// A client connected. What is put into `out` is sent to it; false closes it after that.
+    pub fn open(&mut self, id: ConnId, peer: PeerFacts, now: Moment, out: &mut Vec<u8>) -> bool {
+        self.node.counters.connections_received += 1;
+        if peer.clients > self.node.config.maxclients as usize {
+            self.node.counters.connections_rejected += 1;
+            out.extend_from_slice(b"-ERR max number of clients reached\r\n");
+            return false;
+        }
+        self.now = now;
+        self.next_client += 1;
+        // Unique over all shards, and growing on each.
+        let client =
+            (self.next_client - 1) * u64::from(self.node.shards) + u64::from(self.node.shard.0) + 1;
+        let mut session = Session::new(client, id, now.mono.ms());
+        session.authenticated = self.node.config.requirepass.is_none();
+        session.addr = peer.addr;
+        session.laddr = peer.laddr;
+        session.is_unix = peer.is_unix;
+        session.is_local = peer.is_local;
+        self.sessions.insert(session);
+        let row = id.index as usize;
+        if self.conns.len() <= row {
+            self.conns.resize_with(row + 1, || None);
+        }
+        self.conns[row] = Some(Box::new(Conn::new(id)));
+        true
+    }
+
+    /// One turn with everything that arrived.
+    pub fn pass(&mut self, pass: &mut Pass<'_>, now: Moment) {
+        self.now = now;
+        for (conn, len) in pass.sent {
+            self.output_sent(*conn, *len);
+        }
+        for conn in pass.closed {
+            self.forget(*conn);
+        }
+        for (from, message) in pass.messages.drain(..) {
+            self.receive(from, message);
+        }
+        self.cron();
+        self.ingest(pass.data);
+        for conn in pass.ended {
+            if let Some(conn) = self.conn(*conn) {
+                conn.ended = true;
+            }
+            self.close_if_done(*conn);
+        }
+        self.resume_waiting();
+        self.background();
+        self.post_batches();
+        self.ask_sends();
+    }
+
+    /// The next thing to do, until None.
+    pub fn poll(&mut self) -> Option<Action> {
+        // The driver took the last output of a connection while it carried out its `Close`.
+        if let Some(id) = self.closed.take() {
+            self.forget(id);
+        }
+        let action = self.actions.pop_front()?;
+        if let Action::Close { conn, .. } = action {
+            self.closed = Some(conn);
+        }
+        Some(action)
+    }
+
+    /// Takes the output of `id` and leaves `spare` to be filled next.
+    pub fn take_output(&mut self, id: ConnId, spare: Vec<u8>) -> Vec<u8> {
+        let Some(conn) = self.conn(id) else { return spare };
+        debug_assert!(spare.is_empty(), "a spare buffer comes empty");
+        let taken = std::mem::replace(&mut conn.out, spare);
+        conn.in_flight += taken.len();
+        conn.send_asked = false;
+        taken
+    }
+
+    /// The keys.
+    #[must_use]
+    pub const fn keyspace(&self) -> &Keyspace {
+        &self.keyspace
+    }
+
+    /// How many clients it has.
+    #[must_use]
+    pub const fn clients(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Work in portions is waiting.
+    #[must_use]
+    pub fn busy(&self) -> bool {
+        self.background_waits || !self.resumable.is_empty()
+    }
+
+    pub(crate) fn conn(&mut self, id: ConnId) -> Option<&mut Conn> {
+        let conn = self.conns.get_mut(id.index as usize)?.as_deref_mut()?;
+        (conn.id == id).then_some(conn)
+    }
+
+    /// Notes that a connection has output to send.
+    #[inline]
+    pub(crate) fn touched(&mut self, id: ConnId) {
+        let Some(conn) = self.conns[id.index as usize].as_deref_mut() else { return };
+        if !conn.send_asked && !conn.out.is_empty() {
+            conn.send_asked = true;
+            self.dirty.push(id);
+        }
+    }
+
+    fn ask_sends(&mut self) {
+        for id in std::mem::take(&mut self.dirty) {
+            if self.conn(id).is_some() {
+                self.actions.push_back(Action::Send(id));
+                self.check_output(id);
+            }
+        }
+    }
+
+    fn post_batches(&mut self) {
+        for to in 0..self.outbound.len() {
+            self.post_batch(ShardId(to as u16));
+        }
+    }
+
+    /// Posts what this pass has for `to` so far.
+    pub(crate) fn post_batch(&mut self, to: ShardId) {
+        if let Some(batch) = self.outbound[to.0 as usize].take() {
+            self.actions.push_back(Action::Request { to, message: Message::Batch(batch) });
+        }
+    }
+
+    /// A connection is gone, by its peer's will or ours.
+    pub(crate) fn forget(&mut self, id: ConnId) {
+        if self.conn(id).is_some() {
+            self.conns[id.index as usize] = None;
+            self.sessions.remove(id);
+        }
+    }
+
+    /// Ends a connection; with `after_flush` what is owed is sent first.
+    pub(crate) fn close(&mut self, id: ConnId, after_flush: bool) {
+        let Some(conn) = self.conn(id) else { return };
+        conn.closing = true;
+        if after_flush && !conn.is_settled() {
+            // An answer is still on its way; `close_if_done` comes back to it.
+            conn.ended = true;
+            return;
+        }
+        if !conn.leaving {
+            conn.leaving = true;
+            self.actions.push_back(Action::Close { conn: id, after_flush });
+        }
+    }
+
+    /// Closes a connection whose peer ended it, once nothing is owed to it.
+    pub(crate) fn close_if_done(&mut self, id: ConnId) {
+        let Some(conn) = self.conn(id) else { return };
+        if conn.ended && conn.is_settled() {
+            self.close(id, true);
+        }
+    }
+
+    /// Ends a connection's wait.
+    pub(crate) fn unstall(&mut self, id: ConnId) {
+        let Some(conn) = self.conn(id) else { return };
+        conn.stall = None;
+        self.resumable.push(id);
+    }
+
+    /// Ends the wait of all that wait for this.
+    pub(crate) fn unstall_all(&mut self, stall: Stall) {
+        let waiting: Vec<ConnId> = self
+            .conns
+            .iter()
+            .flatten()
+            .filter(|conn| conn.stall == Some(stall))
+            .map(|conn| conn.id)
+            .collect();
+        for id in waiting {
+            self.unstall(id);
+        }
+    }
+
+    /// The wall clock of this pass.
+    pub(crate) const fn unix(&self) -> UnixMs {
+        self.now.unix
+    }
+}
