@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use stoa_command::{BeginSearch, FindKeys, Flags, KeyFlags, KeySpec, Spec, syntax};
+use stoa_command::{BeginSearch, Category, FindKeys, Flags, KeyFlags, KeySpec, Spec, syntax};
 
 /// One command of the reference.
 struct Fact {
@@ -126,7 +126,7 @@ fn every_command_is_described_as_in_the_reference() {
         compare("arity", spec.arity.0.to_string(), fact.arity.to_string());
         let flags: BTreeSet<&str> = spec.flags.names().filter(|flag| !flag.is_empty()).collect();
         compare("flags", format!("{flags:?}"), format!("{:?}", fact.flags));
-        let categories: BTreeSet<&str> = spec.categories().map(|one| one.name()).collect();
+        let categories: BTreeSet<&str> = spec.categories().map(Category::name).collect();
         compare("categories", format!("{categories:?}"), format!("{:?}", fact.categories));
         let keys: Vec<String> = spec.keys.iter().map(written).collect();
         compare("keys", format!("{keys:?}"), format!("{:?}", fact.keys));
