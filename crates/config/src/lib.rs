@@ -7,6 +7,7 @@
 
 mod config;
 mod directive;
+mod docs;
 mod line;
 mod rewrite;
 mod settings;
@@ -17,6 +18,7 @@ mod value;
 
 pub use config::{Changed, Config, ConfigError, Origin};
 pub use directive::{ADDRESSES_MAX, Directive, Kind, Mutability};
+pub use docs::{default_conf, markdown, usage};
 pub use line::split_words;
 pub use settings::{Driver, LogLevel, Permission, PipelineOrder, Settings};
 pub use special::{ClientClass, EVENT_CLASSES, EVENT_CLASSES_IN_ALL, OutputLimit, SavePoint};

@@ -30,7 +30,8 @@ impl Config {
             if has_default && stands_at.is_empty() {
                 continue;
             }
-            for words in words_of_lines(row.kind, value, &default.values()[index]) {
+            let lines = words_of_lines(row.kind, value, &default.values()[index], stands_at.len());
+            for words in lines {
                 file.put(stands_at.pop_front(), format!("{} {words}", row.name));
             }
             file.blank(stands_at);
@@ -41,7 +42,8 @@ impl Config {
 
 /// A file in lines, and where each directive stands in it.
 struct File {
-    lines: Vec<String>,
+    /// None is a line that is no longer needed.
+    lines: Vec<Option<String>>,
     lines_of_row: BTreeMap<usize, VecDeque<usize>>,
     has_marker: bool,
 }
@@ -50,46 +52,59 @@ impl File {
     fn read(text: &str) -> Self {
         let mut file = Self { lines: Vec::new(), lines_of_row: BTreeMap::new(), has_marker: false };
         for (number, line) in text.lines().enumerate() {
-            let line = line.trim();
-            file.has_marker |= line == MARKER;
+            file.has_marker |= line.trim() == MARKER;
             if let Line::Directive { name, .. } = Line::parse(line)
                 && let Some((index, _)) = table::find(name.as_bytes())
             {
                 file.lines_of_row.entry(index).or_default().push_back(number);
             }
-            file.lines.push(line.to_owned());
+            file.lines.push(Some(line.to_owned()));
         }
         file
     }
 
     fn put(&mut self, at: Option<usize>, line: String) {
         if let Some(number) = at {
-            self.lines[number] = line;
+            self.lines[number] = Some(line);
             return;
         }
         if !self.has_marker {
             self.has_marker = true;
-            self.lines.extend([String::new(), MARKER.to_owned()]);
+            self.lines.extend([Some(String::new()), Some(MARKER.to_owned())]);
         }
-        self.lines.push(line);
+        self.lines.push(Some(line));
     }
 
     fn blank(&mut self, numbers: VecDeque<usize>) {
         for number in numbers {
-            self.lines[number].clear();
+            self.lines[number] = None;
         }
     }
 
-    /// Blank lines in a row become one, or each rewrite would leave a larger hole.
-    fn text(mut self) -> String {
-        self.lines.dedup_by(|line, before| line.is_empty() && before.is_empty());
-        self.lines.iter().map(|line| format!("{line}\n")).collect()
+    /// A line that is no longer needed leaves a blank one, unless there is one beside it: the
+    /// file neither loses its paragraphs nor gets larger holes with each rewrite.
+    fn text(&self) -> String {
+        let mut text = String::new();
+        let mut is_behind_blank = true;
+        for (number, line) in self.lines.iter().enumerate() {
+            let is_blank = line.as_ref().is_none_or(|line| line.trim().is_empty());
+            let next = self.lines.get(number + 1);
+            let is_before_blank =
+                next.is_none_or(|next| next.as_ref().is_none_or(|line| line.trim().is_empty()));
+            if line.is_none() && (is_behind_blank || is_before_blank) {
+                continue;
+            }
+            text.push_str(line.as_deref().unwrap_or_default());
+            text.push('\n');
+            is_behind_blank = is_blank;
+        }
+        text
     }
 }
 
 /// What stands behind the name: once for most, never for an empty text, several times for those
-/// that take a line each.
-fn words_of_lines(kind: Kind, value: &Value, default: &Value) -> Vec<String> {
+/// that take a line each. `line_count` lines are there already.
+fn words_of_lines(kind: Kind, value: &Value, default: &Value, line_count: usize) -> Vec<String> {
     match value {
         Value::Text(text) if text.is_empty() && value == default => vec![],
         Value::Text(text) => vec![quote(text)],
@@ -100,12 +115,7 @@ fn words_of_lines(kind: Kind, value: &Value, default: &Value) -> Vec<String> {
         }
         Value::OutputLimits(limits) => {
             let Value::OutputLimits(default) = default else { unreachable!("limits stay limits") };
-            let classes = [ClientClass::Normal, ClientClass::Replica, ClientClass::PubSub];
-            classes
-                .into_iter()
-                .filter(|&class| limits[class as usize] != default[class as usize])
-                .map(|class| print_limit(class, limits[class as usize]))
-                .collect()
+            lines_of_limits(limits, default, line_count)
         }
         // The file may name the primary that was left since, so none has to be said.
         Value::Words(words) if words.is_empty() && kind == Kind::ReplicaOf => vec![],
@@ -119,6 +129,29 @@ fn words_of_lines(kind: Kind, value: &Value, default: &Value) -> Vec<String> {
         | Value::Choice(_)
         | Value::Choices(_) => vec![String::from_utf8_lossy(&value.print(kind)).into_owned()],
     }
+}
+
+/// Classes with their default have a line only if there is one to spare.
+fn lines_of_limits(
+    limits: &[OutputLimit; 3],
+    default: &[OutputLimit; 3],
+    line_count: usize,
+) -> Vec<String> {
+    let is_new = |class: ClientClass| limits[class as usize] != default[class as usize];
+    let classes = [ClientClass::Normal, ClientClass::Replica, ClientClass::PubSub];
+    let new_count = classes.into_iter().filter(|&class| is_new(class)).count();
+    let mut spare = line_count.saturating_sub(new_count);
+    let mut lines = Vec::new();
+    for class in classes {
+        if !is_new(class) {
+            if spare == 0 {
+                continue;
+            }
+            spare -= 1;
+        }
+        lines.push(print_limit(class, limits[class as usize]));
+    }
+    lines
 }
 
 fn print_limit(class: ClientClass, limit: OutputLimit) -> String {
@@ -240,6 +273,20 @@ repl-backlog-size 3gb
         let once = config.rewrite(FILE);
         assert_eq!(once, want);
         assert_eq!(config.rewrite(&once), want, "a second rewrite changes nothing");
+    }
+
+    #[test]
+    fn lines_that_say_the_default_stay() {
+        let text = "\
+client-output-buffer-limit normal 0 0 0
+client-output-buffer-limit replica 256mb 64mb 60
+client-output-buffer-limit pubsub 32mb 8mb 60
+
+
+#  two blank lines and a blank at the end stay\x20
+hz 10
+";
+        assert_eq!(loaded(text).rewrite(text), text);
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub struct StartupError {
     problem: String,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 enum Place {
     Line { file: PathBuf, number: usize },
     Option,
@@ -84,17 +84,17 @@ pub fn load(
     if let [first, behind @ ..] = rest
         && !first.as_bytes().starts_with(b"-")
     {
-        loader.file(Path::new(first), &Place::Option, 0)?;
+        loader.file(Path::new(first))?;
         config_file = Some(PathBuf::from(first));
         rest = behind;
     }
     // Standard input may be asked for before or behind the options and is read before them.
     let is_stdin = |arg: &&OsString| arg.as_os_str() == "-";
     if rest.first().is_some_and(|arg| is_stdin(&arg)) {
-        loader.file(Path::new("-"), &Place::Option, 0)?;
+        loader.file(Path::new("-"))?;
         rest = &rest[1..];
     } else if rest.last().is_some_and(|arg| is_stdin(&arg)) {
-        loader.file(Path::new("-"), &Place::Option, 0)?;
+        loader.file(Path::new("-"))?;
         rest = &rest[..rest.len() - 1];
     }
     loader.options(rest)?;
@@ -115,30 +115,37 @@ impl<'a> Loader<'a> {
         Self { read, values: Config::default().values().to_vec(), has_save_points: false }
     }
 
-    fn file(&mut self, path: &Path, from: &Place, depth: usize) -> Result<(), StartupError> {
-        let text = (self.read)(path).map_err(|error| StartupError {
-            place: from.clone(),
+    fn file(&mut self, path: &Path) -> Result<(), StartupError> {
+        let text = self.open(path).map_err(|problem| StartupError {
+            place: Place::Option,
             line: path.display().to_string(),
-            problem: format!(
-                "can't open config file '{}': {error}. Check the path and the permissions",
-                path.display()
-            ),
+            problem,
         })?;
+        self.lines(path, &text, 0)
+    }
+
+    fn open(&mut self, path: &Path) -> Result<String, String> {
+        (self.read)(path).map_err(|error| {
+            let path = path.display();
+            format!("can't open config file '{path}': {error}. Check the path and the permissions")
+        })
+    }
+
+    fn lines(&mut self, path: &Path, text: &str, depth: usize) -> Result<(), StartupError> {
         for (index, line) in text.lines().enumerate() {
-            let place = Place::Line { file: path.to_owned(), number: index + 1 };
-            let written = line.trim();
-            let wrong =
-                |problem| StartupError { place: place.clone(), line: written.into(), problem };
+            let wrong = |problem| StartupError {
+                place: Place::Line { file: path.to_owned(), number: index + 1 },
+                line: without_secret(line.trim()),
+                problem,
+            };
             match Line::parse(line) {
                 Line::Silent => {}
                 Line::Unbalanced => {
                     return Err(wrong("Unbalanced quotes in configuration line".into()));
                 }
                 Line::Directive { name, words } if name == "include" => {
-                    self.include(&words, &place, depth).map_err(|error| match error {
-                        IncludeError::Here(problem) => wrong(problem),
-                        IncludeError::Inside(error) => error,
-                    })?;
+                    let (path, text) = self.include(&words, depth).map_err(wrong)?;
+                    self.lines(&path, &text, depth + 1)?;
                 }
                 Line::Directive { name, words } => {
                     self.directive(&name, &words).map_err(wrong)?;
@@ -148,27 +155,22 @@ impl<'a> Loader<'a> {
         Ok(())
     }
 
-    fn include(
-        &mut self,
-        words: &[Vec<u8>],
-        from: &Place,
-        depth: usize,
-    ) -> Result<(), IncludeError> {
+    /// Path and text of the file that an `include` names.
+    fn include(&mut self, words: &[Vec<u8>], depth: usize) -> Result<(PathBuf, String), String> {
         let [path] = words else {
-            return Err(IncludeError::Here("wrong number of arguments: name one file".into()));
+            return Err("wrong number of arguments: name one file".into());
         };
         if depth == INCLUDE_DEPTH_MAX {
-            return Err(IncludeError::Here(format!(
+            return Err(format!(
                 "files include each other more than {INCLUDE_DEPTH_MAX} deep: look for a circle"
-            )));
-        }
-        if path.iter().any(|byte| b"*?[".contains(byte)) {
-            return Err(IncludeError::Here(
-                "patterns are not supported here: include each file by its name".into(),
             ));
         }
+        if path.iter().any(|byte| b"*?[".contains(byte)) {
+            return Err("patterns are not supported here: include each file by its name".into());
+        }
         let path = PathBuf::from(OsString::from_vec(path.clone()));
-        self.file(&path, from, depth + 1).map_err(IncludeError::Inside)
+        let text = self.open(&path)?;
+        Ok((path, text))
     }
 
     /// `--name value value --name ...`: everything up to the next `--` belongs to its option.
@@ -221,13 +223,6 @@ impl<'a> Loader<'a> {
     }
 }
 
-enum IncludeError {
-    /// The line itself is wrong.
-    Here(String),
-    /// The included file has its own place and line.
-    Inside(StartupError),
-}
-
 /// How many of `behind` belong to option `name` although they look like options: a value that
 /// must be there and starts with `--`.
 fn takes_dashes(name: &str, behind: &[OsString]) -> usize {
@@ -245,7 +240,16 @@ fn option_error(option: &[u8], words: &[Vec<u8>], problem: String) -> StartupErr
         line.push(' ');
         line.push_str(&quote(word));
     }
-    StartupError { place: Place::Option, line, problem }
+    StartupError { place: Place::Option, line: without_secret(&line), problem }
+}
+
+/// The line as it may be shown: an error goes to logs, a password does not.
+fn without_secret(line: &str) -> String {
+    let name = line.split_ascii_whitespace().next().unwrap_or_default();
+    match table::find(name.trim_start_matches('-').as_bytes()) {
+        Some((_, row)) if row.sensitive => format!("{name} <hidden>"),
+        _ => line.to_owned(),
+    }
 }
 
 fn unknown(name: &str) -> String {

@@ -222,6 +222,12 @@ impl Shard {
         &self.keyspace
     }
 
+    /// How many clients it has.
+    #[must_use]
+    pub const fn clients(&self) -> usize {
+        self.sessions.len()
+    }
+
     /// Work in portions is waiting.
     #[must_use]
     pub fn busy(&self) -> bool {

@@ -1,0 +1,33 @@
+//! `stoa-server`: takes the arguments that redis-server takes, serves until told to stop.
+
+use std::process::ExitCode;
+
+use stoa_config::Startup;
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+fn main() -> ExitCode {
+    let args: Vec<std::ffi::OsString> = std::env::args_os().skip(1).collect();
+    match stoa_config::load(&args, &mut stoa_server::read_config_file) {
+        Ok(Startup::PrintVersion) => {
+            println!("{}", stoa_server::version_line());
+            ExitCode::SUCCESS
+        }
+        Ok(Startup::PrintHelp) => {
+            print!("{}", stoa_config::usage());
+            ExitCode::SUCCESS
+        }
+        Ok(Startup::Serve(launch)) => match stoa_server::serve(*launch) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("stoa-server: {error}");
+                ExitCode::FAILURE
+            }
+        },
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
