@@ -8,6 +8,13 @@ pub mod server;
 pub mod string;
 mod ttl;
 
+#[cfg(test)]
+mod bench;
+#[cfg(test)]
+mod page;
+#[cfg(test)]
+mod transcript;
+
 use std::sync::OnceLock;
 
 use stoa_command::ReplyError;

@@ -249,6 +249,11 @@ impl<'a> Db<'a> {
         }
     }
 
+    /// Stores `bytes` as they are, an integer's digits too, whatever was there.
+    pub fn set_bytes(&mut self, key: &Key<'_>, bytes: &[u8], ttl: Ttl) {
+        self.set(key, NewValue::Bytes { bytes, raw: false }, ttl);
+    }
+
     /// Stores an integer under `key`, whatever was there.
     pub fn set_int(&mut self, key: &Key<'_>, value: i64, ttl: Ttl) {
         self.set(key, NewValue::Int(value), ttl);

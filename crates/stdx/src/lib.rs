@@ -1,15 +1,17 @@
-//! The ground everything else stands on: units and ids as types, seeded chance, key hashing,
+//! The ground everything else stands on: units and ids as types, seeded chance, key hashing, numbers,
 //! glob patterns.
 //!
 //! Pure: no clock, no thread, no file. Time and chance are arguments everywhere above, and these
 //! are the types they come in.
 
+mod extended;
 mod glob;
 mod hash;
 mod number;
 mod rng;
 mod units;
 
+pub use extended::Extended;
 pub use glob::glob_match;
 pub use hash::{HashSeed, Key, SLOT_COUNT, SlotId, key_slot};
 pub use number::{format_double, parse_double, parse_int};
