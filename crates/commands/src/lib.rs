@@ -3,6 +3,7 @@
 
 pub mod bitmap;
 pub mod connection;
+mod container;
 pub mod generic;
 pub mod server;
 pub mod string;
@@ -40,6 +41,13 @@ pub fn table() -> &'static Table {
 /// The keyspace's word for a type mismatch in the protocol's words.
 pub(crate) const fn wrong_type(_: WrongType) -> ReplyError {
     ReplyError::WrongType
+}
+
+/// A client's own word in an error text: bounded, and nothing that would break the line.
+pub(crate) fn echoed(word: &[u8]) -> String {
+    const LEN_MAX: usize = 128;
+    let word = String::from_utf8_lossy(&word[..word.len().min(LEN_MAX)]);
+    word.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// Answers a string value, or null when there is none.

@@ -166,6 +166,10 @@ impl Reply for Page {
         }
     }
 
+    fn set_proto(&mut self, proto: Proto) {
+        self.proto = proto;
+    }
+
     fn mark(&self) -> usize {
         self.nodes.len()
     }

@@ -1,7 +1,8 @@
 //! Deadlines as commands spell them: seconds or milliseconds, from now or since 1970.
 
 use stoa_command::{ReplyError, parse_int};
-use stoa_keyspace::deadline_fits;
+use stoa_engine::Ctx;
+use stoa_keyspace::{Ttl, deadline_fits};
 use stoa_stdx::UnixMs;
 
 /// How a number becomes a deadline.
@@ -50,4 +51,9 @@ impl Written {
             .filter(|ms| *ms < 0 || deadline_fits(UnixMs(*ms as u64)))
             .ok_or(ReplyError::InvalidExpire(command))
     }
+}
+
+/// What overwriting a whole value does to its deadline when the request says nothing about it.
+pub(crate) fn unsaid_ttl(ctx: &Ctx<'_>) -> Ttl {
+    if ctx.node.config.set_preserves_ttl { Ttl::Keep } else { Ttl::Clear }
 }

@@ -13,7 +13,7 @@ mod session;
 mod table;
 
 pub use context::{Ctx, Walk, WalkStep};
-pub use node::{Facts, Node, Order, PauseMode, ShutdownMode};
+pub use node::{Facts, Node, Order, PauseMode, ProcessFacts, ShutdownMode, World};
 pub use reply::{Proto, Reply};
 pub use run::{Refusal, Verdict, admit, admit_found, refuse, run};
 pub use session::{ReplyMode, Session, SessionRow, Sessions};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use stoa_config::Config;
+use stoa_observability::info::{Allocator, CpuUs};
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram};
 use stoa_stdx::{MonoMs, Rng, ShardId, UnixMs};
 
@@ -31,6 +32,47 @@ pub struct Facts {
     pub started_unix: UnixMs,
     /// When the process started.
     pub started: MonoMs,
+    /// What must be asked of the system.
+    pub world: World,
+}
+
+/// Questions that only the system can answer, put by INFO and a few commands of operators. The server
+/// gives functions that ask it; the library and the simulator keep the silent ones.
+#[derive(Clone, Copy, Debug)]
+pub struct World {
+    /// How the process stands now.
+    pub process: fn() -> ProcessFacts,
+    /// Writes the configuration into the file it came from (CONFIG REWRITE). The error is the system's.
+    pub rewrite_config: fn(path: &str, config: &Config) -> Result<(), String>,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self {
+            process: ProcessFacts::default,
+            rewrite_config: |path, _| Err(format!("{path} cannot be written from here")),
+        }
+    }
+}
+
+/// The process as the system and the allocator see it. Bytes where nothing else is said; zero is
+/// "not known".
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ProcessFacts {
+    /// Resident memory.
+    pub rss: u64,
+    /// Memory of the machine.
+    pub total_system: u64,
+    /// The allocator's figures.
+    pub allocator: Allocator,
+    /// Most that the allocator ever handed out, and when.
+    pub allocated_peak: u64,
+    /// When that was.
+    pub allocated_peak_at: UnixMs,
+    /// What it had handed out when the start was over.
+    pub allocated_at_start: u64,
+    /// CPU time.
+    pub cpu: CpuUs,
 }
 
 /// One shard's view of the node. Each shard has its own; what changes comes by message.

@@ -54,7 +54,8 @@ pub fn admit_found(
         spec = &table.at(index).spec;
         args_at = 2;
     }
-    if !spec.arity.admits(argv.len()) || spec.flags.has(Flags::CONTAINER) && argv.len() == 1 {
+    // A container that does nothing by itself says so by its arity; COMMAND answers alone, too.
+    if !spec.arity.admits(argv.len()) {
         return Err(Refusal::Error(Some(index), ReplyError::WrongArity(spec.name)));
     }
     if !session.authenticated && !spec.flags.has(Flags::NO_AUTH) {

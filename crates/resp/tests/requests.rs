@@ -173,7 +173,8 @@ fn random_stream(rng: &mut Rng, limits: &Limits) -> (Vec<u8>, Vec<Found>) {
     for _ in 0..rng.below(12) {
         match rng.below(8) {
             0 => {
-                stream.extend_from_slice(rng.pick(&["\r\n", "*0\r\n", "*-1\r\n", "\n"]).as_bytes())
+                let nothing = *rng.pick(&["\r\n", "*0\r\n", "*-1\r\n", "\n"]);
+                stream.extend_from_slice(nothing.as_bytes());
             }
             1 => {
                 let line = *rng.pick(&[r#"get "a b""#, "ping", r#"set k "\x00\n""#, "  a 'b' "]);

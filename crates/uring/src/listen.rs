@@ -34,6 +34,7 @@ pub(crate) fn listen(options: &Options) -> io::Result<(Vec<Vec<Listener>>, Vec<S
     let mut addrs = Vec::new();
     for &wanted in &options.listeners {
         let mut addr = wanted;
+        refuse_shared(addr).map_err(|e| cannot_listen(&addr, &e))?;
         for listeners in &mut by_shard {
             let socket = tcp(addr, options.backlog).map_err(|e| cannot_listen(&addr, &e))?;
             // With port 0 the first socket chooses, and the others join it.
@@ -73,6 +74,17 @@ pub(crate) fn accepted(socket: impl AsFd, kind: &ListenerKind) -> io::Result<Pee
         }
         ListenerKind::Unix { path } => Ok(Peer::Unix { path: path.clone() }),
     }
+}
+
+/// SO_REUSEPORT would let a second server of the same user join this port, and each would get
+/// half of the connections. A bind without it fails if anybody listens there.
+fn refuse_shared(addr: SocketAddr) -> io::Result<()> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    if addr.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&SockAddr::from(addr))
 }
 
 fn tcp(addr: SocketAddr, backlog: u32) -> io::Result<Socket> {

@@ -79,11 +79,12 @@ impl<M: Send> Post<M> {
         self.requests.waiting + self.replies.waiting > 0
     }
 
-    /// Tries again what did not fit.
+    /// Tries again what did not fit, and wakes those who now have it: no pass may follow.
     pub(crate) fn retry(&mut self) {
         if self.is_blocked() {
             self.replies.retry(&mut self.touched);
             self.requests.retry(&mut self.touched);
+            self.wake_touched();
         }
     }
 

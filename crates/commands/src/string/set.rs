@@ -5,8 +5,9 @@ use stoa_engine::{Command, Ctx, Reply};
 use stoa_keyspace::Ttl;
 use stoa_stdx::UnixMs;
 
+use super::expiration::Said;
 use crate::reply_string;
-use crate::ttl::{Unit, Written};
+use crate::ttl::{Written, unsaid_ttl};
 
 const NAME: &str = "set";
 
@@ -60,35 +61,29 @@ impl Command for Set {
 
     fn parse<'a>(args: &mut Args<'a>) -> Result<SetArgs<'a>, ReplyError> {
         let (key, value) = (args.bytes()?, args.bytes()?);
-        let mut set = SetArgs { key, value, condition: None, get: false, expiry: Expiry::Unsaid };
-        // The number is judged after the whole option list is known to be well formed.
-        let mut written = None;
+        let (mut condition, mut get, mut said) = (None, false, Said::Nothing);
         while args.left() > 0 {
-            if args.word("NX") && set.condition != Some(Condition::IfPresent) {
-                set.condition = Some(Condition::IfAbsent);
-            } else if args.word("XX") && set.condition != Some(Condition::IfAbsent) {
-                set.condition = Some(Condition::IfPresent);
+            let wanted = if args.word("NX") {
+                Condition::IfAbsent
+            } else if args.word("XX") {
+                Condition::IfPresent
             } else if args.word("GET") {
-                set.get = true;
-            } else if args.word("KEEPTTL") && written.is_none() {
-                set.expiry = Expiry::Keep;
+                get = true;
+                continue;
             } else {
-                let unit = args.choice(&[
-                    ("EX", Unit::EX),
-                    ("PX", Unit::PX),
-                    ("EXAT", Unit::EXAT),
-                    ("PXAT", Unit::PXAT),
-                ])?;
-                if written.is_some() || set.expiry == Expiry::Keep {
-                    return Err(ReplyError::Syntax);
-                }
-                written = Some((args.bytes()?, unit));
+                said.read(args, "KEEPTTL")?;
+                continue;
+            };
+            if condition.replace(wanted).is_some_and(|before| before != wanted) {
+                return Err(ReplyError::Syntax);
             }
         }
-        if let Some((text, unit)) = written {
-            set.expiry = Expiry::At(Written::positive(text, unit, NAME)?);
-        }
-        Ok(set)
+        let expiry = match said.written(NAME)? {
+            Some(written) => Expiry::At(written),
+            None if said == Said::Alone => Expiry::Keep,
+            None => Expiry::Unsaid,
+        };
+        Ok(SetArgs { key, value, condition, get, expiry })
     }
 
     fn execute(
@@ -99,8 +94,7 @@ impl Command for Set {
         let ttl = match args.expiry {
             Expiry::At(written) => Ttl::At(UnixMs(written.at(ctx.now, NAME)?.max(0) as u64)),
             Expiry::Keep => Ttl::Keep,
-            Expiry::Unsaid if ctx.node.config.set_preserves_ttl => Ttl::Keep,
-            Expiry::Unsaid => Ttl::Clear,
+            Expiry::Unsaid => unsaid_ttl(ctx),
         };
         let key = ctx.key(args.key);
         if args.condition.is_some() || args.get {

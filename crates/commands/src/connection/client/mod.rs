@@ -1,0 +1,4 @@
+//! CLIENT: connections, seen from inside.
+
+pub mod id;
+pub mod name;

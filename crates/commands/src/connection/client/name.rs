@@ -1,0 +1,139 @@
+//! CLIENT GETNAME, SETNAME, SETINFO: what a client calls itself and its library.
+
+use stoa_command::{Args, Arity, ReplyError, Spec};
+use stoa_engine::{Command, Ctx, Reply};
+
+use crate::connection::CONNECTION;
+
+const BAD_NAME: ReplyError =
+    ReplyError::Text("ERR Client names cannot contain spaces, newlines or special characters.");
+
+/// What a client says of itself: printable, without spaces, so that it cannot break a line of
+/// CLIENT LIST.
+#[derive(Clone, Copy)]
+pub struct Word<'a>(&'a [u8]);
+
+impl<'a> Word<'a> {
+    fn checked(word: &'a [u8], error: ReplyError) -> Result<Self, ReplyError> {
+        if word.iter().all(u8::is_ascii_graphic) { Ok(Self(word)) } else { Err(error) }
+    }
+
+    /// A client's name.
+    pub(crate) fn client_name(word: &'a [u8]) -> Result<Self, ReplyError> {
+        Self::checked(word, BAD_NAME)
+    }
+
+    pub(crate) fn to_vec(self) -> Vec<u8> {
+        self.0.to_vec()
+    }
+}
+
+/// `CLIENT GETNAME`
+pub struct GetName;
+
+impl Command for GetName {
+    const SPEC: Spec = Spec {
+        name: "client|getname",
+        summary: "Answers the name of this connection.",
+        since: "2.6.9",
+        arity: Arity(2),
+        ..CONNECTION
+    };
+
+    type Args<'a> = ();
+
+    fn parse(_: &mut Args<'_>) -> Result<(), ReplyError> {
+        Ok(())
+    }
+
+    fn execute((): (), ctx: &mut Ctx<'_>, reply: &mut dyn Reply) -> Result<(), ReplyError> {
+        match &ctx.session().name {
+            name if name.is_empty() => reply.null(),
+            name => reply.bulk(name),
+        }
+        Ok(())
+    }
+}
+
+/// `CLIENT SETNAME connection-name`
+pub struct SetName;
+
+impl Command for SetName {
+    const SPEC: Spec = Spec {
+        name: "client|setname",
+        summary: "Names this connection; an empty name takes the name away.",
+        since: "2.6.9",
+        syntax: "connection-name",
+        arity: Arity(3),
+        ..CONNECTION
+    };
+
+    type Args<'a> = Word<'a>;
+
+    fn parse<'a>(args: &mut Args<'a>) -> Result<Word<'a>, ReplyError> {
+        Word::client_name(args.bytes()?)
+    }
+
+    fn execute(name: Word<'_>, ctx: &mut Ctx<'_>, reply: &mut dyn Reply) -> Result<(), ReplyError> {
+        ctx.session().name = name.to_vec();
+        reply.ok();
+        Ok(())
+    }
+}
+
+/// `CLIENT SETINFO LIB-NAME libname | LIB-VER libver`
+pub struct SetInfo;
+
+/// What SETINFO tells about.
+pub enum Info<'a> {
+    /// The library's name.
+    LibName(Word<'a>),
+    /// Its version.
+    LibVer(Word<'a>),
+    /// Nothing there is a place for; refused by its name.
+    Unknown(&'a [u8]),
+}
+
+impl Command for SetInfo {
+    const SPEC: Spec = Spec {
+        name: "client|setinfo",
+        summary: "Tells which library this connection is used by.",
+        since: "7.2.0",
+        syntax: "(attr: LIB-NAME libname | LIB-VER libver)",
+        arity: Arity(4),
+        tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
+        ..CONNECTION
+    };
+
+    type Args<'a> = Info<'a>;
+
+    fn parse<'a>(args: &mut Args<'a>) -> Result<Info<'a>, ReplyError> {
+        const BAD_LIB_NAME: ReplyError =
+            ReplyError::Text("ERR lib-name cannot contain spaces, newlines or special characters.");
+        const BAD_LIB_VER: ReplyError =
+            ReplyError::Text("ERR lib-ver cannot contain spaces, newlines or special characters.");
+        let attribute = args.bytes()?;
+        let value = args.bytes()?;
+        if attribute.eq_ignore_ascii_case(b"lib-name") {
+            Word::checked(value, BAD_LIB_NAME).map(Info::LibName)
+        } else if attribute.eq_ignore_ascii_case(b"lib-ver") {
+            Word::checked(value, BAD_LIB_VER).map(Info::LibVer)
+        } else {
+            Ok(Info::Unknown(attribute))
+        }
+    }
+
+    fn execute(info: Info<'_>, ctx: &mut Ctx<'_>, reply: &mut dyn Reply) -> Result<(), ReplyError> {
+        match info {
+            Info::LibName(name) => ctx.session().lib_name = name.to_vec(),
+            Info::LibVer(version) => ctx.session().lib_ver = version.to_vec(),
+            Info::Unknown(attribute) => {
+                let attribute = crate::echoed(attribute);
+                reply.error_text(&format!("ERR Unrecognized option '{attribute}'"));
+                return Ok(());
+            }
+        }
+        reply.ok();
+        Ok(())
+    }
+}

@@ -1,0 +1,179 @@
+"""When two replies to the same command count as the same.
+
+Exactly equal, byte for byte, is the rule. `TOLERANT` lists what may differ between two healthy servers
+(order, the clock, identities); `KNOWN` lists where a newer version changed its mind on purpose, each with its
+reason, and applies only to the reference it names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from resp import Reply
+
+CLOCK_MS = 30_000
+"""A relative deadline lands on two servers at two moments; a busy machine stretches that."""
+
+
+def same(step_argv: tuple[bytes, ...], ours: Reply, theirs: Reply) -> bool:
+    """Whether the candidate's reply `theirs` is as good as the reference's `ours`."""
+    if ours == theirs or (step_argv and step_argv[-1] == b"*" and step_argv[0].upper() == b"CONFIG"):
+        return True
+    words = [word.upper() for word in step_argv[:2]]
+    for names in (b" ".join(words), words[0] if words else b""):
+        rule = TOLERANT.get(names)
+        if rule:
+            return rule(ours, theirs)
+    return False
+
+
+def integers(ours: Reply, theirs: Reply) -> tuple[int, int] | None:
+    if ours[0] == theirs[0] == ":":
+        return int(ours[1]), int(theirs[1])
+    return None
+
+
+def close(tolerance: int) -> Callable[[Reply, Reply], bool]:
+    def rule(ours: Reply, theirs: Reply) -> bool:
+        pair = integers(ours, theirs)
+        return pair is not None and min(pair) >= 0 and abs(pair[0] - pair[1]) <= tolerance
+    return rule
+
+
+def both_integers(ours: Reply, theirs: Reply) -> bool:
+    pair = integers(ours, theirs)
+    return pair is not None and min(pair) > 0
+
+
+def same_mark(ours: Reply, theirs: Reply) -> bool:
+    return ours[0] == theirs[0] and (ours[1] is None) == (theirs[1] is None)
+
+
+def unordered(ours: Reply, theirs: Reply) -> bool:
+    return same_mark(ours, theirs) and ours[0] in "*~>" and sorted(map(repr, ours[1])) == sorted(map(repr, theirs[1]))
+
+
+def pairs(reply: Reply) -> list[tuple[str, str]]:
+    items = reply[1] or []
+    return sorted((repr(items[i]), repr(items[i + 1])) for i in range(0, len(items) - 1, 2))
+
+
+def unordered_pairs(ours: Reply, theirs: Reply) -> bool:
+    return same_mark(ours, theirs) and ours[0] in "*%" and pairs(ours) == pairs(theirs)
+
+
+def some_key(ours: Reply, theirs: Reply) -> bool:
+    """RANDOMKEY: any key will do where there is one."""
+    return same_mark(ours, theirs)
+
+
+def scan_page(ours: Reply, theirs: Reply) -> bool:
+    """One page of SCAN is of the server's choosing: only its form is compared."""
+    if ours[0] != "*" or theirs[0] != "*":
+        return False
+    return [item[0] for item in ours[1]] == [item[0] for item in theirs[1]] == ["$", "*"]
+
+
+def hello(ours: Reply, theirs: Reply) -> bool:
+    """The same fields in the same order with the same kinds; identity and version may differ."""
+    if not same_mark(ours, theirs) or ours[0] not in "*%":
+        return False
+    mine, other = ours[1], theirs[1]
+    if [item[0] for item in mine] != [item[0] for item in other]:
+        return False
+    for i in range(0, len(mine) - 1, 2):
+        if mine[i] != other[i] or (mine[i][1] in (b"proto", b"mode", b"role") and mine[i + 1] != other[i + 1]):
+            return False
+    return True
+
+
+STEADY_FIELDS = {b"name", b"db", b"sub", b"psub", b"multi", b"user", b"cmd", b"resp", b"redir"}
+
+
+def client_line(ours: Reply, theirs: Reply) -> bool:
+    """CLIENT INFO: no field of the reference is absent, and those that must agree do."""
+    if ours[0] not in "$=" or theirs[0] != ours[0]:
+        return False
+    mine, other = (fields(reply[1].removeprefix(b"txt:")) for reply in (ours, theirs))
+    return set(mine) <= set(other) and all(mine[f] == other[f] for f in STEADY_FIELDS if f in mine)
+
+
+IDENTITY = re.compile(rb"(version\r\n)\$\d+\r\n[^\r]*|(\bid\r\n):\d+")
+
+
+def raw(ours: bytes, theirs: bytes) -> bool:
+    """What a connection said in all: equal but for the version and client id that HELLO tells."""
+    return IDENTITY.sub(rb"\1\2_", ours) == IDENTITY.sub(rb"\1\2_", theirs)
+
+
+def fields(line: bytes) -> dict[bytes, bytes]:
+    return dict(word.split(b"=", 1) for word in line.strip().split(b" ") if b"=" in word)
+
+
+TOLERANT: dict[bytes, Callable[[Reply, Reply], bool]] = {
+    b"PTTL": close(CLOCK_MS),
+    b"TTL": close(CLOCK_MS // 1000),
+    b"EXPIRETIME": close(CLOCK_MS // 1000),
+    b"PEXPIRETIME": close(CLOCK_MS),
+    b"OBJECT IDLETIME": close(CLOCK_MS // 1000),
+    b"OBJECT REFCOUNT": both_integers,
+    b"MEMORY USAGE": both_integers,
+    b"CLIENT ID": both_integers,
+    b"CLIENT INFO": client_line,
+    b"HELLO": hello,
+    b"KEYS": unordered,
+    b"SCAN": scan_page,
+    b"RANDOMKEY": some_key,
+    b"TIME": same_mark,
+    b"INFO": same_mark,
+    b"LOLWUT": same_mark,
+    b"COMMAND": lambda ours, theirs: ours[0] == theirs[0] == "*",
+    b"COMMAND COUNT": both_integers,
+    b"CLIENT LIST": client_line,
+    b"COMMAND GETKEYS": lambda ours, theirs: False,
+    b"COMMAND GETKEYSANDFLAGS": lambda ours, theirs: False,
+    b"CONFIG GET": unordered_pairs,
+}
+
+Known = tuple[str, Callable[[tuple[bytes, ...], Reply, Reply], bool]]
+
+KNOWN: dict[str, list[Known]] = {
+    "7.0": [
+        (
+            "7.2 checks the arguments of BITCOUNT and BITPOS before it looks for the key",
+            lambda argv, ours, theirs: verb(argv) in (b"BITCOUNT", b"BITPOS") and ours[0] == ":" and theirs[0] == "-",
+        ),
+        (
+            "CLIENT SETINFO and CLIENT NO-TOUCH are new in 7.2",
+            lambda argv, ours, theirs: verb(argv) == b"CLIENT" and verb(argv[1:]) in (b"SETINFO", b"NO-TOUCH")
+            and b"unknown subcommand" in text(ours),
+        ),
+        (
+            "COMMAND GETKEYS of a command without arguments: 7.2 lets it through to the better error",
+            lambda argv, ours, theirs: verb(argv) == b"COMMAND" and len(argv) == 3 and theirs[0] == "-"
+            and b"wrong number of arguments for 'command|getkeys" in text(ours),
+        ),
+        (
+            "7.4 reads SCAN's cursor as a plain unsigned number, 7.0 with strtoul",
+            lambda argv, ours, theirs: verb(argv) == b"SCAN" and len(argv) > 1 and not argv[1].isdigit(),
+        ),
+    ],
+    "7.4": [],
+}
+"""Differences from a reference version that are meant: what 7.0.15 and 7.4 were seen to disagree on."""
+
+
+def verb(argv: tuple[bytes, ...]) -> bytes:
+    return argv[0].upper() if argv else b""
+
+
+def text(reply: Reply) -> bytes:
+    return reply[1] if isinstance(reply[1], bytes) else b""
+
+
+def known(version: str, argv: tuple[bytes, ...], ours: Reply, theirs: Reply) -> str | None:
+    for reason, applies in KNOWN.get(version, []):
+        if applies(argv, ours, theirs):
+            return reason
+    return None

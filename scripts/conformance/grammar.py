@@ -1,0 +1,544 @@
+"""Random commands, most of them valid, many of them only nearly so.
+
+A command is a line of a small language: words as they are, `{kind}` a value of that kind, `(a|b)` one of,
+`[a|b]` maybe one of (options next to each other change places), `+` one to three times. A few hot keys
+make commands meet. Whatever depends on the clock or on chance inside the server is left out, or is made
+certain: deadlines are long past, far ahead, or waited for.
+
+To teach it a group, add lines to GROUPS; kinds are methods of `Values` by name.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import dataclass
+
+INTS = [
+    0, 1, -1, 2, 7, 10, 42, 99, 100, 127, 128, 255, 256, 9999, 10000, 32767, 65535, 65536, 2**31 - 1, 2**31,
+    -(2**31), -(2**31) - 1, 2**32, 2**53, 2**62, 2**63 - 2, 2**63 - 1, -(2**63), -(2**63) + 1,
+]
+ODD_INTS = [
+    b"9223372036854775808", b"-9223372036854775809", b"18446744073709551615", b"18446744073709551616", b"+1",
+    b" 1", b"1 ", b"01", b"-0", b"-01", b"0x10", b"1e3", b"1.0", b"", b"-", b"+", b"abc", b"1\x00", b"\xff",
+    b"999999999999999999999999999999", b"nan", b"--1",
+]
+FLOATS = [
+    b"0", b"1", b"-1", b"1.5", b"-1.5", b"0.1", b"0.2", b"3.0e3", b"5.0e3", b"1e5", b"-1.2e-5", b"1e17", b"1e18", b"1e300",
+    b"-1e300", b"1e-300", b"0.000000000000000000001", b"123456789.123456789", b"3.14159265358979323846", b"1e15",
+    b"99999999999999999999", b"17179869184", b"-0.0", b"+1.5", b".5", b"5.", b"0x1p4", b"0x1.8p1", b"1E3", b"1e+3",
+    b"9007199254740993", b"0.30000000000000004", b"1e4932", b"-1e4932", b"1e-4950",
+]
+ODD_FLOATS = [
+    b"inf", b"-inf", b"+inf", b"Infinity", b"nan", b"-nan", b"NaN", b"nan(1)", b"1e5000", b"-1e5000", b" 1.5", b"1.5 ", b"1,5",
+    b"1.5.5", b"e5", b"1e", b"", b".", b"0x", b"abc", b"1.5\x00", b"1_000", b"\xe2\x88\x9e", b"1e-5000",
+]
+PATTERNS = [
+    b"*", b"**", b"?", b"a*", b"*b", b"k*", b"key:*", b"key:?", b"[abc]", b"[a-c]", b"[c-a]", b"[^a]*", b"[^a]", b"{t}*", b"{t}[xy]",
+    b"k\\*", b"\\*", b"[", b"[a", b"[]", b"[^", b"[a-", b"\\", b"a\\", b"", b"*:*", b"*a*b*c*", b"a?", b"\x00*", b"*\xff", b"[\\a]", b"K*", b"zz*",
+    b"*?", b"?*", b"[a-z]*", b"[0-9]", b"*\\", b"key:[12]", b"[\\]]",
+]
+HOT_KEYS = [b"a", b"b", b"c", b"key:1", b"key:2", b"{t}x", b"{t}y", b"k\x00\xff"]
+"""Few, so that commands meet; with tags that share a slot and bytes that are no text."""
+RARE_KEYS = [b"", b"A", b"{}a", b"{t", b"t}", b"k*", b"nokey", b"new1", b"new2", b"x" * 200, b" ", b"\r\n", b"[a]"]
+
+GROUPS: dict[str, list[tuple[int, str]]] = {
+    "string": [
+        (40, "SET {key} {val}"),
+        (30, "SET {key} {val} [NX|XX] [GET] [EX {ttl_s}|PX {ttl_ms}|EXAT {at_s}|PXAT {at_ms}|KEEPTTL]"),
+        (4, "SET {key} {val} [NX] [XX] [GET] [EX {ttl_s}] [PX {ttl_ms}] [KEEPTTL] [PERSIST] [{odd}]"),
+        (40, "GET {key}"),
+        (6, "GETDEL {key}"),
+        (8, "GETEX {key} [EX {ttl_s}|PX {ttl_ms}|EXAT {at_s}|PXAT {at_ms}|PERSIST]"),
+        (3, "GETEX {key} [EX {ttl_s}] [PERSIST] [NX] [{odd}]"),
+        (6, "GETSET {key} {val}"),
+        (6, "SETNX {key} {val}"),
+        (6, "SETEX {key} {ttl_s} {val}"),
+        (6, "PSETEX {key} {ttl_ms} {val}"),
+        (10, "MSET {pair}+"),
+        (6, "MSETNX {pair}+"),
+        (2, "MSET {pair}+ {key}"),
+        (10, "MGET {key}+"),
+        (12, "APPEND {key} {val}"),
+        (6, "STRLEN {key}"),
+        (12, "SETRANGE {key} {offset} {val}"),
+        (10, "GETRANGE {key} {index} {index}"),
+        (3, "SUBSTR {key} {index} {index}"),
+        (10, "INCR {key}"),
+        (8, "DECR {key}"),
+        (12, "INCRBY {key} {int}"),
+        (8, "DECRBY {key} {int}"),
+        (14, "INCRBYFLOAT {key} {float}"),
+        (5, "SET {key} {float}"),
+        (5, "SET {key} {int}"),
+        (6, "LCS {key} {key} [LEN|IDX] [MINMATCHLEN {small}] [WITHMATCHLEN]"),
+        (2, "LCS {key} {key} [LEN] [IDX] [MINMATCHLEN {int}] [WITHMATCHLEN] [{odd}]"),
+    ],
+    "generic": [
+        (10, "DEL {key}+"),
+        (5, "UNLINK {key}+"),
+        (8, "EXISTS {key}+"),
+        (5, "TOUCH {key}+"),
+        (5, "TYPE {key}"),
+        (8, "COPY {key} {key} [DB {db}] [REPLACE]"),
+        (5, "MOVE {key} {db}"),
+        (8, "RENAME {key} {key}"),
+        (6, "RENAMENX {key} {key}"),
+        (3, "RANDOMKEY"),
+        (6, "KEYS {pattern}"),
+        (6, "@scan [MATCH {pattern}] [COUNT {count}] [TYPE (string|STRING|list|hash|none|bogus)]"),
+        (3, "SCAN {cursor} [MATCH {pattern}] [COUNT {odd_count}] [TYPE string] [{odd}]"),
+        (8, "EXPIRE {key} {ttl_s} [NX|XX|GT|LT]"),
+        (6, "PEXPIRE {key} {ttl_ms} [NX|XX|GT|LT]"),
+        (6, "EXPIREAT {key} {at_s} [NX|XX|GT|LT]"),
+        (6, "PEXPIREAT {key} {at_ms} [NX|XX|GT|LT]"),
+        (3, "EXPIRE {key} {ttl_s} [NX] [XX] [GT] [LT] [{odd}]"),
+        (2, "PEXPIREAT {key} {at_ms} [NX] [XX] [GT] [LT]"),
+        (6, "TTL {key}"),
+        (6, "PTTL {key}"),
+        (5, "EXPIRETIME {key}"),
+        (5, "PEXPIRETIME {key}"),
+        (6, "PERSIST {key}"),
+        (4, "OBJECT (ENCODING|REFCOUNT|IDLETIME|FREQ|encoding) {key}"),
+        (1, "OBJECT {odd} {key}"),
+        (4, "@expire {key}"),
+    ],
+    "bitmap": [
+        (14, "SETBIT {key} {bit} (0|1)"),
+        (2, "SETBIT {key} {bit} {int}"),
+        (8, "GETBIT {key} {far_bit}"),
+        (10, "BITCOUNT {key} [{index} {index}|{index} {index} (BYTE|BIT|byte|bit)]"),
+        (1, "BITCOUNT {key} {index}"),
+        (1, "BITCOUNT {key} {index} {index} {odd}"),
+        (12, "BITPOS {key} (0|1) [{index}|{index} {index}|{index} {index} (BYTE|BIT)]"),
+        (1, "BITPOS {key} {int} {index} {index} {odd}"),
+        (12, "BITOP (AND|OR|XOR|and) {key} {key}+"),
+        (4, "BITOP NOT {key} {key}"),
+        (1, "BITOP {odd} {key} {key}+"),
+        (1, "BITOP NOT {key} {key} {key}"),
+        (16, "BITFIELD {key} {field}+"),
+        (4, "BITFIELD_RO {key} {field_get}+"),
+        (1, "BITFIELD_RO {key} {field}+"),
+        (1, "BITFIELD {key} [{odd}]"),
+    ],
+    "connection": [
+        (4, "PING [{val}]"),
+        (3, "ECHO {val}"),
+        (12, "SELECT {db}"),
+        (2, "SELECT {odd_db}"),
+        (3, "CLIENT SETNAME {name}"),
+        (3, "CLIENT GETNAME"),
+        (1, "CLIENT ID"),
+        (2, "CLIENT INFO"),
+        (1, "CLIENT LIST ID 99999999"),
+        (1, "CLIENT LIST TYPE {odd}"),
+        (1, "CLIENT LIST {odd}"),
+        (1, "CLIENT KILL ID 99999999 [SKIPME (yes|no|{odd})]"),
+        (1, "CLIENT KILL (ID|TYPE|ADDR|LADDR|USER|{odd}) (foo|0|-1|abc|normal!)"),
+        (1, "CLIENT KILL 1.2.3.4:5"),
+        (1, "CLIENT UNBLOCK 99999999 [TIMEOUT|ERROR|{odd}]"),
+        (1, "CLIENT NO-EVICT (on|off|{odd})"),
+        (1, "CLIENT NO-TOUCH (on|off|{odd})"),
+        (1, "CLIENT REPLY {odd}"),
+        (2, "@quiet"),
+        (1, "CLIENT SETINFO (lib-name|lib-ver|LIB-NAME|{odd}) {name}"),
+        (1, "CLIENT {odd}"),
+        (1, "CLIENT PAUSE {odd} [WRITE|ALL|{odd}]"),
+        (1, "CLIENT UNPAUSE"),
+        (1, "AUTH [{name}] {val}"),
+        (3, "HELLO (2|3)"),
+        (1, "HELLO [{odd}] [AUTH {name} {val}] [SETNAME {name}]"),
+        (1, "HELLO (2|3) [SETNAME {name}] [{odd}]"),
+        (1, "RESET"),
+        (3, "{unknown} {val}+"),
+    ],
+    "server": [
+        (4, "DBSIZE"),
+        (2, "FLUSHDB [ASYNC|SYNC]"),
+        (1, "FLUSHALL [ASYNC|SYNC]"),
+        (1, "FLUSHALL {odd}"),
+        (3, "SWAPDB {db} {db}"),
+        (1, "SWAPDB {odd_db} {odd_db}"),
+        (1, "TIME"),
+        (2, "MEMORY USAGE {key} [SAMPLES {odd_count}]"),
+        (1, "MEMORY {odd}"),
+        (2, "CONFIG GET {setting}+"),
+        (2, "CONFIG SET {assignment}"),
+        (1, "CONFIG SET {assignment} {assignment}"),
+        (1, "CONFIG SET (nosuchsetting|databases) {odd}"),
+        (1, "CONFIG {odd} {odd}"),
+        (3, "COMMAND GETKEYS {any_command}"),
+        (1, "COMMAND GETKEYSANDFLAGS {any_command}"),
+        (1, "COMMAND {odd}"),
+        (1, "DEBUG {odd}"),
+        (1, "INFO {odd}"),
+        (1, "LOLWUT VERSION {odd}"),
+    ],
+    "transaction": [
+        (3, "MULTI"),
+        (3, "EXEC"),
+        (1, "DISCARD"),
+        (2, "WATCH {key}+"),
+        (1, "UNWATCH"),
+    ],
+    "protocol": [(1, "@raw")],
+}
+DEFAULT_GROUPS = ["string", "generic", "bitmap", "connection", "server", "protocol"]
+GROUP_WEIGHTS = {"string": 46, "generic": 24, "bitmap": 16, "connection": 6, "server": 4, "protocol": 1, "transaction": 6}
+
+SETTINGS = [
+    b"maxmemory", b"maxmemory-policy", b"timeout", b"databases", b"tcp-keepalive", b"hz", b"maxclients", b"nosuchsetting", b"max*samples",
+    b"slowlog-log-slower-than", b"slowlog-max-len", b"proto-max-bulk-len", b"hash-max-listpack-entries", b"lazyfree-lazy-expire",
+]
+ASSIGNMENTS = [
+    (b"maxmemory", [b"100gb", b"100GB", b"107374182400", b"0", b"100g", b"104857600k", b"104857600kb", b"100xb", b"-1", b"1.5gb"]),
+    (b"slowlog-max-len", [b"128", b"1", b"-1", b"abc", b"64"]),
+    (b"slowlog-log-slower-than", [b"10000", b"-1", b"-2", b"1e3"]),
+    (b"hash-max-listpack-entries", [b"128", b"512", b"-1", b"", b"0"]),
+    (b"lazyfree-lazy-expire", [b"yes", b"no", b"YES", b"maybe", b"1"]),
+    (b"hz", [b"10", b"9999", b"10"]),
+    (b"nosuchsetting", [b"1"]),
+    (b"maxmemory-policy", [b"noeviction", b"bogus", b"NOEVICTION"]),
+]
+RESETS = [
+    (b"maxmemory", b"0"), (b"slowlog-max-len", b"128"), (b"slowlog-log-slower-than", b"10000"),
+    (b"hash-max-listpack-entries", b"128"), (b"lazyfree-lazy-expire", b"no"), (b"hz", b"10"),
+    (b"maxmemory-policy", b"noeviction"),
+]
+"""Every setting of ASSIGNMENTS back to its default, so that a round starts from the same server."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do on both servers. `kind`: call (a command), scan (a whole iteration), expire (a
+    deadline set and waited for), quiet (commands whose replies are switched off), raw (bytes)."""
+
+    conn: int
+    kind: str
+    argv: tuple[bytes, ...]
+
+
+# ------------------------------------------------------------------------------------- language
+
+Node = tuple
+TOKEN = re.compile(r"\{(\w+)\}|([()\[\]|+])|([^\s()\[\]|+{}]+)")
+
+
+def parse(line: str) -> Node:
+    """A tree: ("seq", items), ("any", branches), ("maybe", branches), ("kind", name), ("word", text), ("some", item)."""
+    tokens = [m.groups() for m in TOKEN.finditer(line)]
+    tree, rest = _branches(tokens, None)
+    assert not rest, f"unbalanced: {line}"
+    return tree[0] if len(tree) == 1 else ("any", tree)
+
+
+def _branches(tokens: list, until: str | None) -> tuple[list[Node], list]:
+    branches: list[Node] = []
+    items: list[Node] = []
+    while tokens:
+        (kind, sign, word), tokens = tokens[0], tokens[1:]
+        if kind:
+            items.append(("kind", kind))
+        elif word:
+            items.append(("word", word))
+        elif sign == "+":
+            items[-1] = ("some", items[-1])
+        elif sign == "|":
+            branches.append(("seq", items))
+            items = []
+        elif sign in "([":
+            inner, tokens = _branches(tokens, ")" if sign == "(" else "]")
+            items.append(("any" if sign == "(" else "maybe", inner))
+        else:
+            assert sign == until, f"unexpected {sign}"
+            return [*branches, ("seq", items)], tokens
+    assert until is None, f"missing {until}"
+    return [*branches, ("seq", items)], []
+
+
+class Values:
+    """The kinds of value, each a method that returns one or more words."""
+
+    def __init__(self, rng: random.Random):
+        self.rng = rng
+
+    def pick(self, choices: list) -> list[bytes]:
+        value = self.rng.choice(choices)
+        return [value if isinstance(value, bytes) else b"%d" % value]
+
+    def key(self) -> list[bytes]:
+        return self.pick(HOT_KEYS if self.rng.random() < 0.94 else RARE_KEYS)
+
+    def val(self) -> list[bytes]:
+        roll = self.rng.random()
+        if roll < 0.25:
+            return self.pick(INTS)
+        if roll < 0.35:
+            return self.pick(ODD_INTS)
+        if roll < 0.5:
+            return self.pick(FLOATS)
+        if roll < 0.55:
+            return self.pick(ODD_FLOATS)
+        if roll < 0.6:
+            return [b""]
+        if roll < 0.75:
+            return [bytes(self.rng.choices(b"abcx", k=self.rng.randint(1, 12)))]
+        if roll < 0.9:
+            return [self.rng.randbytes(self.rng.randint(1, 70))]
+        return [bytes(self.rng.choices(b"\x00\xffab", k=self.rng.choice([43, 44, 45, 64, 100, 1000, 5000])))]
+
+    def int(self) -> list[bytes]:
+        roll = self.rng.random()
+        if roll < 0.45:
+            return [b"%d" % self.rng.randint(-100, 100)]
+        return self.pick(INTS if roll < 0.85 else ODD_INTS)
+
+    def small(self) -> list[bytes]:
+        return [b"%d" % self.rng.randint(-1, 8)]
+
+    def float(self) -> list[bytes]:
+        roll = self.rng.random()
+        if roll < 0.3:
+            return [b"%.*f" % (self.rng.randint(0, 17), self.rng.uniform(-1000, 1000))]
+        return self.pick(FLOATS if roll < 0.8 else ODD_FLOATS)
+
+    def index(self) -> list[bytes]:
+        roll = self.rng.random()
+        if roll < 0.75:
+            return [b"%d" % self.rng.randint(-12, 24)]
+        if roll < 0.9:
+            return self.pick(INTS)
+        return self.pick(ODD_INTS) if roll < 0.94 else [b"%d" % self.rng.randint(-6000, 6000)]
+
+    def offset(self) -> list[bytes]:
+        roll = self.rng.random()
+        if roll < 0.75:
+            return [b"%d" % self.rng.randint(0, 60)]
+        if roll < 0.8:
+            return [b"%d" % self.rng.randint(0, 300_000)]
+        return self.pick([-1, 536870912, 2**31, 2**32, 2**63 - 1, -(2**63), *ODD_INTS])
+
+    def bit(self) -> list[bytes]:
+        roll = self.rng.random()
+        if roll < 0.8:
+            return [b"%d" % self.rng.randint(0, 130)]
+        if roll < 0.85:
+            return [b"%d" % self.rng.randint(0, 2_000_000)]
+        return self.pick([-1, 2**32, 2**63 - 1, -(2**63), *ODD_INTS])
+
+    def far_bit(self) -> list[bytes]:
+        return self.pick([2**32 - 1, 2**32, 2**31]) if self.rng.random() < 0.1 else self.bit()
+
+    def count(self) -> list[bytes]:
+        return self.pick([1, 2, 3, 10, 100, 1000])
+
+    def odd_count(self) -> list[bytes]:
+        return self.pick([0, 1, -1, 5, 2**63 - 1, *ODD_INTS])
+
+    def cursor(self) -> list[bytes]:
+        return self.pick([b"abc", b"", b"1x", b"18446744073709551616", b" 0", b"0 "])
+
+    def ttl_s(self) -> list[bytes]:
+        if self.rng.random() < 0.75:
+            return [b"%d" % self.rng.randint(1000, 10_000_000)]
+        return self.pick([0, -1, -100, 2**63 - 1, -(2**63), 9223372036854775, 9223372036854776, 2**62, *ODD_INTS])
+
+    def ttl_ms(self) -> list[bytes]:
+        if self.rng.random() < 0.75:
+            return [b"%d" % self.rng.randint(1_000_000, 10_000_000_000)]
+        return self.pick([0, -1, -100, 2**63 - 1, -(2**63), 2**62, *ODD_INTS])
+
+    def at_s(self) -> list[bytes]:
+        roll = self.rng.random()
+        if roll < 0.6:
+            return [b"%d" % (4_102_444_800 + self.rng.randint(0, 3))]
+        return self.pick([1, 1000, 1_600_000_000]) if roll < 0.75 else self.ttl_edge_s()
+
+    def at_ms(self) -> list[bytes]:
+        roll = self.rng.random()
+        if roll < 0.6:
+            return [b"%d" % (4_102_444_800_000 + self.rng.randint(0, 3))]
+        return self.pick([1, 1000, 1_600_000_000_000]) if roll < 0.75 else self.ttl_edge_ms()
+
+    def ttl_edge_s(self) -> list[bytes]:
+        return self.pick([0, -1, 2**63 - 1, -(2**63), 9223372036854775, 9223372036854776, *ODD_INTS])
+
+    def ttl_edge_ms(self) -> list[bytes]:
+        return self.pick([0, -1, 2**63 - 1, -(2**63), 2**62, *ODD_INTS])
+
+    def pattern(self) -> list[bytes]:
+        return self.pick(PATTERNS)
+
+    def db(self) -> list[bytes]:
+        return self.pick([0, 0, 0, 1, 1])
+
+    def odd_db(self) -> list[bytes]:
+        return self.pick([15, 16, -1, 2**31, 2**32, 2**63 - 1, *ODD_INTS])
+
+    def pair(self) -> list[bytes]:
+        return self.key() + self.val()
+
+    def name(self) -> list[bytes]:
+        return self.pick([b"me", b"you", b"", b"with space", b"new\nline", b"\xc3\xa9", b"a~!", b"default", b"\x7f"])
+
+    def odd(self) -> list[bytes]:
+        return self.pick([
+            b"", b"foo", b"NX", b"XX", b"GET", b"EX", b"KEEPTTL", b"0", b"-1", b"LEN", b"WITHMATCHLEN", b"MATCH", b"COUNT", b"\x00", b"bogus\r\n",
+            b"*", b"yes", b"help!", b"REPLACE", b"BYTE", b"1", b"2", b"3", b"4", b"abc" * 60,
+        ])
+
+    def unknown(self) -> list[bytes]:
+        return self.pick([b"nosuch", b"", b"GETT", b"SET\x00", b"foo bar", b"x" * 150, b"get|set", b"NO\r\nSUCH", b"'quoted'"])
+
+    def setting(self) -> list[bytes]:
+        return self.pick(SETTINGS)
+
+    def assignment(self) -> list[bytes]:
+        name, values = self.rng.choice(ASSIGNMENTS)
+        return [name if self.rng.random() < 0.9 else name.upper(), self.rng.choice(values)]
+
+    def field_kind(self) -> bytes:
+        if self.rng.random() < 0.93:
+            return self.pick([b"u1", b"u2", b"u4", b"u8", b"u16", b"u31", b"u32", b"u63", b"i1", b"i2", b"i8", b"i13", b"i32", b"i63", b"i64", b"I8", b"U8"])[0]
+        return self.pick([b"u64", b"i65", b"u0", b"i0", b"u", b"x8", b"", b"i-8", b"u08", b"8"])[0]
+
+    def field_offset(self) -> bytes:
+        roll = self.rng.random()
+        if roll < 0.6:
+            return b"%d" % self.rng.randint(0, 70)
+        if roll < 0.93:
+            return b"#%d" % self.rng.randint(0, 9)
+        return self.pick([b"-1", b"#-1", b"#", b"##1", b"x", b"", b"4294967296", b"#536870912", b"9223372036854775807", b"#9223372036854775807", b"1.5"])[0]
+
+    def field_get(self) -> list[bytes]:
+        return [self.pick([b"GET", b"GET", b"GET", b"get"])[0], self.field_kind(), self.field_offset()]
+
+    def field(self) -> list[bytes]:
+        roll = self.rng.random()
+        if roll < 0.3:
+            return self.field_get()
+        if roll < 0.5:
+            return [b"OVERFLOW", self.pick([b"WRAP", b"SAT", b"FAIL", b"wrap", b"sat", b"bogus"])[0]]
+        verb = b"SET" if roll < 0.75 else b"INCRBY"
+        return [verb, self.field_kind(), self.field_offset(), self.int()[0]]
+
+    def any_command(self) -> list[bytes]:
+        line = self.rng.choice(["GET {key}", "MSET {pair}+", "SET {key} {val} [GET]", "BITOP AND {key} {key}+", "PING", "nosuch {key}", "LCS {key} {key}",
+                                "COPY {key} {key}", "GET", "MGET {key}+", "OBJECT ENCODING {key}", "BITFIELD {key} {field}", "EXPIRE {key} {int}"])
+        return expand(parse(line), self)
+
+
+def expand(node: Node, values: Values) -> list[bytes]:
+    kind, content = node
+    rng = values.rng
+    if kind == "word":
+        return [content.encode()]
+    if kind == "kind":
+        return getattr(values, content)()
+    if kind == "any":
+        return expand(rng.choice(content), values)
+    if kind == "maybe":
+        return expand(rng.choice(content), values) if rng.random() < 0.4 else []
+    if kind == "some":
+        return [word for _ in range(rng.choice([1, 1, 2, 3])) for word in expand(content, values)]
+    assert kind == "seq", kind
+    out: list[bytes] = []
+    options: list[list[bytes]] = []
+    for item in content:
+        if item[0] == "maybe":
+            options.append(expand(item, values))
+            continue
+        out += _in_some_order(options, rng)
+        options = []
+        out += expand(item, values)
+    return out + _in_some_order(options, rng)
+
+
+def _in_some_order(options: list[list[bytes]], rng: random.Random) -> list[bytes]:
+    if rng.random() < 0.3:
+        rng.shuffle(options)
+    if options and rng.random() < 0.02:
+        options = [*options, rng.choice(options)]
+    return [word for option in options for word in option]
+
+
+class Generator:
+    """An endless stream of steps from one seed."""
+
+    def __init__(self, seed: int, groups: list[str], connections: int = 3):
+        self.rng = random.Random(seed)
+        self.values = Values(self.rng)
+        self.connections = connections
+        self.conn = 0
+        self.choices: list[Node] = []
+        self.weights: list[float] = []
+        for group in groups:
+            total = sum(weight for weight, _ in GROUPS[group])
+            for weight, line in GROUPS[group]:
+                self.choices.append((line.startswith("@"), parse(line.lstrip("@"))))
+                self.weights.append(GROUP_WEIGHTS[group] * weight / total)
+
+    def step(self) -> Step:
+        if self.rng.random() < 0.03:
+            self.conn = self.rng.randrange(self.connections)
+        macro, tree = self.rng.choices(self.choices, self.weights)[0]
+        argv = expand(tree, self.values)
+        if not macro:
+            return Step(self.conn, "call", tuple(self.blemish(argv)))
+        kind, rest = argv[0].decode(), argv[1:]
+        if kind == "raw":
+            return Step(self.conn, "raw", tuple(raw_pieces(self.rng, self)))
+        return Step(self.conn, kind, tuple(rest))
+
+    def blemish(self, argv: list[bytes]) -> list[bytes]:
+        """Now and then: another case, a word too few or too many, a word of another kind."""
+        roll = self.rng.random()
+        if roll < 0.05:
+            argv = [argv[0].lower(), *argv[1:]]
+        elif roll < 0.07:
+            argv = [bytes(self.rng.choice([c, c ^ 32]) if chr(c).isalpha() else c for c in argv[0]), *argv[1:]]
+        elif roll < 0.09 and len(argv) > 1:
+            argv = argv[:-1]
+        elif roll < 0.105:
+            argv = [*argv, *self.values.odd()]
+        elif roll < 0.115:
+            argv = argv[:1]
+        elif roll < 0.125 and len(argv) > 2:
+            at = self.rng.randrange(1, len(argv))
+            # Not where a number is wanted: a huge one would be obeyed there.
+            argv = [*argv[:at], *self.values.odd(), *argv[at:]] if argv[0].upper() not in BIG else argv
+        return argv
+
+
+BIG = (b"SETRANGE", b"SETBIT", b"BITFIELD", b"CLIENT", b"DEBUG", b"CONFIG")
+
+RAW_PARTS = [
+    b"PING\r\n", b"PING\n", b"\r\n", b"\n", b"   \r\n", b"ping hello\r\n", b'ECHO "a b"\r\n', b"ECHO 'a\\'b'\r\n", b'ECHO "\\x41\\n\\q"\r\n', b"ECHO \\x41\r\n",
+    b'ECHO "a"b\r\n', b'ECHO "a\r\n', b"ECHO 'a\r\n", b'ECHO ""\r\n', b"ECHO ''\r\n", b"\tPING\t\r\n", b"SET a 1\r\n", b"GET a\r\n", b"nosuch cmd\r\n",
+    b"*0\r\n", b"*-1\r\n", b"*-10\r\n", b"*1\r\n$4\r\nPING\r\n", b"*2\r\n$4\r\nECHO\r\n$0\r\n\r\n", b"*1\r\n$-1\r\n", b"*1\r\n$abc\r\n", b"*1\r\n:4\r\nPING\r\n",
+    b"*abc\r\n", b"*\r\n", b"*+1\r\n$4\r\nPING\r\n", b"*01\r\n$4\r\nPING\r\n", b"* 1\r\n", b"*1\r\n$04\r\nPING\r\n", b"*1\r\n$+4\r\nPING\r\n", b"*1\r\n$4 \r\nPING\r\n",
+    b"*1\r\n$536870913\r\n", b"*1\r\n$9223372036854775808\r\n", b"*2147483648\r\n", b"*9223372036854775808\r\n", b"*1\r\n$4\r\nPINGxx", b"*1\r\n$4\r\nPIN\r\n\r\n",
+    b"*1\r\n$0\r\n\r\n", b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n", b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$3\r\n\x00\r\n\r\n", b"*1\r\n\r\n", b"*1\n$4\nPING\n", b"*1\r\n$4\rPING\r\n",
+    b"HELLO 3\r\n", b"QUIT\r\nPING\r\n", b"*1\r\n$4\r\nQUIT\r\n*1\r\n$4\r\nPING\r\n", b"GET\r\n", b"\x00\r\n", b"\xff\xfe\r\n", b"GET a b\r\n", b"+OK\r\n", b"$4\r\nPING\r\n",
+    b"CLIENT REPLY OFF\r\n", b"CLIENT REPLY ON\r\n", b"CLIENT REPLY SKIP\r\n", b"RESET\r\n", b"*" + b"1" * 70_000, b"A" * 70_000, b"*1\r\n$" + b"1" * 70_000,
+    b"ECHO " + b"y" * 60_000 + b"\r\n", b"*1\r\n" + b"$" * 70_000,
+]
+
+
+def raw_pieces(rng: random.Random, gen: Generator) -> list[bytes]:
+    """Bytes for a connection of their own: requests whole, broken, inline, cut at random places."""
+    parts = []
+    for _ in range(rng.randint(1, 5)):
+        if rng.random() < 0.3:
+            # Of the gentle groups only: these bytes run on whatever database is first.
+            line = rng.choice(["SET {key} {val}", "GET {key}", "PING [{val}]", "ECHO {val}", "GET", "STRLEN {key}"])
+            argv = expand(parse(line), gen.values)
+            parts.append(b"*%d\r\n" % len(argv) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in argv))
+        else:
+            parts.append(rng.choice(RAW_PARTS))
+    data = b"".join(parts)
+    if rng.random() < 0.15:
+        data = data[: rng.randrange(len(data) + 1)]
+    cuts = sorted(rng.randrange(len(data) + 1) for _ in range(rng.choice([0, 0, 1, 3])))
+    bounds = [0, *cuts, len(data)]
+    return [piece for a, b in zip(bounds, bounds[1:]) if (piece := data[a:b])]
