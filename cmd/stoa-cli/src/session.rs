@@ -361,3 +361,26 @@ fn tell_refusal(outcome: Result<Value, Error>) -> Result<bool, Error> {
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Endpoint, Value, redirection};
+
+    #[test]
+    fn redirections_say_where_to() {
+        let here = Endpoint::Tcp { host: "here".to_owned(), port: 1 };
+        let tcp = |host: &str, port| Endpoint::Tcp { host: host.to_owned(), port };
+        for (text, want) in [
+            ("MOVED 5 10.0.0.1:7000", Some((tcp("10.0.0.1", 7000), "5"))),
+            ("ASK 16383 fd00::1:7001", Some((tcp("fd00::1", 7001), "16383"))),
+            ("MOVED 5 :7000", Some((tcp("here", 7000), "5"))),
+            ("MOVED 5", None),
+            ("MOVED 5 host:port", None),
+            ("ERR MOVED 5 10.0.0.1:7000", None),
+        ] {
+            let got = redirection(&Value::Error(text.as_bytes().to_vec()), &here);
+            assert_eq!(got, want.map(|(endpoint, slot)| (endpoint, slot.to_owned())), "{text}");
+        }
+        assert_eq!(redirection(&Value::Simple(b"MOVED 5 h:1".to_vec()), &here), None);
+    }
+}

@@ -23,6 +23,9 @@ const HISTORY_LEN_MAX: usize = 1_000;
 struct Assistant {
     docs: Docs,
     hints: bool,
+    /// Characters of line and hint that fit beside the prompt. A hint that wrapped would push the
+    /// screen up with every key.
+    width: usize,
 }
 
 /// An editor on the terminal.
@@ -39,7 +42,7 @@ impl Editor {
             .history_ignore_space(true)
             .build();
         let mut line = rustyline::Editor::with_config(config).map_err(failure)?;
-        line.set_helper(Some(Assistant { docs, hints: true }));
+        line.set_helper(Some(Assistant { docs, hints: true, width: 0 }));
         let history = history_path(|name| std::env::var_os(name));
         if let Some(path) = &history {
             // There is none before the first session.
@@ -50,6 +53,10 @@ impl Editor {
 
     /// The next line; `None` when the user wants to leave.
     pub(super) fn next(&mut self, prompt: &str) -> Result<Option<Vec<u8>>, Failure> {
+        let columns = self.line.dimensions().map_or(80, |(columns, _)| usize::from(columns));
+        if let Some(assistant) = self.line.helper_mut() {
+            assistant.width = columns.saturating_sub(prompt.chars().count() + 1);
+        }
         match self.line.readline(prompt) {
             Ok(line) => Ok(Some(line.into_bytes())),
             Err(ReadlineError::Eof | ReadlineError::Interrupted) => Ok(None),
@@ -123,7 +130,9 @@ impl Assistant {
         if rest.is_empty() || (!ends_in_space && words.len() > name_len) {
             return None;
         }
-        Some(if ends_in_space { rest } else { format!(" {rest}") })
+        let hint = if ends_in_space { rest } else { format!(" {rest}") };
+        let room = self.width.saturating_sub(line.chars().count());
+        Some(hint.chars().take(room).collect())
     }
 
     /// Where completion starts, and what could stand there.
@@ -178,7 +187,7 @@ mod tests {
     use crate::docs::tests::some_docs;
 
     fn assistant() -> Assistant {
-        Assistant { docs: some_docs(), hints: true }
+        Assistant { docs: some_docs(), hints: true, width: 40 }
     }
 
     #[test]
@@ -190,6 +199,9 @@ mod tests {
         assert_eq!(hint("se"), None);
         assert_eq!(hint(""), None);
         assert_eq!(hint("set \"open"), None);
+        let narrow = Assistant { width: 8, ..assistant() };
+        assert_eq!(narrow.hint_for("set").as_deref(), Some(" key "), "no more than fits");
+        assert_eq!(narrow.hint_for("set 123456 ").as_deref(), Some(""));
     }
 
     #[test]
