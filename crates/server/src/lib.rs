@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use stoa_config::{Config, Driver, Launch};
-use stoa_engine::Facts;
+use stoa_engine::{Facts, World};
 use stoa_shard::{Moment, Setup};
 use stoa_stdx::{HashSeed, ShardId};
 use stoa_uring::{DriverChoice, Options, UnixSocket};
@@ -38,7 +38,11 @@ pub fn version_line() -> String {
 /// # Errors
 /// As reading any file.
 pub fn read_config_file(path: &Path) -> io::Result<String> {
-    if path == Path::new("-") { io::read_to_string(io::stdin()) } else { std::fs::read_to_string(path) }
+    if path == Path::new("-") {
+        io::read_to_string(io::stdin())
+    } else {
+        std::fs::read_to_string(path)
+    }
 }
 
 /// Serves until a signal or SHUTDOWN ends it.
@@ -155,9 +159,11 @@ fn listeners(config: &Config) -> io::Result<Vec<SocketAddr>> {
             host => host,
         };
         match (host, config.port).to_socket_addrs() {
-            Ok(addrs) => found.extend(
-                addrs.filter(|addr| !optional || std::net::TcpListener::bind((addr.ip(), 0)).is_ok()),
-            ),
+            Ok(addrs) => {
+                found.extend(addrs.filter(|addr| {
+                    !optional || std::net::TcpListener::bind((addr.ip(), 0)).is_ok()
+                }))
+            }
             Err(_) if optional => {}
             Err(error) => {
                 let text = format!("can't resolve bind address '{host}': {error}; correct 'bind'");
@@ -188,5 +194,6 @@ fn facts(config: &Config, config_file: Option<PathBuf>) -> Facts {
         os: process::os(),
         started_unix: process::unix_now(),
         started: process::mono_now().ms(),
+        world: World::default(),
     }
 }
