@@ -387,6 +387,10 @@ impl Shard {
             self.unstall(id);
         }
         self.touched(id);
+        // CLIENT KILL of the very client that asked for it.
+        if self.sessions.get(id).is_some_and(|session| session.closing) {
+            self.close(id, true);
+        }
         self.close_if_done(id);
     }
 }
