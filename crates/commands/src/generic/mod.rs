@@ -8,6 +8,8 @@ mod expire;
 mod keys;
 mod object;
 mod persist;
+#[cfg(test)]
+mod properties;
 mod randomkey;
 mod relocate;
 mod rename;
