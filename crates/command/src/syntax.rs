@@ -180,6 +180,10 @@ impl Reader<'_> {
         let token = (parts.first().map(|first| first.kind) == Some(Kind::PureToken))
             .then(|| parts.remove(0).token)
             .flatten();
+        if token.is_some() && parts.len() == 1 && parts[0].token.is_none() {
+            // `TYPE (a | b)`: the word is the token of the choice.
+            return Arg { token, ..parts.remove(0) };
+        }
         Arg { token, children: parts, ..leaf(&name, Kind::Block, None) }
     }
 }

@@ -31,7 +31,7 @@ pub(crate) const fn help(spec: Spec) -> Entry {
             )];
             for child in table.children(index) {
                 let name = child.spec.own_name().to_ascii_uppercase();
-                lines.push(format!("{name} {}", child.spec.syntax).trim_end().to_owned());
+                lines.push(format!("{name} {}", usage(child.spec.syntax)).trim_end().to_owned());
                 lines.push(format!("    {}", child.spec.summary));
             }
             reply.array(lines.len());
@@ -41,5 +41,47 @@ pub(crate) const fn help(spec: Spec) -> Entry {
         check: |args| args.end(),
         collect: |_, _| unreachable!("help runs at home"),
         merge: |_, _, _, _| unreachable!("help runs at home"),
+    }
+}
+
+/// A syntax line for people: without the labels and types that tools read.
+fn usage(syntax: &str) -> String {
+    let mut text = String::new();
+    for word in syntax.split_whitespace() {
+        let open: String = word.chars().take_while(|c| "[(".contains(*c)).collect();
+        let shown = match word.split_once(':') {
+            Some((_, "")) => open.as_str(),
+            Some((name, kind)) => {
+                let close = kind.find([']', ')', '.']).map_or("", |at| &kind[at..]);
+                text.push_str(name);
+                close
+            }
+            None => word,
+        };
+        text.push_str(shown);
+        if !shown.is_empty() && shown.len() == open.len() {
+            continue;
+        }
+        text.push(' ');
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::usage;
+
+    #[test]
+    fn what_only_tools_read_is_left_out() {
+        for (syntax, shown) in [
+            ("key value [GET]", "key value [GET]"),
+            ("[condition: NX | XX] (data: key value)...", "[NX | XX] (key value)..."),
+            ("[expiration: EX seconds:integer | KEEPTTL]", "[EX seconds | KEEPTTL]"),
+            ("protover:integer", "protover"),
+            ("[auth: AUTH username password] [id:integer...]", "[AUTH username password] [id...]"),
+        ] {
+            assert_eq!(usage(syntax), shown);
+        }
     }
 }

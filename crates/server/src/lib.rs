@@ -15,6 +15,7 @@ use std::sync::atomic::AtomicUsize;
 
 use stoa_config::{Config, Driver, Launch};
 use stoa_engine::Facts;
+use stoa_observability::info::REDIS_VERSION;
 use stoa_shard::{Moment, Setup};
 use stoa_stdx::{HashSeed, ShardId};
 use stoa_uring::{DriverChoice, Options, UnixSocket};
@@ -24,8 +25,6 @@ use crate::service::ShardService;
 
 /// The version of this build.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// The Redis version whose behaviour is kept; clients and suites read it.
-const REDIS_VERSION: &str = "7.4.7";
 
 /// What `--version` prints: the form that tools search for ` v=`.
 #[must_use]
@@ -38,7 +37,11 @@ pub fn version_line() -> String {
 /// # Errors
 /// As reading any file.
 pub fn read_config_file(path: &Path) -> io::Result<String> {
-    if path == Path::new("-") { io::read_to_string(io::stdin()) } else { std::fs::read_to_string(path) }
+    if path == Path::new("-") {
+        io::read_to_string(io::stdin())
+    } else {
+        std::fs::read_to_string(path)
+    }
 }
 
 /// Serves until a signal or SHUTDOWN ends it.
@@ -155,9 +158,11 @@ fn listeners(config: &Config) -> io::Result<Vec<SocketAddr>> {
             host => host,
         };
         match (host, config.port).to_socket_addrs() {
-            Ok(addrs) => found.extend(
-                addrs.filter(|addr| !optional || std::net::TcpListener::bind((addr.ip(), 0)).is_ok()),
-            ),
+            Ok(addrs) => {
+                found.extend(addrs.filter(|addr| {
+                    !optional || std::net::TcpListener::bind((addr.ip(), 0)).is_ok()
+                }))
+            }
             Err(_) if optional => {}
             Err(error) => {
                 let text = format!("can't resolve bind address '{host}': {error}; correct 'bind'");
@@ -188,5 +193,6 @@ fn facts(config: &Config, config_file: Option<PathBuf>) -> Facts {
         os: process::os(),
         started_unix: process::unix_now(),
         started: process::mono_now().ms(),
+        world: process::world(),
     }
 }

@@ -283,7 +283,8 @@ impl Shard {
         key: Option<(Key<'_>, u8)>,
     ) {
         let session = self.sessions.at(Sessions::row(req.conn));
-        let (db, proto, no_touch) = (session.db, session.proto, session.no_touch);
+        let (db, proto) = (session.db, session.proto);
+        let (no_touch, is_local) = (session.no_touch, session.is_local || session.is_unix);
         let spare = &mut self.spare_batches;
         let batch =
             self.outbound[owner.0 as usize].get_or_insert_with(|| spare.pop().unwrap_or_default());
@@ -298,6 +299,7 @@ impl Shard {
             db,
             proto,
             no_touch,
+            is_local,
             slot,
             hash,
             ask,
@@ -371,7 +373,8 @@ impl Shard {
         }
         let argv = if count <= ARGV_INLINE { &inline[..count] } else { many.as_slice() };
         let proxy = self.sessions.at(Sessions::PROXY);
-        (proxy.db, proxy.proto, proxy.no_touch) = (request.db, request.proto, request.no_touch);
+        (proxy.db, proxy.proto) = (request.db, request.proto);
+        (proxy.no_touch, proxy.is_local) = (request.no_touch, request.is_local);
         let key = (request.key_at != 0).then(|| Key {
             bytes: argv[request.key_at as usize],
             slot: request.slot,

@@ -88,6 +88,8 @@ pub(crate) struct Request {
     pub(crate) db: DbIndex,
     pub(crate) proto: Proto,
     pub(crate) no_touch: bool,
+    /// The client is on this host: some commands are for those only.
+    pub(crate) is_local: bool,
     pub(crate) slot: SlotId,
     pub(crate) hash: u64,
     pub(crate) ask: Ask,

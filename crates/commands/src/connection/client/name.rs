@@ -65,6 +65,7 @@ impl Command for SetName {
         since: "2.6.9",
         syntax: "connection-name",
         arity: Arity(3),
+        tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
         ..CONNECTION
     };
 

@@ -1,0 +1,250 @@
+//! INFO: how the server stands.
+//!
+//! Each shard says what it counted, of the sections asked for; the home shard adds up, asks the
+//! system for what only it knows, and prints. The table of fields is in `stoa-observability`.
+
+use std::sync::Arc;
+
+use stoa_command::{
+    Args, Arity, Category, Flags, Group, ReplyError, RequestPolicy, ResponsePolicy, Spec,
+};
+use stoa_engine::{Command, Ctx, Node, Part, Reply};
+use stoa_observability::info::{
+    Clients, DbFacts, InfoInputs, Listener, MemoryFacts, Persistence, Replication, Section,
+    Sections, ServerFacts, ShardFacts, render,
+};
+use stoa_observability::{CommandStats, Counters, ErrorStats};
+use stoa_stdx::DbIndex;
+
+/// `INFO [section ...]`
+pub struct Info;
+
+/// What one shard says.
+pub(super) struct Facts {
+    counters: Counters,
+    /// Only if a section shows them: histograms are large.
+    commands: Option<CommandStats>,
+    errors: ErrorStats,
+    dbs: Vec<DbFacts>,
+    shard: ShardFacts,
+    changes: u64,
+    input_len_max: usize,
+    output_len_max: usize,
+    client_bytes: u64,
+}
+
+impl Facts {
+    pub(super) fn of(ctx: &mut Ctx<'_>, with_commands: bool) -> Self {
+        let node = &*ctx.node;
+        let mut counters = node.counters.clone();
+        counters.keyspace_hits += ctx.keyspace.stats.hits;
+        counters.keyspace_misses += ctx.keyspace.stats.misses;
+        counters.expired_keys += ctx.keyspace.stats.expired;
+        counters.keyspace_changes = node.dirty;
+        let dbs: Vec<DbFacts> = (0..ctx.keyspace.database_count())
+            .map(|index| {
+                let (keys, expires) = ctx.keyspace.counts(DbIndex(index));
+                DbFacts { keys: keys as u64, expires: expires as u64, ..DbFacts::default() }
+            })
+            .collect();
+        let buffers = |session: &stoa_engine::Session| session.input_len + session.output_len;
+        let client_bytes =
+            ctx.sessions.iter().map(|one| (size_of_val(one) + buffers(one)) as u64).sum();
+        Self {
+            shard: ShardFacts {
+                keys: dbs.iter().map(|db| db.keys).sum(),
+                clients: ctx.sessions.len() as u64,
+                used_bytes: ctx.keyspace.used_bytes() as u64,
+                commands: counters.commands_processed,
+                commands_for_others: counters.commands_for_others,
+                passes: counters.passes,
+                ..ShardFacts::default()
+            },
+            commands: with_commands.then(|| node.commands.clone()),
+            errors: node.errors.clone(),
+            dbs,
+            changes: node.dirty,
+            input_len_max: ctx.sessions.iter().map(|one| one.input_len).max().unwrap_or(0),
+            output_len_max: ctx.sessions.iter().map(|one| one.output_len).max().unwrap_or(0),
+            client_bytes,
+            counters,
+        }
+    }
+}
+
+impl Command for Info {
+    const SPEC: Spec = Spec {
+        name: "info",
+        summary: "Answers facts and statistics about the server.",
+        since: "1.0.0",
+        group: Group::Server,
+        syntax: "[section...]",
+        arity: Arity(-1),
+        flags: Flags::LOADING.with(Flags::STALE),
+        categories: &[Category::Dangerous],
+        request: RequestPolicy::AllShards,
+        response: ResponsePolicy::Merge,
+        tips: &["nondeterministic_output", "request_policy:all_shards", "response_policy:special"],
+        ..Spec::DEFAULT
+    };
+
+    type Args<'a> = Sections;
+
+    fn parse(args: &mut Args<'_>) -> Result<Sections, ReplyError> {
+        Ok(Sections::parse(args.rest().iter().copied()))
+    }
+
+    fn execute(
+        sections: Sections,
+        ctx: &mut Ctx<'_>,
+        reply: &mut dyn Reply,
+    ) -> Result<(), ReplyError> {
+        let part = Self::collect(sections, ctx);
+        Self::merge(sections, vec![part], ctx, reply)
+    }
+
+    fn collect(sections: Sections, ctx: &mut Ctx<'_>) -> Part {
+        let with_commands =
+            sections.has(Section::Commandstats) || sections.has(Section::Latencystats);
+        Box::new(Facts::of(ctx, with_commands))
+    }
+
+    fn merge(
+        sections: Sections,
+        parts: Vec<Part>,
+        ctx: &mut Ctx<'_>,
+        reply: &mut dyn Reply,
+    ) -> Result<(), ReplyError> {
+        let inputs = inputs(parts, ctx);
+        let mut text = String::new();
+        render(&inputs, sections, &mut text);
+        reply.verbatim("txt", text.as_bytes());
+        Ok(())
+    }
+}
+
+/// The facts of all shards and of the system, put together.
+pub(super) fn inputs(parts: Vec<Part>, ctx: &Ctx<'_>) -> InfoInputs {
+    let node = &*ctx.node;
+    let mut inputs = InfoInputs {
+        server: server(ctx),
+        clients: Clients { max: u64::from(node.config.maxclients), ..Clients::default() },
+        memory: memory(node),
+        persistence: Persistence {
+            last_save_at: node.facts.started_unix,
+            ..Persistence::default()
+        },
+        // A primary that never had another history is named by its run.
+        replication: Replication { replid: node.facts.run_id.clone(), ..Replication::default() },
+        ..InfoInputs::default()
+    };
+    for part in parts {
+        let facts = *part.downcast::<Facts>().expect("INFO collects facts");
+        add(&mut inputs, facts);
+    }
+    let process = (node.facts.world.process)();
+    inputs.cpu = process.cpu;
+    if inputs.memory.used == 0 {
+        inputs.memory.used = inputs.shards.iter().map(|shard| shard.used_bytes).sum();
+    }
+    inputs.memory.used_peak = inputs.memory.used_peak.max(inputs.memory.used);
+    inputs.command_names = names(node);
+    inputs.latency_percentiles = percentiles(node);
+    inputs
+}
+
+fn add(inputs: &mut InfoInputs, facts: Facts) {
+    inputs.counters.merge(&facts.counters);
+    inputs.errors.merge(&facts.errors);
+    if let Some(commands) = &facts.commands {
+        inputs.commands.merge(commands);
+    }
+    inputs.dbs.resize(inputs.dbs.len().max(facts.dbs.len()), DbFacts::default());
+    for (sum, db) in inputs.dbs.iter_mut().zip(&facts.dbs) {
+        sum.keys += db.keys;
+        sum.expires += db.expires;
+    }
+    inputs.persistence.changes_since_save += facts.changes;
+    inputs.clients.connected += facts.shard.clients;
+    let clients = &mut inputs.clients;
+    clients.recent_max_input_bytes = clients.recent_max_input_bytes.max(facts.input_len_max as u64);
+    clients.recent_max_output_bytes =
+        clients.recent_max_output_bytes.max(facts.output_len_max as u64);
+    inputs.memory.clients_normal += facts.client_bytes;
+    inputs.memory.overhead += facts.client_bytes;
+    inputs.shards.push(facts.shard);
+}
+
+fn server(ctx: &Ctx<'_>) -> ServerFacts {
+    let (node, facts) = (&*ctx.node, &ctx.node.facts);
+    let hz = u32::from(node.config.hz);
+    let mut listeners = Vec::new();
+    let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if facts.tcp_port != 0 {
+        let binds = node.config.bind.iter().map(|address| lossy(address)).collect();
+        listeners.push(Listener { kind: "tcp", binds, port: Some(facts.tcp_port) });
+    }
+    if let Some(path) = &node.config.unix_socket {
+        listeners.push(Listener { kind: "unix", binds: vec![lossy(path)], port: None });
+    }
+    ServerFacts {
+        os: facts.os.clone(),
+        driver: facts.driver,
+        pid: facts.pid,
+        run_id: facts.run_id.clone(),
+        tcp_port: facts.tcp_port,
+        now_us: ctx.now.0 * 1_000,
+        uptime_ms: ctx.mono.0.saturating_sub(facts.started.0),
+        hz,
+        configured_hz: hz,
+        executable: facts.executable.clone(),
+        config_file: facts.config_file.clone(),
+        listeners,
+        shards: u32::from(node.shards),
+        ..ServerFacts::default()
+    }
+}
+
+fn memory(node: &Node) -> MemoryFacts {
+    let process = (node.facts.world.process)();
+    MemoryFacts {
+        used: process.allocator.allocated,
+        used_peak: process.allocated_peak,
+        used_peak_at: process.allocated_peak_at,
+        rss: process.rss,
+        startup: process.allocated_at_start,
+        overhead: process.allocated_at_start,
+        total_system: process.total_system,
+        allocator: process.allocator,
+        maxmemory: number(node, "maxmemory"),
+        maxmemory_policy: policy(node),
+        ..MemoryFacts::default()
+    }
+}
+
+/// A directive that is a number, as CONFIG GET prints it.
+fn number(node: &Node, name: &str) -> u64 {
+    let text = node.config.value(name).unwrap_or_default();
+    std::str::from_utf8(&text).ok().and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+fn policy(node: &Node) -> &'static str {
+    let value = node.config.value("maxmemory-policy").unwrap_or_default();
+    let row = stoa_config::table::find(b"maxmemory-policy").map(|(_, row)| row.kind);
+    match row {
+        Some(stoa_config::Kind::Choice(words)) => {
+            words.iter().copied().find(|word| word.as_bytes() == value).unwrap_or("noeviction")
+        }
+        _ => "noeviction",
+    }
+}
+
+fn percentiles(node: &Node) -> Vec<f64> {
+    let text = node.config.value("latency-tracking-info-percentiles").unwrap_or_default();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    text.split_whitespace().filter_map(|word| word.parse().ok()).collect()
+}
+
+fn names(node: &Node) -> Arc<[String]> {
+    node.table.entries().iter().map(|entry| entry.spec.name.to_owned()).collect()
+}
