@@ -81,7 +81,13 @@ conformance: server ## suites that others wrote: make conformance CONFORMANCE_AR
 deny: setup-build ## licences, duplicate versions, sources and advisories of what we depend on
 	@scripts/deny.sh
 
-docs: ## the API documentation, warnings are errors
+# A crate that pages are made from has examples/docs.rs, which writes them; its tests say when they
+# are out of date.
+docs: ## write the generated pages anew, then the API documentation
+	@for example in crates/*/examples/docs.rs; do \
+		crate=$${example#crates/}; \
+		cargo run --locked -q -p "stoa-$${crate%%/*}" --example docs; \
+	done
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
 
 hooks: ## run format, lints and unit tests before every commit

@@ -462,10 +462,22 @@ def _in_some_order(options: list[list[bytes]], rng: random.Random) -> list[bytes
     return [word for option in options for word in option]
 
 
-class Generator:
-    """An endless stream of steps from one seed."""
+MACROS = {"scan": ("SCAN",), "expire": ("PEXPIRE",), "quiet": ("CLIENT", "REPLY"), "raw": ("PING",)}
 
-    def __init__(self, seed: int, groups: list[str], connections: int = 3):
+
+def names(line: str) -> tuple[str, ...]:
+    """The command a line is about, with its subcommand where that is a plain word."""
+    if line.startswith("@"):
+        return MACROS[line[1:].split()[0]]
+    words = line.split()
+    containers = ("CLIENT", "CONFIG", "COMMAND", "OBJECT", "MEMORY", "DEBUG")
+    return tuple(words[:2] if words[0] in containers and words[1][0] not in "{[(" else words[:1])
+
+
+class Generator:
+    """An endless stream of steps from one seed; commands in `without` are left out."""
+
+    def __init__(self, seed: int, groups: list[str], connections: int = 3, without: frozenset[tuple[str, ...]] = frozenset()):
         self.rng = random.Random(seed)
         self.values = Values(self.rng)
         self.connections = connections
@@ -475,6 +487,8 @@ class Generator:
         for group in groups:
             total = sum(weight for weight, _ in GROUPS[group])
             for weight, line in GROUPS[group]:
+                if names(line) in without or names(line)[:1] in without:
+                    continue
                 self.choices.append((line.startswith("@"), parse(line.lstrip("@"))))
                 self.weights.append(GROUP_WEIGHTS[group] * weight / total)
 

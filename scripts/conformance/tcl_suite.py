@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -164,6 +165,9 @@ def run_unit(root: Path, binary: str, unit: str, flags: list[str], native: bool)
         environment = dict(
             os.environ, STOA_RESULTS=str(results), STOA_REPLY_DEADLINE_MS=str(REPLY_DEADLINE_MS)
         )
+        if native:
+            # Two runs next door must not look for ports in one place.
+            where = ["--baseport", str(random.SystemRandom().randrange(200, 320) * 100), "--portcount", "100"]
         command = ["tclsh", "tests/test_helper.tcl", "--single", unit, *where, *flags]
         with open(str(results) + ".log", "wb") as log:
             process = subprocess.Popen(

@@ -16,6 +16,10 @@
 //!
 //! With `STOA_TRANSCRIPTS=write` the files get the replies there are, to be read before they are
 //! committed.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test reads its transcripts, and writes them on demand"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -320,7 +320,7 @@ mod tests {
     fn a_class_holds_its_sizes_and_wastes_at_most_an_eighth() {
         for size in 1..=BLOCK_SIZE_MAX {
             let rounded = Arena::rounded(size);
-            assert!(rounded >= size && rounded % 8 == 0, "{size}");
+            assert!(rounded >= size && rounded.is_multiple_of(8), "{size}");
             assert!(rounded < size + 8 || rounded <= size + size / 8 + 8, "{size} -> {rounded}");
             assert_eq!(Arena::rounded(rounded), rounded, "{size}");
         }

@@ -37,6 +37,15 @@ pub struct Owned {
     pub clock: u32,
 }
 
+impl Owned {
+    /// The same, last used now.
+    #[must_use]
+    pub const fn used_at(mut self, now: UnixMs) -> Self {
+        self.clock = access_clock(now);
+        self
+    }
+}
+
 /// One numbered database of one shard.
 pub(crate) struct Database {
     /// What wheel items know it by: SWAPDB changes its index, never this.
@@ -220,7 +229,16 @@ impl<'a> Db<'a> {
         Some(EntryRef::new(entry, self.now))
     }
 
-    /// Looks at `key` without counting or touching (TYPE, TTL, OBJECT).
+    /// Reads about `key` rather than its value (TYPE, TTL, OBJECT): counts a hit or miss, leaves the
+    /// access clock.
+    pub fn get_untouched(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
+        let found = self.locate(key);
+        let stats = &mut self.keyspace.stats;
+        *if found.is_some() { &mut stats.hits } else { &mut stats.misses } += 1;
+        found.map(|entry| EntryRef::new(entry, self.now))
+    }
+
+    /// Looks at `key` without a trace.
     pub fn peek(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
         self.locate(key).map(|entry| EntryRef::new(entry, self.now))
     }
@@ -259,7 +277,8 @@ impl<'a> Db<'a> {
         self.set(key, NewValue::Int(value), ttl);
     }
 
-    /// Stores what was taken or copied elsewhere, with its deadline, whatever was there.
+    /// Stores what was taken or copied elsewhere, with its deadline and access clock, whatever was
+    /// there: a loan to another shard is no use of the key.
     pub fn put(&mut self, key: &Key<'_>, owned: Owned) {
         let ttl = owned.deadline.map_or(Ttl::Clear, Ttl::At);
         match owned.value {
@@ -269,6 +288,8 @@ impl<'a> Db<'a> {
             }
             Value::Bytes { bytes, .. } => self.set(key, NewValue::Heap(bytes), ttl),
         }
+        let entry = self.database().find(key).expect("just stored");
+        entry.set_clock(owned.clock);
     }
 
     fn set(&mut self, key: &Key<'_>, value: NewValue<'_>, ttl: Ttl) {
@@ -453,6 +474,25 @@ impl ScanCursor {
     #[must_use]
     pub const fn to_wire(self) -> u64 {
         (self.slot.0 as u64) << 32 | self.position as u64
+    }
+
+    /// From its text, as `strtoull` reads it: leading space, a sign and leading zeros are accepted, and
+    /// a minus sign wraps around unless the whole is a number below zero in its usual form.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        if let Some(number) = stoa_stdx::parse_int(text) {
+            return u64::try_from(number).ok().map(Self::from_wire);
+        }
+        let text = std::str::from_utf8(text).ok()?;
+        let text = text.trim_start_matches([' ', '\t', '\n', '\x0b', '\x0c', '\r']);
+        let (digits, negative) = match text.strip_prefix('-') {
+            Some(digits) => (digits, true),
+            None => (text.strip_prefix('+').unwrap_or(text), false),
+        };
+        // The number type's own parser would take a second sign.
+        let number: u64 =
+            digits.starts_with(|c: char| c.is_ascii_digit()).then(|| digits.parse().ok())??;
+        Some(Self::from_wire(if negative { number.wrapping_neg() } else { number }))
     }
 
     /// From the number on the wire; anything a client makes up leads somewhere harmless.

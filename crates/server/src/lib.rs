@@ -14,7 +14,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use stoa_config::{Config, Driver, Launch};
-use stoa_engine::{Facts, World};
+use stoa_engine::Facts;
+use stoa_observability::info::REDIS_VERSION;
 use stoa_shard::{Moment, Setup};
 use stoa_stdx::{HashSeed, ShardId};
 use stoa_uring::{DriverChoice, Options, UnixSocket};
@@ -24,8 +25,6 @@ use crate::service::ShardService;
 
 /// The version of this build.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// The Redis version whose behaviour is kept; clients and suites read it.
-const REDIS_VERSION: &str = "7.4.7";
 
 /// What `--version` prints: the form that tools search for ` v=`.
 #[must_use]
@@ -194,6 +193,6 @@ fn facts(config: &Config, config_file: Option<PathBuf>) -> Facts {
         os: process::os(),
         started_unix: process::unix_now(),
         started: process::mono_now().ms(),
-        world: World::default(),
+        world: process::world(),
     }
 }

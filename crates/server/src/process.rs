@@ -1,7 +1,99 @@
-//! What only the process as a whole can say: the time, the system.
+//! What only the process as a whole can say: the time, its memory, its CPU time, its files.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::time::{ClockId, clock_gettime};
+use stoa_config::Config;
+use stoa_engine::{ProcessFacts, World};
+use stoa_observability::info::{Allocator, CpuUs};
 use stoa_stdx::{MonoNs, UnixMs};
+use tikv_jemalloc_ctl::{epoch, stats};
+
+/// The questions that shards put to the system.
+pub(crate) fn world() -> World {
+    AT_START.store(allocator().allocated, Ordering::Relaxed);
+    World { process: facts, rewrite_config }
+}
+
+static AT_START: AtomicU64 = AtomicU64::new(0);
+/// The most that was ever seen handed out, as INFO looked, and when. Figures for people: two threads
+/// that look at once may lose one of two nearly equal peaks.
+static PEAK: AtomicU64 = AtomicU64::new(0);
+static PEAK_AT: AtomicU64 = AtomicU64::new(0);
+
+fn facts() -> ProcessFacts {
+    let allocator = allocator();
+    if PEAK.fetch_max(allocator.allocated, Ordering::Relaxed) < allocator.allocated {
+        PEAK_AT.store(unix_now().0, Ordering::Relaxed);
+    }
+    ProcessFacts {
+        rss: rss().unwrap_or(0),
+        total_system: rustix::system::sysinfo().totalram as u64
+            * u64::from(rustix::system::sysinfo().mem_unit),
+        allocator,
+        allocated_peak: PEAK.load(Ordering::Relaxed),
+        allocated_peak_at: UnixMs(PEAK_AT.load(Ordering::Relaxed)),
+        allocated_at_start: AT_START.load(Ordering::Relaxed),
+        cpu: cpu(),
+    }
+}
+
+fn allocator() -> Allocator {
+    // The figures are cached until the epoch moves.
+    let _ = epoch::advance();
+    Allocator {
+        name: "jemalloc-5.3.1",
+        allocated: stats::allocated::read().unwrap_or(0) as u64,
+        active: stats::active::read().unwrap_or(0) as u64,
+        resident: stats::resident::read().unwrap_or(0) as u64,
+        muzzy: 0,
+    }
+}
+
+/// Resident pages as `proc_pid_statm(5)` gives them, in bytes.
+fn rss() -> Option<u64> {
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
+    Some(pages * rustix::param::page_size() as u64)
+}
+
+/// CPU time of the process, from clock ticks in `proc_pid_stat(5)`.
+fn cpu() -> CpuUs {
+    let Ok(stat) = std::fs::read_to_string("/proc/self/stat") else { return CpuUs::default() };
+    // The name may hold anything, and ends with the last parenthesis.
+    let behind = stat.rsplit_once(')').map_or("", |(_, behind)| behind);
+    let us_per_tick = 1_000_000 / rustix::param::clock_ticks_per_second().max(1);
+    let field = |number: usize| {
+        let ticks = behind.split_whitespace().nth(number - 3).and_then(|text| text.parse().ok());
+        ticks.unwrap_or(0_u64) * us_per_tick
+    };
+    CpuUs {
+        user: field(14),
+        sys: field(15),
+        user_children: field(16),
+        sys_children: field(17),
+        user_shards: field(14),
+        sys_shards: field(15),
+    }
+}
+
+/// Writes the configuration into its file. The new file takes the place of the old one whole.
+fn rewrite_config(path: &str, config: &Config) -> Result<(), String> {
+    let path = Path::new(path);
+    let write = || -> io::Result<()> {
+        let old = match std::fs::read_to_string(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            read => read?,
+        };
+        let mut beside = PathBuf::from(path).into_os_string();
+        beside.push(format!(".{}.tmp", std::process::id()));
+        std::fs::write(&beside, config.rewrite(&old))?;
+        std::fs::rename(&beside, path)
+    };
+    write().map_err(|error| error.to_string())
+}
 
 /// Nanoseconds of the clock that never jumps.
 pub(crate) fn mono_now() -> MonoNs {

@@ -249,8 +249,7 @@ impl Shard {
             return self.reply_here(req.conn, |reply| reply.error(error));
         }
         let wire = req.argv.get(req.verdict.args_at).copied().unwrap_or_default();
-        let wire = std::str::from_utf8(wire).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
-        let from = ScanCursor::from_wire(wire);
+        let from = ScanCursor::parse(wire).unwrap_or(ScanCursor::START);
         let at = owner_of(from.slot, self.node.shards);
         let how = How::Walk { request: Kept::of(req), at, steps: Vec::new() };
         let gather = self.open_gather(req, 1, how, true);
@@ -332,7 +331,9 @@ impl Shard {
         let end = at.0 + 1 == shards;
         let slot = first_slot(at.0 + 1, shards);
         let from = ScanCursor { slot: SlotId(slot as u16 & 0x3fff), position: 0 };
-        if next.is_none() && !end && left > 0 {
+        // Having seen enough it still asks where the next key is, as one shard alone would: the cursor
+        // must not tell where shards end, and the end must not take one call more.
+        if next.is_none() && !end {
             at.0 += 1;
             let at = *at;
             let argv = std::mem::take(&mut request.argv);
@@ -346,11 +347,6 @@ impl Shard {
             let req = Req { conn, verdict, argv: &slices };
             self.restore_walk(id, &argv);
             return self.walk_on(req, id, at, Some(from), Some(left));
-        }
-        if next.is_none() && !end {
-            // It had enough exactly at this shard's end: the next call goes on behind it.
-            let last = steps.last_mut().and_then(|part| part.downcast_mut::<WalkStep>());
-            last.expect("just pushed").next = Some(from);
         }
         let mut gather = self.gathers.remove(id);
         let How::Walk { request, steps, .. } = &mut gather.join else { unreachable!("as above") };

@@ -163,6 +163,7 @@ pub(crate) struct Spares {
 
 /// A buffer up to this is an ordinary one.
 const SMALL_BYTES_MAX: usize = 64 * 1024;
+const LARGE_BYTES_MIN: usize = SMALL_BYTES_MAX + 1;
 /// A buffer above this came from one huge reply and is freed at once.
 const LARGE_BYTES_MAX: usize = 1024 * 1024;
 /// One pass can need one for each connection that sent something; 128 receive buffers bound that.
@@ -181,7 +182,7 @@ impl Spares {
         let (pool, len_max) = match buffer.capacity() {
             0 => return,
             1..=SMALL_BYTES_MAX => (&mut self.small, SMALL_LEN_MAX),
-            ..=LARGE_BYTES_MAX => (&mut self.large, LARGE_LEN_MAX),
+            LARGE_BYTES_MIN..=LARGE_BYTES_MAX => (&mut self.large, LARGE_LEN_MAX),
             _ => return,
         };
         if pool.len() < len_max {

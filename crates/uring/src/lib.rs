@@ -17,10 +17,12 @@ mod mailbox;
 mod node;
 mod options;
 mod park;
+mod parked;
 mod poll_driver;
 mod post;
 mod ring;
 mod service;
+mod sync;
 mod uring_driver;
 
 pub use mailbox::{Receiver, Sender, mailbox};

@@ -76,9 +76,28 @@ pub(crate) fn accepted(socket: impl AsFd, kind: &ListenerKind) -> io::Result<Pee
     }
 }
 
+/// How often, and how far apart, a taken port is tried again.
+const TAKEN_TRIES: usize = 50;
+const TAKEN_REST: Duration = Duration::from_millis(20);
+
 /// SO_REUSEPORT would let a second server of the same user join this port, and each would get
 /// half of the connections. A bind without it fails if anybody listens there.
+///
+/// Tried for a second: when a server is killed, the kernel takes its ring apart after the process
+/// is gone, and only then closes its sockets, so a prompt restart would find its own port taken.
 fn refuse_shared(addr: SocketAddr) -> io::Result<()> {
+    for _ in 1..TAKEN_TRIES {
+        match bind_alone(addr) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                std::thread::sleep(TAKEN_REST);
+            }
+            result => return result,
+        }
+    }
+    bind_alone(addr)
+}
+
+fn bind_alone(addr: SocketAddr) -> io::Result<()> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
     if addr.is_ipv6() {

@@ -5,16 +5,16 @@
 //! or a pop touches no cache line that the other core writes. The price is one ring per ordered
 //! pair of shards, some kilobytes each, which is why messages are boxes and not bodies.
 
-use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::sync::{Arc, AtomicUsize, Ordering, UnsafeCell};
 
 /// A ring of `capacity` messages, which must be a power of two.
 pub fn mailbox<T: Send>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     assert!(capacity.is_power_of_two(), "mailbox capacity {capacity} is not a power of two");
     let slots = (0..capacity).map(|_| UnsafeCell::new(MaybeUninit::uninit())).collect();
-    let ring = Arc::new(Ring { slots, head: Line::default(), tail: Line::default() });
+    let ring =
+        Arc::new(Ring { slots, head: Line(AtomicUsize::new(0)), tail: Line(AtomicUsize::new(0)) });
     (
         Sender { ring: Arc::clone(&ring), tail: 0, head_seen: 0 },
         Receiver { ring, head: 0, tail_seen: 0 },
@@ -50,7 +50,7 @@ impl<T: Send> Sender<T> {
         // `capacity` messages lie between the head it published (read with Acquire, so its read of
         // the old message happened before) and our tail, so index `tail` is free until the store
         // to `tail` below publishes it.
-        unsafe { (*slot.get()).write(message) };
+        slot.with_mut(|slot| unsafe { (*slot).write(message) });
         self.tail = self.tail.wrapping_add(1);
         self.ring.tail.0.store(self.tail, Ordering::Release);
         Ok(())
@@ -72,7 +72,7 @@ impl<T: Send> Receiver<T> {
         // SAFETY: `head != tail_seen`, and `tail_seen` was read with Acquire after the sender
         // wrote this slot, so the slot is initialised; it is read once, because `head` moves on
         // and the sender does not write it again before the store to `head` below.
-        let message = unsafe { (*slot.get()).assume_init_read() };
+        let message = slot.with_mut(|slot| unsafe { (*slot).assume_init_read() });
         self.head = self.head.wrapping_add(1);
         self.ring.head.0.store(self.head, Ordering::Release);
         Some(message)
@@ -97,7 +97,6 @@ struct Ring<T> {
 
 /// An index alone on its cache lines: two, because processors fetch them in pairs.
 #[repr(align(128))]
-#[derive(Default)]
 struct Line(AtomicUsize);
 
 // SAFETY: the ring hands each message from one thread to the other once (proofs in `push` and
@@ -109,76 +108,14 @@ unsafe impl<T: Send> Send for Ring<T> {}
 
 impl<T> Drop for Ring<T> {
     fn drop(&mut self) {
-        let (mut head, tail) = (*self.head.0.get_mut(), *self.tail.0.get_mut());
+        let mut head = self.head.0.load(Ordering::Acquire);
+        let tail = self.tail.0.load(Ordering::Acquire);
         while head != tail {
-            let slot = &mut self.slots[head & (self.slots.len() - 1)];
+            let slot = &self.slots[head & (self.slots.len() - 1)];
             // SAFETY: both ends are gone (we have `&mut self`), and what lies between the two
             // published indexes was written and not read.
-            unsafe { slot.get_mut().assume_init_drop() };
+            slot.with_mut(|slot| unsafe { (*slot).assume_init_drop() });
             head = head.wrapping_add(1);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_full_ring_gives_the_message_back_and_loses_none() {
-        let (mut tx, mut rx) = mailbox(4);
-        for round in 0..10_u64 {
-            for n in 0..4 {
-                assert_eq!(tx.push(Box::new(round * 4 + n)), Ok(()), "round {round}");
-            }
-            assert_eq!(tx.push(Box::new(u64::MAX)), Err(Box::new(u64::MAX)), "round {round}");
-            assert!(!tx.is_drained());
-            for n in 0..4 {
-                assert_eq!(rx.pop(), Some(Box::new(round * 4 + n)), "round {round}");
-            }
-            assert_eq!(rx.pop(), None);
-            assert!(tx.is_drained());
-        }
-    }
-
-    #[test]
-    fn messages_nobody_took_are_freed_with_the_ring() {
-        let counted = Arc::new(());
-        let (mut tx, mut rx) = mailbox(8);
-        for _ in 0..6 {
-            assert!(tx.push(Arc::clone(&counted)).is_ok());
-        }
-        drop(rx.pop());
-        drop((tx, rx));
-        assert_eq!(Arc::strong_count(&counted), 1);
-    }
-
-    #[test]
-    fn two_threads_see_every_message_once_and_in_order() {
-        const COUNT: u64 = if cfg!(miri) { 500 } else { 400_000 };
-        for capacity in [1, 2, 64] {
-            let (mut tx, mut rx) = mailbox(capacity);
-            let sender = std::thread::spawn(move || {
-                for n in 0..COUNT {
-                    let mut message = Box::new(n);
-                    while let Err(back) = tx.push(message) {
-                        message = back;
-                        std::thread::yield_now();
-                    }
-                }
-            });
-            let mut next = 0;
-            while next < COUNT {
-                match rx.pop() {
-                    Some(n) => {
-                        assert_eq!(*n, next, "capacity {capacity}");
-                        next += 1;
-                    }
-                    None => std::thread::yield_now(),
-                }
-            }
-            sender.join().expect("the sender does not panic");
-            assert!(rx.is_empty());
         }
     }
 }

@@ -178,8 +178,11 @@ impl Start {
 
 /// Whether io_uring is to be used; says why not if that was not asked for.
 fn choose_driver(options: &Options) -> io::Result<bool> {
-    let usable =
-        || ring::probe().map_err(cannot_use_uring).and_then(|()| memlock(options.executor));
+    let usable = || {
+        ring::probe()
+            .map_err(cannot_use_uring)
+            .and_then(|()| check_memlock(options.executor, memlock()))
+    };
     match options.driver {
         DriverChoice::Poll => Ok(false),
         DriverChoice::Uring => usable().map(|()| true),
@@ -210,9 +213,13 @@ fn cannot_use_uring(error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot use io_uring: {error}{hint}"))
 }
 
+/// The limit of memory this process may lock; `None` if there is none.
+fn memlock() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::Memlock).current
+}
+
 /// glommio would refuse too, but without saying what to do.
-fn memlock(executor: ExecutorChoice) -> io::Result<()> {
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Memlock).current;
+fn check_memlock(executor: ExecutorChoice, limit: Option<u64>) -> io::Result<()> {
     match (executor, limit) {
         (ExecutorChoice::Glommio, Some(bytes)) if bytes < executor::MEMLOCK_BYTES_MIN => {
             Err(io::Error::other(format!(
@@ -259,4 +266,35 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_little_lockable_memory_is_refused_with_what_to_do() {
+        let error =
+            check_memlock(ExecutorChoice::Glommio, Some(64 * 1024)).expect_err("too little");
+        let text = error.to_string();
+        assert!(text.contains("65536") && text.contains("ulimit -l"), "{text}");
+        assert!(check_memlock(ExecutorChoice::Glommio, Some(executor::MEMLOCK_BYTES_MIN)).is_ok());
+        assert!(check_memlock(ExecutorChoice::Glommio, None).is_ok());
+        assert!(check_memlock(ExecutorChoice::Thread, Some(0)).is_ok());
+    }
+
+    #[test]
+    fn shards_are_bound_only_if_each_can_have_a_core() {
+        let cores = |shards, cpus| {
+            let options = Options { shards, cpus, ..Options::default() };
+            cpus_of(&options)
+        };
+        assert_eq!(cores(2, vec![5, 7]), [5, 7]);
+        assert_eq!(cores(3, vec![5, 7]), []);
+        assert_eq!(cpus_of(&Options { pin: false, ..Options::default() }), []);
+    }
+
+    fn cpus_of(options: &Options) -> Vec<usize> {
+        cpus(options).expect("Linux tells")
+    }
 }

@@ -104,6 +104,8 @@ pub struct Tuning {
     pub recv_buffer_bytes: u32,
     /// Messages one shard may have waiting at another, requests and replies each.
     pub mailbox_len: usize,
+    /// How long a connection that the service has closed may take to read its last output.
+    pub flush_grace_ms: u64,
     /// How long a stopping node may take to send what it owes.
     pub stop_grace_ms: u64,
 }
@@ -127,6 +129,7 @@ impl Default for Tuning {
             recv_buffers: RECV_BUFFERS,
             recv_buffer_bytes: RECV_BUFFER_BYTES,
             mailbox_len: MAILBOX_LEN,
+            flush_grace_ms: 10_000,
             stop_grace_ms: 2_000,
         }
     }

@@ -1,16 +1,16 @@
-//! How a shard sleeps and how others wake it.
+//! What wakes a shard, and what all shards of a node share.
 //!
-//! Sleeping is a promise to look again. The sleeper says `parked`, fences, looks at its mailboxes
-//! once more, and only then waits for its eventfd; a sender pushes, fences, and writes the eventfd
-//! only if it sees `parked`. One of the two fences comes first, so either the sleeper sees the
-//! message or the sender sees the sleeper. A busy shard is thus woken by no system call at all.
+//! A shard that sleeps waits for its eventfd. Others write it only if the shard says that it sleeps
+//! (see `parked.rs`), so a busy shard is woken by no system call at all.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rustix::event::{EventfdFlags, eventfd};
 use stoa_stdx::ShardId;
+
+use crate::parked::Parked;
 
 /// What all shards of a node and its stop handle share.
 pub(crate) struct Shared {
@@ -63,32 +63,25 @@ pub(crate) struct Bell {
     parked: Parked,
 }
 
-/// Alone on its cache lines: senders look at it after every batch.
-#[repr(align(128))]
-struct Parked(AtomicBool);
-
 impl Bell {
     fn new() -> io::Result<Self> {
         // Blocking: a ring that reads it parks the read inside the kernel. Readers that must not
         // block ask for readiness first.
         let fd = eventfd(0, EventfdFlags::CLOEXEC)?;
-        Ok(Self { fd, parked: Parked(AtomicBool::new(false)) })
+        Ok(Self { fd, parked: Parked::new() })
     }
 
-    /// Says that the owner is about to sleep. It must look at everything again afterwards.
     pub(crate) fn park(&self) {
-        self.parked.0.store(true, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
+        self.parked.park();
     }
 
     pub(crate) fn unpark(&self) {
-        self.parked.0.store(false, Ordering::Relaxed);
+        self.parked.unpark();
     }
 
-    /// Wakes the owner if it sleeps. What it is to see must have been stored before.
+    /// Wakes the owner if it sleeps.
     pub(crate) fn wake(&self) {
-        fence(Ordering::SeqCst);
-        if self.parked.0.load(Ordering::Relaxed) && self.parked.0.swap(false, Ordering::Relaxed) {
+        if self.parked.must_ring() {
             self.ring();
         }
     }
@@ -126,7 +119,7 @@ mod tests {
 
     #[test]
     fn no_message_is_slept_over() {
-        const COUNT: u32 = if cfg!(miri) { 50 } else { 100_000 };
+        const COUNT: u32 = 100_000;
         let shared = Arc::new(Shared::new(1).expect("an eventfd"));
         let (mut tx, mut rx) = mailbox(4);
         let waker = Arc::clone(&shared);

@@ -20,7 +20,7 @@ use crate::core::{Core, Sockets, Turn};
 use crate::listen::{Listener, accepted};
 use crate::options::Tuning;
 use crate::service::{CloseReason, Service};
-use crate::uring_driver::{ACCEPT_REST_MS, FLUSH_GRACE_MS, say_cannot_accept};
+use crate::uring_driver::{ACCEPT_REST_MS, say_cannot_accept};
 
 /// Connections read in one pass, each into one buffer.
 const READS_MAX: usize = 64;
@@ -57,6 +57,7 @@ struct PollSockets {
     spares: Vec<Vec<u8>>,
     flushing: VecDeque<(MonoMs, ConnId)>,
     sending: usize,
+    flush_grace_ms: u64,
     is_stopping: bool,
 }
 
@@ -92,6 +93,7 @@ impl<S: Service> PollDriver<S> {
             spares: Vec::new(),
             flushing: VecDeque::new(),
             sending: 0,
+            flush_grace_ms: tuning.flush_grace_ms,
             is_stopping: false,
         };
         let driver = Self {
@@ -446,7 +448,7 @@ impl Sockets for PollSockets {
                 self.watch(conn);
             }
         }
-        self.flushing.push_back((MonoMs(now.0 + FLUSH_GRACE_MS), conn));
+        self.flushing.push_back((MonoMs(now.0 + self.flush_grace_ms), conn));
     }
 
     fn close(&mut self, conn: ConnId) {

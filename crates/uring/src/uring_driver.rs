@@ -25,9 +25,6 @@ use crate::service::{CloseReason, Service};
 /// the same way and burn the core.
 pub(crate) const ACCEPT_REST_MS: u64 = 100;
 
-/// A connection being closed may take this long to read its last output.
-pub(crate) const FLUSH_GRACE_MS: u64 = 10_000;
-
 /// How long the kernel may take to cancel what is under way when a shard ends.
 const LET_GO_MS: u64 = 1_000;
 
@@ -58,6 +55,7 @@ struct UringSockets {
     resumed: Vec<(ConnId, Box<Kept>)>,
     /// When to give up on last outputs, in order.
     flushing: VecDeque<(MonoMs, ConnId)>,
+    flush_grace_ms: u64,
     is_stopping: bool,
 }
 
@@ -99,6 +97,7 @@ impl<S: Service> UringDriver<S> {
             starved: Vec::new(),
             resumed: Vec::new(),
             flushing: VecDeque::new(),
+            flush_grace_ms: tuning.flush_grace_ms,
             is_stopping: false,
         };
         Ok(Self {
@@ -223,7 +222,10 @@ impl<S: Service> UringDriver<S> {
                 Tag::Deadline => self.deadline = None,
                 Tag::Bell => {
                     self.bell_armed = false;
-                    self.core.shared().bell(self.core.shard()).clear();
+                    // Not if the wait was cancelled: reading a silent bell would block.
+                    if completion.result > 0 {
+                        self.core.shared().bell(self.core.shard()).clear();
+                    }
                 }
                 Tag::None => {}
             }
@@ -239,24 +241,25 @@ impl<S: Service> UringDriver<S> {
         let is_open = row.as_ref().is_some_and(|row| row.phase == Phase::Open);
         if let Some(row) = row {
             row.receiving = completion.more;
+            row.ended |= completion.result == 0;
         }
         match (completion.result, completion.buffer) {
             (len @ 1.., Some(buffer)) if is_open => {
                 self.inbox.push_back(Arrival::Buffer { conn, buffer, len: len as u32 });
             }
-            // Nobody wants it any more.
-            (0.., Some(buffer)) => self.buffers.give_back(buffer),
-            (0, None) if is_open => self.inbox.push_back(Arrival::End { conn }),
-            (error @ ..0, _) if is_open && !is_passing(-error) => self.lose(conn, -error),
-            _ => {}
+            (result, buffer) => {
+                if let Some(unused) = buffer {
+                    self.buffers.give_back(unused);
+                }
+                match result {
+                    0 if is_open => self.inbox.push_back(Arrival::End { conn }),
+                    ..0 if is_open && !is_passing(-result) => self.lose(conn, -result),
+                    _ => {}
+                }
+            }
         }
-        if let Some(row) = self.sockets.conns.get(conn) {
-            if completion.result == 0 {
-                row.ended = true;
-            }
-            if row.wants_recv() {
-                self.sockets.starved.push(conn);
-            }
+        if self.sockets.conns.get(conn).is_some_and(|row| row.wants_recv()) {
+            self.sockets.starved.push(conn);
         }
         self.sockets.conns.reap(conn);
     }
@@ -318,15 +321,19 @@ impl<S: Service> UringDriver<S> {
             return;
         }
         match -completion.result {
-            libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM => {
+            // The kernel ended the series, or the client was gone before we came.
+            ..=0 | libc::ECONNABORTED | libc::EINTR | libc::EAGAIN => {
+                self.sockets.ring.accept(self.listener_fd(listener), listener);
+            }
+            // We ended it ourselves.
+            libc::ECANCELED => {}
+            errno => {
                 if !std::mem::replace(&mut self.accept_rest.said, true) {
-                    say_cannot_accept(io::Error::from_raw_os_error(-completion.result));
+                    say_cannot_accept(io::Error::from_raw_os_error(errno));
                 }
                 self.accept_rest.listeners.push(listener);
                 self.accept_rest.until = Some(MonoMs(clock::mono().ms().0 + ACCEPT_REST_MS));
             }
-            // The client was gone before we came, or the kernel ended the series.
-            _ => self.sockets.ring.accept(self.listener_fd(listener), listener),
         }
     }
 
@@ -530,7 +537,7 @@ impl Sockets for UringSockets {
         } else {
             self.start_send(conn, last);
         }
-        self.flushing.push_back((MonoMs(now.0 + FLUSH_GRACE_MS), conn));
+        self.flushing.push_back((MonoMs(now.0 + self.flush_grace_ms), conn));
     }
 
     fn close(&mut self, conn: ConnId) {

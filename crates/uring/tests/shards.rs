@@ -5,7 +5,7 @@ mod lines;
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use lines::{Client, Counts, Node, PATIENCE, on_each_driver};
+use lines::{Client, Counts, DRIVERS, Node, PATIENCE, on_each_driver};
 use stoa_uring::Options;
 
 /// Connections until every shard has at least one.
@@ -181,6 +181,54 @@ fn a_stopping_node_tells_its_service_once_a_shard() {
 }
 
 #[test]
+fn a_shard_that_panics_ends_the_node_and_is_named() {
+    for (name, driver, executor) in DRIVERS {
+        let listeners = vec![([127, 0, 0, 1], 0).into()];
+        let options =
+            Options { shards: 3, driver, executor, listeners, pin: false, ..Options::default() };
+        let node = Node::start(name, options);
+        let mut client = node.connect();
+        let shard = client.ask("shard");
+        client.say("panic");
+        assert_eq!(client.rest(), b"", "{name}");
+        let error = node.join().expect_err("it panicked").to_string();
+        assert!(error.contains(&format!("shard-{shard} panicked: asked to")), "{name}: {error}");
+    }
+}
+
+#[test]
+fn unread_sockets_are_served_although_the_cores_are_taken() {
+    // glommio's executor can sleep with a task that could run, if it is kept from its core at the
+    // wrong moment. Here more threads than cores fight for them while two shards wake each other;
+    // a shard that overslept would end in the client's patience.
+    on_each_driver(
+        |options| options.shards = 2,
+        |node| {
+            let over = AtomicBool::new(false);
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| {
+                        while !over.load(Ordering::Relaxed) {
+                            std::hint::spin_loop()
+                        }
+                    });
+                }
+                let mut clients: Vec<_> = (0..4).map(|_| node.connect()).collect();
+                for n in 0..100 {
+                    for client in &mut clients {
+                        client.say(&format!("hop {n}"));
+                    }
+                    for client in &mut clients {
+                        assert_eq!(client.hear(), n.to_string(), "{}", node.name);
+                    }
+                }
+                over.store(true, Ordering::Relaxed);
+            });
+        },
+    );
+}
+
+#[test]
 fn a_node_can_start_again_at_once_on_the_same_port() {
     let mut port = 0;
     for _ in 0..3 {
@@ -210,7 +258,7 @@ fn a_second_node_on_the_same_port_is_refused() {
         |node| {
             let options = Options { listeners: vec![node.addr], ..Options::default() };
             let second = stoa_uring::run(options, |_| -> NoService { unreachable!("never made") });
-            let error = second.err().expect("the port is taken").to_string();
+            let error = second.expect_err("the port is taken").to_string();
             assert!(error.contains("choose another"), "{}: {error}", node.name);
         },
     );

@@ -160,6 +160,23 @@ fn a_close_after_flush_sends_what_is_owed_first() {
 }
 
 #[test]
+fn a_closed_client_that_does_not_read_its_last_output_is_given_up() {
+    on_each_driver(
+        |options| options.tuning.flush_grace_ms = 50,
+        |node| {
+            let mut slow = node.connect();
+            slow.say("big 60000000\nquit");
+            // The service has forgotten it at once; the end of the stream shows that the driver has too.
+            let mut first = [0; 1];
+            slow.socket.read_exact(&mut first).expect("the beginning");
+            let mut other = node.connect();
+            assert_eq!(other.ask("later 200"), "now", "{}", node.name);
+            assert!(slow.rest().len() < 60_000_000, "{}", node.name);
+        },
+    );
+}
+
+#[test]
 fn a_close_at_once_drops_what_is_owed() {
     on_each_driver(
         |_| {},

@@ -1,6 +1,8 @@
 //! A service of words on lines, with a word for each thing a driver must get right, and the
 //! harness that runs a test on every driver.
 
+#![allow(dead_code, reason = "each test file uses its part; `expect` would fail in some")]
+
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -56,8 +58,8 @@ pub(crate) const DRIVERS: [(&str, DriverChoice, ExecutorChoice); 3] = [
 /// Runs `test` on each driver, with a node made of `options`.
 pub(crate) fn on_each_driver(options: impl Fn(&mut Options), test: impl Fn(&Node)) {
     for (name, driver, executor) in DRIVERS {
-        let mut wanted = Options { driver, executor, pin: false, ..Options::default() };
-        wanted.listeners = vec![([127, 0, 0, 1], 0).into()];
+        let listeners = vec![([127, 0, 0, 1], 0).into()];
+        let mut wanted = Options { driver, executor, listeners, pin: false, ..Options::default() };
         options(&mut wanted);
         let node = Node::start(name, wanted);
         test(&node);
@@ -81,7 +83,12 @@ impl Node {
 
     pub(crate) fn end(self) {
         self.stop.stop();
-        self.running.join().unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        let name = self.name;
+        self.join().unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+
+    pub(crate) fn join(self) -> std::io::Result<()> {
+        self.running.join()
     }
 
     /// Waits until `done`, asking the node itself in between.
@@ -202,6 +209,7 @@ impl Lines {
                 self.say(conn, "bye");
                 self.close(conn, true);
             }
+            "panic" => panic!("asked to"),
             "kill" => self.close(conn, false),
             // Closes the oldest connection of this shard, whatever it is doing.
             "killfirst" => {

@@ -1,6 +1,0 @@
-//! The group `generic`.
-
-use stoa_engine::Entry;
-
-/// The group's list.
-pub const COMMANDS: &[Entry] = &[];
