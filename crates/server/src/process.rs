@@ -9,12 +9,13 @@ use stoa_config::Config;
 use stoa_engine::{ProcessFacts, World};
 use stoa_observability::info::{Allocator, CpuUs};
 use stoa_stdx::{MonoNs, UnixMs};
+use tikv_jemalloc_ctl::stats_print::Options;
 use tikv_jemalloc_ctl::{epoch, stats};
 
 /// The questions that shards put to the system.
 pub(crate) fn world() -> World {
     AT_START.store(allocator().allocated, Ordering::Relaxed);
-    World { process: facts, rewrite_config }
+    World { process: facts, rewrite_config, allocator_report, ..World::default() }
 }
 
 static AT_START: AtomicU64 = AtomicU64::new(0);
@@ -49,6 +50,15 @@ fn allocator() -> Allocator {
         active: stats::active::read().unwrap_or(0) as u64,
         resident: stats::resident::read().unwrap_or(0) as u64,
         muzzy: 0,
+    }
+}
+
+/// jemalloc's own report, for people.
+fn allocator_report() -> String {
+    let mut report = Vec::new();
+    match tikv_jemalloc_ctl::stats_print::stats_print(&mut report, Options::default()) {
+        Ok(()) => String::from_utf8_lossy(&report).into_owned(),
+        Err(_) => String::new(),
     }
 }
 

@@ -242,6 +242,10 @@ fn report(inputs: &InfoInputs) -> String {
     found.iter().map(|line| format!(" * {line}\n")).collect()
 }
 
+const CANNOT_PURGE: ReplyError = ReplyError::Text(
+    "ERR the allocator cannot be asked to give memory back here; it does so by itself after a while",
+);
+
 /// `MEMORY PURGE`
 pub struct Purge;
 
@@ -262,7 +266,9 @@ impl Command for Purge {
     }
 
     fn execute((): (), ctx: &mut Ctx<'_>, reply: &mut dyn Reply) -> Result<(), ReplyError> {
-        (ctx.node.facts.world.purge_memory)();
+        if !(ctx.node.facts.world.purge_memory)() {
+            return Err(CANNOT_PURGE);
+        }
         reply.ok();
         Ok(())
     }
