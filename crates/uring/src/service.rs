@@ -88,7 +88,8 @@ pub enum Action<M> {
         /// Send what is owed first. `false` drops it.
         after_flush: bool,
     },
-    /// Ask another shard for something. A full mailbox stops the reading of sockets.
+    /// Ask another shard (never itself) for something. A full mailbox stops the reading of
+    /// sockets.
     Request {
         /// The owner.
         to: ShardId,

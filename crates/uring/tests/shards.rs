@@ -209,7 +209,7 @@ fn unread_sockets_are_served_although_the_cores_are_taken() {
                 for _ in 0..4 {
                     scope.spawn(|| {
                         while !over.load(Ordering::Relaxed) {
-                            std::hint::spin_loop()
+                            std::hint::spin_loop();
                         }
                     });
                 }
