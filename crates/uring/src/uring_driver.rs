@@ -127,6 +127,10 @@ impl<S: Service> UringDriver<S> {
             self.run_pass();
             return Ok(Turn::Again);
         }
+        if self.core.is_overdue() {
+            self.let_go();
+            return Ok(Turn::Done);
+        }
         self.core.fetch_mail();
         let has_data = !self.inbox.is_empty() && !self.core.holds_data();
         let has_rested = self.rest_is_over() || self.give_up_flushing();
