@@ -222,6 +222,11 @@ impl Shard {
         &self.keyspace
     }
 
+    /// A client of this shard, for drivers that know more of it than it says itself.
+    pub fn session(&mut self, id: ConnId) -> Option<&mut Session> {
+        self.sessions.get(id)
+    }
+
     /// How many clients it has.
     #[must_use]
     pub const fn clients(&self) -> usize {
