@@ -332,7 +332,8 @@ impl Shard {
         let end = at.0 + 1 == shards;
         let slot = first_slot(at.0 + 1, shards);
         let from = ScanCursor { slot: SlotId(slot as u16 & 0x3fff), position: 0 };
-        if next.is_none() && !end && left > 0 {
+        // Also with nothing left to look at: whether keys follow only the next shards can say.
+        if next.is_none() && !end {
             at.0 += 1;
             let at = *at;
             let argv = std::mem::take(&mut request.argv);
@@ -346,11 +347,6 @@ impl Shard {
             let req = Req { conn, verdict, argv: &slices };
             self.restore_walk(id, &argv);
             return self.walk_on(req, id, at, Some(from), Some(left));
-        }
-        if next.is_none() && !end {
-            // It had enough exactly at this shard's end: the next call goes on behind it.
-            let last = steps.last_mut().and_then(|part| part.downcast_mut::<WalkStep>());
-            last.expect("just pushed").next = Some(from);
         }
         let mut gather = self.gathers.remove(id);
         let How::Walk { request, steps, .. } = &mut gather.join else { unreachable!("as above") };
