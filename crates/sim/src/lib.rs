@@ -11,6 +11,7 @@
 //! ([`law`]), and single keys behave as if one thread served everybody ([`history`]).
 
 mod client;
+pub mod crowd;
 pub mod grammar;
 pub mod history;
 pub mod law;
