@@ -37,6 +37,11 @@ pub struct Keyspace {
     pub(crate) compaction: Compaction,
 }
 
+// SAFETY: the pointers in its slots lead to entries and tables in its own arena, or to values that
+// these entries alone own; values are `Send` (`Owned` is). No pointer leaves the keyspace but in
+// borrows of it, so moving it to another thread moves all of it. It is not Sync.
+unsafe impl Send for Keyspace {}
+
 impl Keyspace {
     /// `databases` empty databases.
     #[must_use]

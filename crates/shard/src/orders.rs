@@ -142,14 +142,19 @@ impl Shard {
         }
     }
 
+    /// Reclaims keys that are due, a portion. Before anything runs: what a command counts or walks
+    /// over then hangs on the moment it runs at, not on what else the shard did before.
+    pub(crate) fn expire(&mut self) {
+        let due = self.node.active_expire
+            && self.keyspace.next_deadline().is_some_and(|due| due <= self.unix());
+        self.expiry_waits = due && self.keyspace.expire_due(self.unix(), PORTION_LEN);
+    }
+
     /// A portion of what nobody waits for.
     pub(crate) fn background(&mut self) {
-        let expiring = self.node.active_expire
-            && self.keyspace.next_deadline().is_some_and(|due| due <= self.unix())
-            && self.keyspace.expire_due(self.unix(), PORTION_LEN);
         let freeing = self.keyspace.free_condemned(PORTION_LEN);
         let compacting = self.keyspace.compact(PORTION_LEN);
-        self.background_waits = expiring || freeing || compacting;
+        self.background_waits = self.expiry_waits || freeing || compacting;
     }
 
     /// When to be called again though nothing arrives.

@@ -1,8 +1,8 @@
 //! The shard: its tables, its turn, and the list of what it wants done.
 //!
-//! One turn ([`Shard::pass`]) takes mail first, so that answers free what waits for them, then bytes
-//! of clients, then a portion of the background. What a turn wants from the driver is queued as
-//! [`Action`]s. Each concern has a file of its own: `input` (bytes to requests), `execute` (requests
+//! One turn ([`Shard::pass`]) reclaims a portion of the keys that are due, takes mail, so that answers
+//! free what waits for them, then bytes of clients, then a portion of the background. What a turn
+//! wants from the driver is queued as [`Action`]s. Each concern has a file of its own: `input` (bytes to requests), `execute` (requests
 //! to replies), `gather` (answers of several shards), `transact` (keys of several shards), `orders`
 //! (what commands ask of the shard, and time).
 
@@ -74,6 +74,8 @@ pub struct Shard {
     pub(crate) stalled_until: Option<MonoMs>,
     pub(crate) pause: Option<Pause>,
     pub(crate) next_cron: MonoMs,
+    /// More keys are due than the last portion took.
+    pub(crate) expiry_waits: bool,
     pub(crate) background_waits: bool,
     /// Some client's output is above the soft limit.
     pub(crate) slow_readers: bool,
@@ -128,6 +130,7 @@ impl Shard {
             stalled_until: None,
             pause: None,
             next_cron: MonoMs(0),
+            expiry_waits: false,
             background_waits: false,
             slow_readers: false,
             closed: None,
@@ -176,6 +179,7 @@ impl Shard {
         for conn in pass.closed {
             self.forget(*conn);
         }
+        self.expire();
         for (from, message) in pass.messages.drain(..) {
             self.receive(from, message);
         }
@@ -220,6 +224,11 @@ impl Shard {
     #[must_use]
     pub const fn keyspace(&self) -> &Keyspace {
         &self.keyspace
+    }
+
+    /// A client of this shard, for drivers that know more of it than it says itself.
+    pub fn session(&mut self, id: ConnId) -> Option<&mut Session> {
+        self.sessions.get(id)
     }
 
     /// How many clients it has.

@@ -115,7 +115,12 @@ impl Command for Set {
                 return Ok(());
             }
         }
-        ctx.db().set_string(&key, args.value, ttl);
+        if matches!(ttl, Ttl::At(deadline) if deadline < ctx.now) {
+            // Over before it began: whoever counts keys must not find it until it is reclaimed.
+            ctx.db().remove(&key);
+        } else {
+            ctx.db().set_string(&key, args.value, ttl);
+        }
         ctx.changed(1);
         if !args.get {
             reply.ok();

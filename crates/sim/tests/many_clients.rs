@@ -1,0 +1,73 @@
+//! Many clients at once: nothing is lost, swapped or left over, and the same seed is the same run.
+
+use stoa_command::{FindKeys, RequestPolicy, Spec};
+use stoa_sim::crowd::{Habits, run};
+use stoa_sim::law::is_compared;
+use stoa_sim::{Grammar, Options};
+
+/// Shards of the worlds, by seed.
+const SHARDS: [u16; 6] = [1, 2, 3, 5, 8, 16];
+
+const PATIENT: Habits =
+    Habits { clients: 6, calls: 120, waiting_max: 8, leave_one_in: 0, end_one_in: 0 };
+const RESTLESS: Habits =
+    Habits { clients: 6, calls: 120, waiting_max: 8, leave_one_in: 15, end_one_in: 15 };
+
+fn shards(seed: u64) -> u16 {
+    SHARDS[(seed % SHARDS.len() as u64) as usize]
+}
+
+#[expect(clippy::disallowed_methods, reason = "the nightly run says so from outside")]
+fn seeds(count: u64) -> std::ops::Range<u64> {
+    let times = std::env::var("STOA_SIM_TIMES").ok().and_then(|times| times.parse().ok());
+    0..count * times.unwrap_or(1)
+}
+
+/// Whether a call may name several keys that need not lie together.
+fn takes_several_keys(spec: &Spec) -> bool {
+    let range = |find| !matches!(find, FindKeys::Range { last: 0, .. });
+    spec.request == RequestPolicy::Keys
+        && (spec.keys.len() > 1 || spec.keys.iter().any(|keys| range(keys.find)))
+}
+
+#[test]
+fn every_request_gets_its_reply_in_its_turn() {
+    let grammar = Grammar::of(stoa_commands::table(), is_compared);
+    for seed in seeds(150) {
+        for habits in [PATIENT, RESTLESS] {
+            let options = Options::rough(shards(seed), seed);
+            if let Err(error) = run(&grammar, &options, habits) {
+                panic!("seed {seed}, {habits:?}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn keys_brought_together_from_several_shards_never_block_each_other_for_good() {
+    let also = ["get", "set", "del", "mget", "mset", "append", "expire", "keys", "dbsize", "flushall"];
+    let grammar = Grammar::of(stoa_commands::table(), |spec| {
+        is_compared(spec) && (takes_several_keys(spec) || also.contains(&spec.name))
+    });
+    for seed in seeds(250) {
+        for habits in [PATIENT, RESTLESS] {
+            let options = Options::rough(shards(seed), seed);
+            if let Err(error) = run(&grammar, &options, Habits { clients: 10, ..habits }) {
+                panic!("seed {seed}, {habits:?}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_same_seed_is_the_same_run_to_the_byte() {
+    let grammar = Grammar::of(stoa_commands::table(), is_compared);
+    for seed in seeds(20) {
+        let options = Options::rough(shards(seed), seed);
+        let [one, two] = [0; 2].map(|_| run(&grammar, &options, RESTLESS));
+        assert!(one.is_ok(), "seed {seed}: {one:?}");
+        assert!(one == two, "seed {seed}: two runs differ");
+        let other = Options::rough(shards(seed), seed + 1_000_000);
+        assert!(one != run(&grammar, &other, RESTLESS), "seed {seed} does not matter");
+    }
+}

@@ -1,0 +1,73 @@
+//! What can keep a call from its answer.
+
+use std::fmt;
+
+use crate::Reply;
+
+/// Why a call failed.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Error {
+    /// The command refused. The text is the protocol's, its code first: `WRONGTYPE Operation ...`.
+    Refused(String),
+    /// The session is over: QUIT, CLIENT KILL, SHUTDOWN or a request beyond the protocol's limits
+    /// ended it.
+    Closed,
+    /// A request without words.
+    Empty,
+    /// The command talks about a connection and its stream of replies, which a library call does not
+    /// have.
+    ServerOnly(String),
+    /// A typed method got a reply of another kind: the command was given another meaning than the
+    /// method expects, for example by options.
+    Unexpected(Reply),
+    /// A directive given to the builder does not exist or does not take this value.
+    Directive(String),
+    /// The system gave no random seed.
+    NoRandomness(String),
+}
+
+impl Error {
+    /// The code of a refusal, the first word of its text.
+    ///
+    /// ```
+    /// let db = stoa::Db::open_memory()?;
+    /// let error = db.execute(&[b"GET"]).unwrap_err();
+    /// assert_eq!(error.code(), Some("ERR"));
+    /// # Ok::<(), stoa::Error>(())
+    /// ```
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Refused(text) => text.split(' ').next(),
+            Self::Closed
+            | Self::Empty
+            | Self::ServerOnly(_)
+            | Self::Unexpected(_)
+            | Self::Directive(_)
+            | Self::NoRandomness(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(text) => f.write_str(text),
+            Self::Closed => f.write_str("the session is closed; take another with Db::session"),
+            Self::Empty => f.write_str("a request needs at least the name of a command"),
+            Self::ServerOnly(name) => {
+                write!(f, "{name} needs a connection; it works with stoa-server only")
+            }
+            Self::Unexpected(reply) => {
+                write!(f, "a reply of another kind came: {reply:?}; use execute for this command")
+            }
+            Self::Directive(text) => f.write_str(text),
+            Self::NoRandomness(why) => {
+                write!(f, "no random seed from the system ({why}); give one with Builder::seed")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {}
