@@ -288,7 +288,8 @@ impl World {
                 continue;
             }
             let due = seat.shard.poll_timeout().is_some_and(|due| due <= self.now.mono.ms());
-            let arrived = !seat.sent.is_empty() || !seat.ended.is_empty() || !seat.closed.is_empty();
+            let arrived =
+                !seat.sent.is_empty() || !seat.ended.is_empty() || !seat.closed.is_empty();
             if due || arrived || seat.mail_len > 0 || seat.shard.busy() || self.has_bytes(home) {
                 ready.push(Choice::Shard(home));
             }

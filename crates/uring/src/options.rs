@@ -85,9 +85,9 @@ impl FromStr for DriverChoice {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ExecutorChoice {
     /// A task of a glommio executor, which can hold other tasks and files beside it.
-    #[default]
     Glommio,
     /// The bare thread, sleeping in the ring itself.
+    #[default]
     Thread,
 }
 
