@@ -148,7 +148,8 @@ impl Shard {
             && self.keyspace.next_deadline().is_some_and(|due| due <= self.unix())
             && self.keyspace.expire_due(self.unix(), PORTION_LEN);
         let freeing = self.keyspace.free_condemned(PORTION_LEN);
-        self.background_waits = expiring || freeing;
+        let compacting = self.keyspace.compact(PORTION_LEN);
+        self.background_waits = expiring || freeing || compacting;
     }
 
     /// When to be called again though nothing arrives.
