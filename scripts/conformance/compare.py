@@ -99,16 +99,26 @@ def client_line(ours: Reply, theirs: Reply) -> bool:
     return set(mine) <= set(other) and all(mine[f] == other[f] for f in STEADY_FIELDS if f in mine)
 
 
+TOO_BIG = re.compile(rb"too big (mbulk|bulk) count string|invalid (multibulk|bulk) length")
+"""One and the same to a client: which it is depends on how the kernel cut the bytes, not on them."""
 IDENTITY = re.compile(rb"(version\r\n)\$\d+\r\n[^\r]*|(\bid\r\n):\d+")
 
 
 def raw(ours: bytes, theirs: bytes) -> bool:
     """What a connection said in all: equal but for the version and client id that HELLO tells."""
-    return IDENTITY.sub(rb"\1\2_", ours) == IDENTITY.sub(rb"\1\2_", theirs)
+    ours, theirs = (TOO_BIG.sub(b"bad count", IDENTITY.sub(rb"\1\2_", said)) for said in (ours, theirs))
+    # A line above 64 KiB is served by Redis when its end came in the same read; we always refuse it.
+    return ours == theirs or b"too big inline request" in theirs and theirs.split(b"-ERR Protocol")[0] == ours[: theirs.find(b"-ERR Protocol")]
 
 
 def fields(line: bytes) -> dict[bytes, bytes]:
     return dict(word.split(b"=", 1) for word in line.strip().split(b" ") if b"=" in word)
+
+
+def not_more(ours: Reply, theirs: Reply) -> bool:
+    """DBSIZE of Redis counts keys whose deadline passed until it happens to reclaim them."""
+    pair = integers(ours, theirs)
+    return pair is not None and pair[1] <= pair[0]
 
 
 TOLERANT: dict[bytes, Callable[[Reply, Reply], bool]] = {
@@ -125,6 +135,7 @@ TOLERANT: dict[bytes, Callable[[Reply, Reply], bool]] = {
     b"KEYS": unordered,
     b"SCAN": scan_page,
     b"RANDOMKEY": some_key,
+    b"DBSIZE": not_more,
     b"TIME": same_mark,
     b"INFO": same_mark,
     b"LOLWUT": same_mark,

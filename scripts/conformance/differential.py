@@ -199,10 +199,20 @@ def signature(step: Step, ours: Reply | None, theirs: Reply | None) -> tuple[str
     """What makes two mismatches look alike: the command and the forms of the two replies."""
     if step.argv == STATE:
         return ("keyspace", form(ours), form(theirs))
-    verb = step.argv[0].upper().decode("latin-1") if step.kind == "call" and step.argv else step.kind
-    if verb in ("CLIENT", "CONFIG", "OBJECT", "COMMAND", "DEBUG", "MEMORY", "BITOP") and len(step.argv) > 1:
-        verb += " " + step.argv[1].upper().decode("latin-1")
+    if step.kind != "call" or not step.argv:
+        return (step.kind, form(ours), form(theirs))
+    verb = step.argv[0].upper().decode("latin-1")
+    if verb not in VERBS:
+        verb = "an unknown command"
+    elif verb in CONTAINERS and len(step.argv) > 1:
+        sub = step.argv[1].upper().decode("latin-1")
+        verb += f" {sub}" if sub in SUBCOMMANDS else " ?"
     return (verb, form(ours), form(theirs))
+
+
+CONTAINERS = ("CLIENT", "CONFIG", "OBJECT", "COMMAND", "DEBUG", "MEMORY", "BITOP", "HELLO")
+VERBS = {line.split()[0] for lines in GROUPS.values() for _, line in lines}
+SUBCOMMANDS = {word.strip("()|") for lines in GROUPS.values() for _, line in lines for word in re.findall(r"[A-Z-]{2,}", line)}
 
 
 def form(reply: Reply | None) -> str:
@@ -211,15 +221,21 @@ def form(reply: Reply | None) -> str:
     mark, content = reply
     if mark == "_" or content is None:
         return "null"
-    if mark in "-!!":
-        text = re.sub(r"'[^']*'|[0-9]+", "_", content.decode("latin-1"))
-        return f"{mark}{text[:60]}"
     if mark == "raw":
-        # A sequence of replies: the last word is what differs, nearly always.
-        return "raw" + re.sub(r"[0-9]+", "_", content[-40:].decode("latin-1"))
+        # A sequence of replies. Which one differs is not known here: the last is the likeliest.
+        lines = content.strip().split(b"\r\n")
+        return "bytes ending in " + plain(lines[-1])
+    if mark in "-!!":
+        return mark + plain(content)
     if isinstance(content, list):
         return mark + ("0" if not content else "n")
     return mark
+
+
+def plain(text: bytes) -> str:
+    """An error text without what was quoted or counted in it."""
+    words = re.sub(r"'.*'|[0-9]+", "_", text.decode("latin-1"))
+    return "".join(c if c.isprintable() and ord(c) < 127 else "." for c in words[:60])
 
 
 class Pair:

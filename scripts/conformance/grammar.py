@@ -481,6 +481,7 @@ class Generator:
         self.rng = random.Random(seed)
         self.values = Values(self.rng)
         self.connections = connections
+        self.without = without
         self.conn = 0
         self.choices: list[Node] = []
         self.weights: list[float] = []
@@ -526,6 +527,7 @@ class Generator:
 
 BIG = (b"SETRANGE", b"SETBIT", b"BITFIELD", b"CLIENT", b"DEBUG", b"CONFIG")
 
+# Not here: a NUL in an inline request (Redis looks for the line's end with a C string function and waits for ever).
 RAW_PARTS = [
     b"PING\r\n", b"PING\n", b"\r\n", b"\n", b"   \r\n", b"ping hello\r\n", b'ECHO "a b"\r\n', b"ECHO 'a\\'b'\r\n", b'ECHO "\\x41\\n\\q"\r\n', b"ECHO \\x41\r\n",
     b'ECHO "a"b\r\n', b'ECHO "a\r\n', b"ECHO 'a\r\n", b'ECHO ""\r\n', b"ECHO ''\r\n", b"\tPING\t\r\n", b"SET a 1\r\n", b"GET a\r\n", b"nosuch cmd\r\n",
@@ -533,7 +535,7 @@ RAW_PARTS = [
     b"*abc\r\n", b"*\r\n", b"*+1\r\n$4\r\nPING\r\n", b"*01\r\n$4\r\nPING\r\n", b"* 1\r\n", b"*1\r\n$04\r\nPING\r\n", b"*1\r\n$+4\r\nPING\r\n", b"*1\r\n$4 \r\nPING\r\n",
     b"*1\r\n$536870913\r\n", b"*1\r\n$9223372036854775808\r\n", b"*2147483648\r\n", b"*9223372036854775808\r\n", b"*1\r\n$4\r\nPINGxx", b"*1\r\n$4\r\nPIN\r\n\r\n",
     b"*1\r\n$0\r\n\r\n", b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n", b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$3\r\n\x00\r\n\r\n", b"*1\r\n\r\n", b"*1\n$4\nPING\n", b"*1\r\n$4\rPING\r\n",
-    b"HELLO 3\r\n", b"QUIT\r\nPING\r\n", b"*1\r\n$4\r\nQUIT\r\n*1\r\n$4\r\nPING\r\n", b"GET\r\n", b"\x00\r\n", b"\xff\xfe\r\n", b"GET a b\r\n", b"+OK\r\n", b"$4\r\nPING\r\n",
+    b"HELLO 3\r\n", b"QUIT\r\nPING\r\n", b"*1\r\n$4\r\nQUIT\r\n*1\r\n$4\r\nPING\r\n", b"GET\r\n", b"\xff\xfe\r\n", b"GET a b\r\n", b"+OK\r\n", b"$4\r\nPING\r\n",
     b"CLIENT REPLY OFF\r\n", b"CLIENT REPLY ON\r\n", b"CLIENT REPLY SKIP\r\n", b"RESET\r\n", b"*" + b"1" * 70_000, b"A" * 70_000, b"*1\r\n$" + b"1" * 70_000,
     b"ECHO " + b"y" * 60_000 + b"\r\n", b"*1\r\n" + b"$" * 70_000,
 ]
@@ -549,7 +551,9 @@ def raw_pieces(rng: random.Random, gen: Generator) -> list[bytes]:
             argv = expand(parse(line), gen.values)
             parts.append(b"*%d\r\n" % len(argv) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in argv))
         else:
-            parts.append(rng.choice(RAW_PARTS))
+            part = rng.choice(RAW_PARTS)
+            if not (b"CLIENT REPLY" in part and gen.without & {("CLIENT",), ("CLIENT", "REPLY")}):
+                parts.append(part)
     data = b"".join(parts)
     if rng.random() < 0.15:
         data = data[: rng.randrange(len(data) + 1)]

@@ -61,7 +61,8 @@ def suite_tcl(options: argparse.Namespace) -> bool:
     for reason, count in sorted(by_reason.items(), key=lambda pair: -pair[1]):
         print(f"  explained {count:4}: {reason}")
     for outcome in verdict.unexplained:
-        print(f"UNEXPLAINED {outcome.unit} | {outcome.test} | {outcome.status} | {outcome.text[:400]}")
+        text = " ".join(outcome.text.split())[:400]
+        print(f"UNEXPLAINED {outcome.unit} | {' '.join(outcome.test.split())} | {outcome.status} | {text}")
     for rule in verdict.stale:
         print(f"STALE reasons.tsv:{rule.line}: {rule.unit} | {rule.test} passes now: remove the line")
     for run in runs:

@@ -110,7 +110,13 @@ impl Connection {
     /// How long a read or a write may wait; `None` is for ever. A read that ran out of time may be
     /// repeated: nothing is lost.
     pub fn set_timeout(&mut self, timeout: Option<Duration>) -> Result<(), Error> {
-        Ok(self.stream.set_timeout(timeout)?)
+        self.stream.set_read_timeout(timeout)?;
+        Ok(self.stream.set_write_timeout(timeout)?)
+    }
+
+    /// As [`set_timeout`](Self::set_timeout), for reads only.
+    pub fn set_read_timeout(&mut self, timeout: Option<Duration>) -> Result<(), Error> {
+        Ok(self.stream.set_read_timeout(timeout)?)
     }
 
     /// Sends a request and waits for its reply. An error reply is a value.

@@ -26,19 +26,19 @@ impl Stream {
         .map_err(|error| Error::Connect(endpoint.clone(), error))
     }
 
-    /// How long a read or a write may wait; `None` is for ever.
-    pub fn set_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        // Zero would be refused; the shortest wait is what it means.
-        let timeout = timeout.map(|timeout| timeout.max(Duration::from_micros(1)));
+    /// How long a read may wait; `None` is for ever.
+    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         match self {
-            Self::Tcp(stream) => {
-                stream.set_read_timeout(timeout)?;
-                stream.set_write_timeout(timeout)
-            }
-            Self::Unix(stream) => {
-                stream.set_read_timeout(timeout)?;
-                stream.set_write_timeout(timeout)
-            }
+            Self::Tcp(stream) => stream.set_read_timeout(at_least_one(timeout)),
+            Self::Unix(stream) => stream.set_read_timeout(at_least_one(timeout)),
+        }
+    }
+
+    /// How long a write may wait; `None` is for ever.
+    pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.set_write_timeout(at_least_one(timeout)),
+            Self::Unix(stream) => stream.set_write_timeout(at_least_one(timeout)),
         }
     }
 
@@ -57,6 +57,11 @@ impl Stream {
             Self::Unix(stream) => stream.shutdown(Shutdown::Both),
         }
     }
+}
+
+/// Zero would be refused; the shortest wait is what it means.
+fn at_least_one(timeout: Option<Duration>) -> Option<Duration> {
+    timeout.map(|timeout| timeout.max(Duration::from_micros(1)))
 }
 
 fn connect_tcp(host: &str, port: u16, timeout: Option<Duration>) -> io::Result<TcpStream> {

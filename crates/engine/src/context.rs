@@ -1,7 +1,7 @@
 //! What a command runs on: one shard's keys, one client, one moment.
 
 use stoa_keyspace::{Db, Keyspace, ScanCursor};
-use stoa_stdx::{DbIndex, Key, MonoMs, SLOT_COUNT, UnixMs};
+use stoa_stdx::{DbIndex, Key, MonoMs, SLOT_COUNT, UnixMs, owner_of};
 
 use crate::session::SessionRow;
 use crate::{Node, Proto, Session, Sessions};
@@ -79,6 +79,12 @@ impl Ctx<'_> {
             Some(key) if std::ptr::eq(key.bytes, bytes) => Key { bytes, ..key },
             Some(_) | None => self.keyspace.seed().key(bytes),
         }
+    }
+
+    /// Whether this shard holds `key`: for commands that make up keys on every shard.
+    #[must_use]
+    pub fn owns(&self, key: &Key<'_>) -> bool {
+        owner_of(key.slot, self.node.shards) == self.node.shard
     }
 
     /// Says that `count` keys changed. Every write says so, and nothing else does.

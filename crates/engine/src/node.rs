@@ -44,6 +44,10 @@ pub struct World {
     pub process: fn() -> ProcessFacts,
     /// Writes the configuration into the file it came from (CONFIG REWRITE). The error is the system's.
     pub rewrite_config: fn(path: &str, config: &Config) -> Result<(), String>,
+    /// Asks the allocator to give unused memory back to the system.
+    pub purge_memory: fn(),
+    /// The allocator's own report; empty if it gives none.
+    pub allocator_report: fn() -> String,
 }
 
 impl Default for World {
@@ -51,6 +55,8 @@ impl Default for World {
         Self {
             process: ProcessFacts::default,
             rewrite_config: |path, _| Err(format!("{path} cannot be written from here")),
+            purge_memory: || {},
+            allocator_report: String::new,
         }
     }
 }

@@ -93,6 +93,23 @@ impl Arena {
         self.region_count * REGION_SIZE + self.large_bytes
     }
 
+    /// Whether moving this block elsewhere may free its page: much of the page is unused, and it is
+    /// not the one that new blocks come from.
+    ///
+    /// # Safety
+    /// `block` came from [`Arena::alloc`] of this arena with the same `size`.
+    pub unsafe fn is_sparse(&self, block: NonNull<u8>, size: usize) -> bool {
+        if size > BLOCK_SIZE_MAX {
+            return false;
+        }
+        let page = page_of(block);
+        // SAFETY: as in `free`: the block is live, so its page is.
+        let (used, listed) = unsafe { ((*page).used as usize, (*page).listed) };
+        let head = self.rooms[class_of(size)];
+        let capacity = (PAGE_SIZE - PAGE_HEAD) / Self::rounded(size);
+        listed && page != head && used < capacity - capacity / 8
+    }
+
     /// What a block of `size` bytes really takes.
     #[must_use]
     pub const fn rounded(size: usize) -> usize {
@@ -144,7 +161,7 @@ impl Arena {
             unsafe { dealloc(block.as_ptr(), large_layout(rounded)) };
             return;
         }
-        let page = block.as_ptr().map_addr(|at| at & !(PAGE_SIZE - 1)).cast::<Page>();
+        let page = page_of(block);
         // SAFETY: a block's page starts at the multiple of PAGE_SIZE below it and is live while any
         // of its blocks is; the pointer's provenance is that of the whole region.
         unsafe {
@@ -264,6 +281,11 @@ impl Drop for Arena {
     }
 }
 
+/// The page a block was cut from.
+fn page_of(block: NonNull<u8>) -> *mut Page {
+    block.as_ptr().map_addr(|at| at & !(PAGE_SIZE - 1)).cast::<Page>()
+}
+
 const REGION_LAYOUT: Layout = match Layout::from_size_align(REGION_SIZE, REGION_SIZE) {
     Ok(layout) => layout,
     Err(_) => panic!("a power of two aligned to itself"),
@@ -320,7 +342,7 @@ mod tests {
     fn a_class_holds_its_sizes_and_wastes_at_most_an_eighth() {
         for size in 1..=BLOCK_SIZE_MAX {
             let rounded = Arena::rounded(size);
-            assert!(rounded >= size && rounded % 8 == 0, "{size}");
+            assert!(rounded >= size && rounded.is_multiple_of(8), "{size}");
             assert!(rounded < size + 8 || rounded <= size + size / 8 + 8, "{size} -> {rounded}");
             assert_eq!(Arena::rounded(rounded), rounded, "{size}");
         }

@@ -37,6 +37,15 @@ pub struct Owned {
     pub clock: u32,
 }
 
+impl Owned {
+    /// The same, last used now.
+    #[must_use]
+    pub const fn used_at(mut self, now: UnixMs) -> Self {
+        self.clock = access_clock(now);
+        self
+    }
+}
+
 /// One numbered database of one shard.
 pub(crate) struct Database {
     /// What wheel items know it by: SWAPDB changes its index, never this.
@@ -268,7 +277,8 @@ impl<'a> Db<'a> {
         self.set(key, NewValue::Int(value), ttl);
     }
 
-    /// Stores what was taken or copied elsewhere, with its deadline, whatever was there.
+    /// Stores what was taken or copied elsewhere, with its deadline and access clock, whatever was
+    /// there: a loan to another shard is no use of the key.
     pub fn put(&mut self, key: &Key<'_>, owned: Owned) {
         let ttl = owned.deadline.map_or(Ttl::Clear, Ttl::At);
         match owned.value {
@@ -278,6 +288,8 @@ impl<'a> Db<'a> {
             }
             Value::Bytes { bytes, .. } => self.set(key, NewValue::Heap(bytes), ttl),
         }
+        let entry = self.database().find(key).expect("just stored");
+        entry.set_clock(owned.clock);
     }
 
     fn set(&mut self, key: &Key<'_>, value: NewValue<'_>, ttl: Ttl) {

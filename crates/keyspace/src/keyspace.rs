@@ -3,6 +3,7 @@
 use stoa_stdx::{DbIndex, HashSeed, Key, SLOT_COUNT, SlotId, UnixMs};
 
 use crate::arena::Arena;
+use crate::compaction::Compaction;
 use crate::db::{Database, Db, Owned};
 use crate::entry::Entry;
 use crate::table::{Slot, prefetch};
@@ -33,6 +34,7 @@ pub struct Keyspace {
     pub(crate) due: Vec<Item>,
     /// Databases emptied by FLUSH*, freed in portions.
     pub(crate) condemned: Vec<Box<[Slot]>>,
+    pub(crate) compaction: Compaction,
 }
 
 // SAFETY: the pointers in its slots lead to entries and tables in its own arena, or to values that
@@ -53,6 +55,7 @@ impl Keyspace {
             next_arm: 0,
             due: Vec::new(),
             condemned: Vec::new(),
+            compaction: Compaction::default(),
         }
     }
 

@@ -10,6 +10,7 @@
 )]
 
 mod arena;
+mod compaction;
 mod db;
 mod entry;
 mod expiry;

@@ -159,7 +159,7 @@ fn a_scan_returns_what_is_there_all_the_while() {
                 let bytes = name(keep + rng.below(20_000));
                 let key: Key<'_> = secret.key(&bytes);
                 if rng.one_in(2) {
-                    db.set_string(&key, b"y", Ttl::Clear)
+                    db.set_string(&key, b"y", Ttl::Clear);
                 } else {
                     db.remove(&key);
                 }

@@ -221,6 +221,25 @@ impl Slot {
         (0..self.cap).map(|at| self.word(at)).filter(|word| !word.is_null()).nth(n).map(entry_of)
     }
 
+    /// Moves tables out of sparse pages, so that these can serve other sizes.
+    pub(crate) fn compact(&mut self, arena: &mut Arena) {
+        if self.cap == NODE {
+            return self.children_mut().iter_mut().for_each(|child| child.compact(arena));
+        }
+        let Some(words) = NonNull::new(self.words) else { return };
+        let size = self.cap as usize * 8;
+        // SAFETY: the table is live with this size; its words are copied whole, and the old block is
+        // freed after the pointer to it was replaced.
+        unsafe {
+            if arena.is_sparse(words, size) {
+                let moved = arena.alloc(size);
+                moved.as_ptr().copy_from_nonoverlapping(words.as_ptr(), size);
+                self.words = moved.as_ptr();
+                arena.free(words, size);
+            }
+        }
+    }
+
     /// Frees the tables, not the entries.
     pub(crate) fn free_tables(&mut self, arena: &mut Arena) {
         let size = if self.cap == NODE {

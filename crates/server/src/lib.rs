@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use stoa_config::{Config, Driver, Launch};
-use stoa_observability::info::REDIS_VERSION;
 use stoa_engine::Facts;
+use stoa_observability::info::REDIS_VERSION;
 use stoa_shard::{Moment, Setup};
 use stoa_stdx::{HashSeed, ShardId};
 use stoa_uring::{DriverChoice, Options, UnixSocket};
@@ -37,7 +37,11 @@ pub fn version_line() -> String {
 /// # Errors
 /// As reading any file.
 pub fn read_config_file(path: &Path) -> io::Result<String> {
-    if path == Path::new("-") { io::read_to_string(io::stdin()) } else { std::fs::read_to_string(path) }
+    if path == Path::new("-") {
+        io::read_to_string(io::stdin())
+    } else {
+        std::fs::read_to_string(path)
+    }
 }
 
 /// Serves until a signal or SHUTDOWN ends it.
@@ -154,9 +158,11 @@ fn listeners(config: &Config) -> io::Result<Vec<SocketAddr>> {
             host => host,
         };
         match (host, config.port).to_socket_addrs() {
-            Ok(addrs) => found.extend(
-                addrs.filter(|addr| !optional || std::net::TcpListener::bind((addr.ip(), 0)).is_ok()),
-            ),
+            Ok(addrs) => {
+                found.extend(addrs.filter(|addr| {
+                    !optional || std::net::TcpListener::bind((addr.ip(), 0)).is_ok()
+                }))
+            }
             Err(_) if optional => {}
             Err(error) => {
                 let text = format!("can't resolve bind address '{host}': {error}; correct 'bind'");

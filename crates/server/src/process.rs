@@ -14,7 +14,13 @@ use tikv_jemalloc_ctl::{epoch, stats};
 /// The questions that shards put to the system.
 pub(crate) fn world() -> World {
     AT_START.store(allocator().allocated, Ordering::Relaxed);
-    World { process: facts, rewrite_config }
+    World {
+        process: facts,
+        rewrite_config,
+        allocator_report,
+        // jemalloc gives pages back by itself as they age; forcing it has no safe call.
+        ..World::default()
+    }
 }
 
 static AT_START: AtomicU64 = AtomicU64::new(0);
@@ -50,6 +56,15 @@ fn allocator() -> Allocator {
         resident: stats::resident::read().unwrap_or(0) as u64,
         muzzy: 0,
     }
+}
+
+/// jemalloc's own report.
+fn allocator_report() -> String {
+    let mut report = Vec::new();
+    let options = tikv_jemalloc_ctl::stats_print::Options::default();
+    // A report cut short is still a report.
+    let _ = tikv_jemalloc_ctl::stats_print::stats_print(&mut report, options);
+    String::from_utf8_lossy(&report).into_owned()
 }
 
 /// Resident pages as `proc_pid_statm(5)` gives them, in bytes.

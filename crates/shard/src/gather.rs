@@ -249,8 +249,7 @@ impl Shard {
             return self.reply_here(req.conn, |reply| reply.error(error));
         }
         let wire = req.argv.get(req.verdict.args_at).copied().unwrap_or_default();
-        let wire = std::str::from_utf8(wire).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
-        let from = ScanCursor::from_wire(wire);
+        let from = ScanCursor::parse(wire).unwrap_or(ScanCursor::START);
         let at = owner_of(from.slot, self.node.shards);
         let how = How::Walk { request: Kept::of(req), at, steps: Vec::new() };
         let gather = self.open_gather(req, 1, how, true);
@@ -332,7 +331,8 @@ impl Shard {
         let end = at.0 + 1 == shards;
         let slot = first_slot(at.0 + 1, shards);
         let from = ScanCursor { slot: SlotId(slot as u16 & 0x3fff), position: 0 };
-        // Also with nothing left to look at: whether keys follow only the next shards can say.
+        // Having seen enough it still asks where the next key is, as one shard alone would: the cursor
+        // must not tell where shards end, and the end must not take one call more.
         if next.is_none() && !end {
             at.0 += 1;
             let at = *at;
@@ -383,6 +383,10 @@ impl Shard {
             self.unstall(id);
         }
         self.touched(id);
+        // CLIENT KILL of the very client that asked for it.
+        if self.sessions.get(id).is_some_and(|session| session.closing) {
+            self.close(id, true);
+        }
         self.close_if_done(id);
     }
 }

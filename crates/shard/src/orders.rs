@@ -153,7 +153,8 @@ impl Shard {
     /// A portion of what nobody waits for.
     pub(crate) fn background(&mut self) {
         let freeing = self.keyspace.free_condemned(PORTION_LEN);
-        self.background_waits = self.expiry_waits || freeing;
+        let compacting = self.keyspace.compact(PORTION_LEN);
+        self.background_waits = self.expiry_waits || freeing || compacting;
     }
 
     /// When to be called again though nothing arrives.

@@ -139,11 +139,14 @@ impl Extended {
             return Some(Self { negative, ..Self::ZERO });
         };
         let digits = &digits[first..];
+        if let Some(value) = Self::short_decimal(negative, digits, exponent) {
+            return Some(value);
+        }
         let places = digits.len() as i64 + exponent;
         if places.abs() > DECIMALS_MAX {
             return None;
         }
-        let mut above = Big::from_digits(digits, 10);
+        let mut above = Big::from_decimal(digits);
         let mut below = Big(vec![1]);
         let scaled = if exponent >= 0 { &mut above } else { &mut below };
         scaled.times_power_of_ten(exponent.unsigned_abs() as usize);
@@ -153,6 +156,29 @@ impl Extended {
         grown.shift_left(scale.unsigned_abs() as usize);
         let (quotient, rest) = above.divide(below);
         Some(Self::rounded(negative, quotient, rest, -scale))
+    }
+
+    /// A number of few digits and no large exponent, which is nearly every one, without big integers.
+    fn short_decimal(negative: bool, digits: &[u8], exponent: i64) -> Option<Self> {
+        const AT_MOST: usize = 18;
+        let power = exponent.unsigned_abs() as usize;
+        if digits.len() > AT_MOST || power > AT_MOST {
+            return None;
+        }
+        let number = digits.iter().fold(0, |number, digit| number * 10 + u128::from(*digit));
+        let scale = 10_u128.pow(power as u32);
+        if exponent >= 0 {
+            return Some(Self::rounded(negative, number * scale, false, 0));
+        }
+        // 64 binary places are at least five bits here, as the scale is below 2^60; 64 more make more
+        // than rounding needs.
+        let (high, rest) = ((number << 64) / scale, (number << 64) % scale);
+        let (low, rest) = ((rest << 64) / scale, (rest << 64) % scale);
+        Some(if high >> 64 != 0 {
+            Self::rounded(negative, high, low != 0 || rest != 0, -64)
+        } else {
+            Self::rounded(negative, high << 64 | low, rest != 0, -128)
+        })
     }
 
     fn parse_hex(negative: bool, text: &[u8]) -> Option<Self> {
@@ -253,10 +279,14 @@ fn scan_exponent(text: &[u8]) -> Option<i64> {
 struct Big(Vec<u64>);
 
 impl Big {
-    fn from_digits(digits: &[u8], radix: u64) -> Self {
+    /// Decimal digits that fit a word.
+    const AT_ONCE: usize = 19;
+
+    fn from_decimal(digits: &[u8]) -> Self {
         let mut big = Self(Vec::new());
-        for digit in digits {
-            big.times_plus(radix, u64::from(*digit));
+        for chunk in digits.chunks(Self::AT_ONCE) {
+            let value = chunk.iter().fold(0, |value, digit| value * 10 + u64::from(*digit));
+            big.times_plus(10_u64.pow(chunk.len() as u32), value);
         }
         big
     }
@@ -274,11 +304,10 @@ impl Big {
     }
 
     fn times_power_of_ten(&mut self, power: usize) {
-        const AT_ONCE: usize = 19;
-        for _ in 0..power / AT_ONCE {
-            self.times_plus(10_u64.pow(AT_ONCE as u32), 0);
+        for _ in 0..power / Self::AT_ONCE {
+            self.times_plus(10_u64.pow(Self::AT_ONCE as u32), 0);
         }
-        self.times_plus(10_u64.pow((power % AT_ONCE) as u32), 0);
+        self.times_plus(10_u64.pow((power % Self::AT_ONCE) as u32), 0);
     }
 
     fn bit_len(&self) -> usize {
@@ -419,6 +448,22 @@ mod tests {
             let (a, b) = if step % 2 == 0 { (a, b >> 1) } else { (b >> 1, a) };
             let want = (a + b).to_string();
             assert_eq!(sum(&a.to_string(), &b.to_string()), want, "seed {seed}, {a} + {b}");
+        }
+    }
+
+    #[test]
+    fn the_short_way_reads_what_the_long_way_reads() {
+        let seed = 0x5107;
+        let mut rng = Rng::new(seed);
+        for _ in 0..20_000 {
+            let number = rng.next() >> (4 + rng.below(60));
+            let exponent = rng.below(19) as i64 - 18;
+            let short = format!("{}e{exponent}", number % 1_000_000_000_000_000_000);
+            // Twenty zeros more, taken back by the exponent, are too much for the short way.
+            let long = short.replace('e', "00000000000000000000e");
+            let long = long.replace(&format!("e{exponent}"), &format!("e{}", exponent - 20));
+            let read = |text: &str| Extended::parse(text.as_bytes());
+            assert_eq!(read(&short), read(&long), "seed {seed}, {short}");
         }
     }
 

@@ -8,6 +8,7 @@ mod extended;
 mod glob;
 mod hash;
 mod number;
+mod owner;
 mod rng;
 mod units;
 
@@ -15,5 +16,6 @@ pub use extended::Extended;
 pub use glob::glob_match;
 pub use hash::{HashSeed, Key, SLOT_COUNT, SlotId, key_slot};
 pub use number::{format_double, parse_double, parse_int};
+pub use owner::{first_slot, owner_of};
 pub use rng::Rng;
 pub use units::{ConnId, DbIndex, MonoMs, MonoNs, ShardId, UnixMs};

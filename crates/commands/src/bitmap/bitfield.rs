@@ -300,3 +300,64 @@ impl Field {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use stoa_stdx::Rng;
+
+    use super::{Field, Overflow};
+
+    #[test]
+    fn a_field_is_its_bits_and_nothing_around_it() {
+        let seed = 0xf1e1d;
+        let mut rng = Rng::new(seed);
+        for step in 0..3_000 {
+            let mut bytes: Vec<u8> = (0..1 + rng.below(24)).map(|_| rng.next() as u8).collect();
+            let total = bytes.len() as u64 * 8;
+            let bits = 1 + rng.below(total.min(63)) as u32;
+            let offset = rng.below(total - u64::from(bits) + 1);
+            let field = Field { signed: rng.one_in(2), bits, offset };
+            let place = format!("seed {seed}, step {step}, {field:?}");
+
+            let text = |bytes: &[u8]| -> String {
+                bytes.iter().map(|byte| format!("{byte:08b}")).collect()
+            };
+            let range = offset as usize..offset as usize + bits as usize;
+            let before = text(&bytes);
+            let unsigned = i128::from_str_radix(&before[range.clone()], 2).expect("bits");
+            let negative = field.signed && before.as_bytes()[range.start] == b'1';
+            let want = if negative { unsigned - (1 << bits) } else { unsigned };
+            assert_eq!(field.get(&bytes), want, "{place}");
+
+            let wanted = i128::from(rng.next() as i64);
+            let value = field.fit(wanted, Overflow::Wrap).expect("wrapping always fits");
+            assert_eq!((value - wanted) % (1 << bits), 0, "{place}");
+            field.set(&mut bytes, value);
+            assert_eq!(field.get(&bytes), value, "{place}");
+            let after = text(&bytes);
+            assert_eq!(after[..range.start], before[..range.start], "{place}");
+            assert_eq!(after[range.end..], before[range.end..], "{place}");
+            assert_eq!(field.end_byte(), (range.end - 1) / 8 + 1, "{place}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_wraps_stops_at_the_limit_or_fails() {
+        let cases = [
+            (true, 8, 128, -128, 127),
+            (true, 8, -129, 127, -128),
+            (false, 8, 256, 0, 255),
+            (false, 8, -1, 255, 0),
+            (true, 64, 1_i128 << 63, -1 << 63, (1 << 63) - 1),
+            (false, 63, 1 << 63, 0, (1 << 63) - 1),
+            (true, 1, 1, -1, 0),
+        ];
+        for (signed, bits, wanted, wrapped, limit) in cases {
+            let field = Field { signed, bits, offset: 0 };
+            assert_eq!(field.fit(wanted, Overflow::Wrap), Some(wrapped), "{field:?} {wanted}");
+            assert_eq!(field.fit(wanted, Overflow::Saturate), Some(limit), "{field:?} {wanted}");
+            assert_eq!(field.fit(wanted, Overflow::Fail), None, "{field:?} {wanted}");
+            assert_eq!(field.fit(limit, Overflow::Fail), Some(limit), "{field:?} {limit}");
+        }
+    }
+}

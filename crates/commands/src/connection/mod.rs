@@ -27,6 +27,15 @@ pub const COMMANDS: &[Entry] = &[
     entry::<client::name::GetName>(),
     entry::<client::name::SetName>(),
     entry::<client::name::SetInfo>(),
+    entry::<client::kill::Kill>(),
+    entry::<client::list::Info>(),
+    entry::<client::list::List>(),
+    entry::<client::pause::Pause>(),
+    entry::<client::pause::Unpause>(),
+    entry::<client::reply::SetReply>(),
+    entry::<client::switches::NoEvict>(),
+    entry::<client::switches::NoTouch>(),
+    entry::<client::unblock::Unblock>(),
 ];
 
 /// What the commands of this group have in common.

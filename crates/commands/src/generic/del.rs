@@ -17,12 +17,9 @@ pub struct Unlink;
 
 const DEL: Spec = Spec {
     name: "del",
-    summary: "Deletes one or more keys.",
+    summary: "Removes keys with their values.",
     group: Group::Generic,
-    complexity: "O(N) where N is the number of keys that will be removed. When a key to remove holds \
-                 a value other than a string, the individual complexity for this key is O(M) where M \
-                 is the number of elements in the list, set, sorted set or hash. Removing a single \
-                 key that holds a string value is O(1).",
+    complexity: "O(N) in the number of keys and of allocations of their values.",
     syntax: "key...",
     arity: Arity(-2),
     flags: Flags::WRITE,
@@ -58,11 +55,9 @@ impl Command for Del {
 impl Command for Unlink {
     const SPEC: Spec = Spec {
         name: "unlink",
-        summary: "Asynchronously deletes one or more keys.",
+        summary: "Removes keys; their values are freed aside.",
         since: "4.0.0",
-        complexity: "O(1) for each key removed regardless of its size. Then the command does O(N) work \
-                     in a different thread in order to reclaim memory, where N is the number of \
-                     allocations the deleted objects where composed of.",
+        complexity: "O(N) in the number of keys.",
         flags: Flags::WRITE.with(Flags::FAST),
         ..DEL
     };

@@ -75,14 +75,14 @@ macro_rules! command {
 
 command! { "`EXPIRE key seconds [NX | XX | GT | LT]`", Expire, Unit::EX, Spec {
     name: "expire",
-    summary: "Sets the expiration time of a key in seconds.",
+    summary: "Makes a key due in that many seconds.",
     syntax: "key seconds [condition: NX | XX | GT | LT]",
     ..SPEC
 }}
 
 command! { "`PEXPIRE key milliseconds [NX | XX | GT | LT]`", PExpire, Unit::PX, Spec {
     name: "pexpire",
-    summary: "Sets the expiration time of a key in milliseconds.",
+    summary: "Makes a key due in that many milliseconds.",
     since: "2.6.0",
     syntax: "key milliseconds [condition: NX | XX | GT | LT]",
     ..SPEC
@@ -90,7 +90,7 @@ command! { "`PEXPIRE key milliseconds [NX | XX | GT | LT]`", PExpire, Unit::PX, 
 
 command! { "`EXPIREAT key unix-time-seconds [NX | XX | GT | LT]`", ExpireAt, Unit::EXAT, Spec {
     name: "expireat",
-    summary: "Sets the expiration time of a key to a Unix timestamp.",
+    summary: "Makes a key due at a moment, in seconds since 1970.",
     since: "1.2.0",
     syntax: "key unix-time-seconds [condition: NX | XX | GT | LT]",
     ..SPEC
@@ -98,7 +98,7 @@ command! { "`EXPIREAT key unix-time-seconds [NX | XX | GT | LT]`", ExpireAt, Uni
 
 command! { "`PEXPIREAT key unix-time-milliseconds [NX | XX | GT | LT]`", PExpireAt, Unit::PXAT, Spec {
     name: "pexpireat",
-    summary: "Sets the expiration time of a key to a Unix milliseconds timestamp.",
+    summary: "Makes a key due at a moment, in milliseconds since 1970.",
     since: "2.6.0",
     syntax: "key unix-time-milliseconds [condition: NX | XX | GT | LT]",
     ..SPEC

@@ -15,10 +15,9 @@ pub struct Keys;
 impl Command for Keys {
     const SPEC: Spec = Spec {
         name: "keys",
-        summary: "Returns all key names that match a pattern.",
+        summary: "Returns all keys that match a pattern.",
         group: Group::Generic,
-        complexity: "O(N) with N being the number of keys in the database, under the assumption that \
-                     the key names in the database and the given pattern have limited length.",
+        complexity: "O(N) in the number of keys of the database.",
         syntax: "pattern",
         arity: Arity(2),
         flags: Flags::READONLY,

@@ -1,31 +1,50 @@
 //! Keys as such: whether they are there, what they are, when they are due, and walks over all.
 
+mod copy;
+mod database;
 mod del;
 mod exists;
 mod expire;
 mod keys;
+mod object;
 mod persist;
+#[cfg(test)]
+mod properties;
 mod randomkey;
+mod relocate;
+mod rename;
 mod scan;
 mod ttl;
 mod types;
 
 use stoa_engine::{Entry, entry};
 
+use crate::container::{container, help};
+
 /// The group's list.
 pub const COMMANDS: &[Entry] = &[
+    entry::<copy::Copy>(),
     entry::<del::Del>(),
     entry::<exists::Exists>(),
     entry::<expire::Expire>(),
     entry::<expire::ExpireAt>(),
     entry::<ttl::ExpireTime>(),
     entry::<keys::Keys>(),
+    entry::<relocate::Move>(),
+    container(object::OBJECT),
+    entry::<object::Encoding>(),
+    entry::<object::Freq>(),
+    help(object::HELP),
+    entry::<object::IdleTime>(),
+    entry::<object::RefCount>(),
     entry::<persist::Persist>(),
     entry::<expire::PExpire>(),
     entry::<expire::PExpireAt>(),
     entry::<ttl::PExpireTime>(),
     entry::<ttl::PTtl>(),
     entry::<randomkey::RandomKey>(),
+    entry::<rename::Rename>(),
+    entry::<rename::RenameNx>(),
     entry::<scan::Scan>(),
     entry::<exists::Touch>(),
     entry::<ttl::Ttl>(),

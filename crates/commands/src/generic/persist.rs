@@ -9,7 +9,7 @@ pub struct Persist;
 impl Command for Persist {
     const SPEC: Spec = Spec {
         name: "persist",
-        summary: "Removes the expiration time of a key.",
+        summary: "Takes the deadline of a key away.",
         since: "2.2.0",
         group: Group::Generic,
         syntax: "key",

@@ -21,7 +21,7 @@ struct Draw {
 impl Command for RandomKey {
     const SPEC: Spec = Spec {
         name: "randomkey",
-        summary: "Returns a random key name from the database.",
+        summary: "Returns a key of the database by chance.",
         group: Group::Generic,
         arity: Arity(1),
         flags: Flags::READONLY,

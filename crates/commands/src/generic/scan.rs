@@ -32,12 +32,10 @@ pub struct ScanArgs<'a> {
 impl Command for Scan {
     const SPEC: Spec = Spec {
         name: "scan",
-        summary: "Iterates over the key names in the database.",
+        summary: "Returns the keys of the database, a portion a call.",
         since: "2.8.0",
         group: Group::Generic,
-        complexity: "O(1) for every call. O(N) for a complete iteration, including enough command \
-                     calls for the cursor to return back to 0. N is the number of elements inside \
-                     the collection.",
+        complexity: "O(N) in COUNT a call, in the number of keys for all calls together.",
         syntax: "cursor [MATCH pattern] [COUNT count] [TYPE type]",
         arity: Arity(-2),
         flags: Flags::READONLY,

@@ -46,14 +46,14 @@ macro_rules! command {
 
 command! { "`TTL key`", Ttl, Unit::EX, Spec {
     name: "ttl",
-    summary: "Returns the expiration time in seconds of a key.",
+    summary: "Returns the seconds until a key is due.",
     tips: &["nondeterministic_output"],
     ..SPEC
 }}
 
 command! { "`PTTL key`", PTtl, Unit::PX, Spec {
     name: "pttl",
-    summary: "Returns the expiration time in milliseconds of a key.",
+    summary: "Returns the milliseconds until a key is due.",
     since: "2.6.0",
     tips: &["nondeterministic_output"],
     ..SPEC
@@ -61,14 +61,14 @@ command! { "`PTTL key`", PTtl, Unit::PX, Spec {
 
 command! { "`EXPIRETIME key`", ExpireTime, Unit::EXAT, Spec {
     name: "expiretime",
-    summary: "Returns the expiration time of a key as a Unix timestamp.",
+    summary: "Returns when a key is due, in seconds since 1970.",
     since: "7.0.0",
     ..SPEC
 }}
 
 command! { "`PEXPIRETIME key`", PExpireTime, Unit::PXAT, Spec {
     name: "pexpiretime",
-    summary: "Returns the expiration time of a key as a Unix milliseconds timestamp.",
+    summary: "Returns when a key is due, in milliseconds since 1970.",
     since: "7.0.0",
     ..SPEC
 }}

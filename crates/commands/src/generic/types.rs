@@ -9,7 +9,7 @@ pub struct Type;
 impl Command for Type {
     const SPEC: Spec = Spec {
         name: "type",
-        summary: "Determines the type of value stored at a key.",
+        summary: "Returns the type of a key's value, `none` without a key.",
         group: Group::Generic,
         syntax: "key",
         arity: Arity(2),

@@ -123,7 +123,7 @@ fn answer(
         return Err(TOO_LARGE);
     }
     match wanted {
-        Wanted::Len => reply.int(fill(a, b, &mut |_, _| {}).into()),
+        Wanted::Len => reply.int(fill(a, b, |_, _| {}).into()),
         Wanted::Text => {
             let mut text = Vec::new();
             walk_back(a, b, &Table::of(a, b), &mut |i, _| text.push(a[i]));
@@ -156,7 +156,7 @@ fn answer(
 }
 
 /// Computes the length; `up(i, j)` is called for each cell whose better neighbour is the one above.
-fn fill(a: &[u8], b: &[u8], up: &mut dyn FnMut(usize, usize)) -> u32 {
+fn fill(a: &[u8], b: &[u8], mut up: impl FnMut(usize, usize)) -> u32 {
     let mut row = vec![0_u32; b.len() + 1];
     for (i, byte) in a.iter().enumerate() {
         let (mut left, mut corner) = (0, 0);
@@ -188,7 +188,7 @@ impl Table {
     fn of(a: &[u8], b: &[u8]) -> Self {
         let width = b.len();
         let mut up = vec![0; (a.len() * width).div_ceil(64)];
-        let len = fill(a, b, &mut |i, j| {
+        let len = fill(a, b, |i, j| {
             let cell = i * width + j;
             up[cell / 64] |= 1 << (cell % 64);
         });
@@ -264,7 +264,7 @@ mod tests {
             walk_back(&a, &b, &table, &mut |i, _| text.push(a[i]));
             let place = format!("seed {seed}, step {step}, {a:?} {b:?}");
             assert_eq!(table.len, longest(&a, &b), "{place}");
-            assert_eq!(fill(&a, &b, &mut |_, _| {}), table.len, "{place}");
+            assert_eq!(fill(&a, &b, |_, _| {}), table.len, "{place}");
             assert_eq!(text.len(), table.len as usize, "{place}");
             let in_runs: usize = runs(&a, &b, &table).iter().map(|run| run.len).sum();
             assert_eq!(in_runs, text.len(), "{place}");
