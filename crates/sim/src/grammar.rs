@@ -15,24 +15,77 @@ use crate::world::START;
 
 /// Keys that spread over all shards; pairs in braces stay together.
 const KEYS: &[&[u8]] = &[
-    b"a", b"b", b"c", b"d", b"e", b"f", b"k:1", b"k:2", b"k:3", b"{t}a", b"{t}b", b"{u}a", b"{u}b",
-    b"{}a", b"{}b", b"", b"with space", b"\x00\xff\r\n",
+    b"a",
+    b"b",
+    b"c",
+    b"d",
+    b"e",
+    b"f",
+    b"k:1",
+    b"k:2",
+    b"k:3",
+    b"{t}a",
+    b"{t}b",
+    b"{u}a",
+    b"{u}b",
+    b"{}a",
+    b"{}b",
+    b"",
+    b"with space",
+    b"\x00\xff\r\n",
 ];
 
 const VALUES: &[&[u8]] = &[
-    b"", b"0", b"1", b"7", b"-1", b"10", b"abc", b"hello world", b"3.25", b"1e3", b"-0.5", b"nan",
-    b"inf", b" 1", b"01", b"9223372036854775807", b"-9223372036854775808", b"9223372036854775808",
-    b"\x00\xff\x0f\xf0", b"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    b"",
+    b"0",
+    b"1",
+    b"7",
+    b"-1",
+    b"10",
+    b"abc",
+    b"hello world",
+    b"3.25",
+    b"1e3",
+    b"-0.5",
+    b"nan",
+    b"inf",
+    b" 1",
+    b"01",
+    b"9223372036854775807",
+    b"-9223372036854775808",
+    b"9223372036854775808",
+    b"\x00\xff\x0f\xf0",
+    b"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
     b"xabcabcabcabcabcabcabcabcabcabcx",
 ];
 
 const EDGES: &[i64] = &[
-    i64::MAX, i64::MIN, i64::MAX - 1, 1 << 62, (1 << 32) - 1, 1 << 32, 1 << 31, -(1 << 31), 1 << 53,
+    i64::MAX,
+    i64::MIN,
+    i64::MAX - 1,
+    1 << 62,
+    (1 << 32) - 1,
+    1 << 32,
+    1 << 31,
+    -(1 << 31),
+    1 << 53,
 ];
 
 const PATTERNS: &[&[u8]] = &[
-    b"*", b"*", b"?", b"k:*", b"{t}*", b"[a-c]", b"[^a]*", b"\\*", b"*:[12]", b"a", b"nothing", b"",
-    b"[", b"***********a",
+    b"*",
+    b"*",
+    b"?",
+    b"k:*",
+    b"{t}*",
+    b"[a-c]",
+    b"[^a]*",
+    b"\\*",
+    b"*:[12]",
+    b"a",
+    b"nothing",
+    b"",
+    b"[",
+    b"***********a",
 ];
 
 /// Calls of some commands.
@@ -84,11 +137,8 @@ impl Grammar {
     /// A random call: mostly right, sometimes half-right.
     #[must_use]
     pub fn call(&self, pool: &Pool, rng: &mut Rng) -> Vec<Vec<u8>> {
-        let form = if rng.one_in(8) {
-            rng.pick(&self.forms)
-        } else {
-            &self.forms[*rng.pick(&self.keyed)]
-        };
+        let form =
+            if rng.one_in(8) { rng.pick(&self.forms) } else { &self.forms[*rng.pick(&self.keyed)] };
         let mut writer = Writer { pool, rng, out: Vec::new() };
         for word in &form.words {
             writer.word(word);
@@ -171,7 +221,8 @@ impl Writer<'_> {
             Kind::Integer | Kind::UnixTime => self.number(&arg.name),
             Kind::Double => {
                 self.pick(&[
-                    b"0.1", b"-0.1", b"1", b"3.0e3", b"5e-20", b"1e308", b"inf", b"nan", b"x", b"-7",
+                    b"0.1", b"-0.1", b"1", b"3.0e3", b"5e-20", b"1e308", b"inf", b"nan", b"x",
+                    b"-7",
                 ]);
             }
         }

@@ -47,7 +47,8 @@ const APART: &[(&str, &str)] = &[
 #[must_use]
 pub fn is_compared(spec: &Spec) -> bool {
     let apart = |(name, _): &(&str, &str)| {
-        spec.name == *name || spec.parent().is_some_and(|parent| parent == *name && parent != "command")
+        spec.name == *name
+            || spec.parent().is_some_and(|parent| parent == *name && parent != "command")
     };
     !APART.iter().any(apart)
 }
@@ -164,12 +165,7 @@ fn cursor_of(reply: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// A run's outcome, a panic included.
-fn outcome(
-    program: &Program,
-    shards: u16,
-    seed: u64,
-    pace: Pace,
-) -> Result<Vec<Vec<u8>>, String> {
+fn outcome(program: &Program, shards: u16, seed: u64, pace: Pace) -> Result<Vec<Vec<u8>>, String> {
     let run = || replies(program, shards, seed, pace);
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
@@ -187,7 +183,9 @@ pub fn difference(program: &Program, shards: u16, seed: u64, pace: Pace) -> Opti
         (Ok(one), Ok(many)) => {
             let at = one.iter().zip(&many).position(|(a, b)| a != b).unwrap_or(one.len());
             let show = |replies: &[Vec<u8>]| {
-                replies.get(at).map_or("(none)".into(), |r| format!("{:?}", String::from_utf8_lossy(r)))
+                replies
+                    .get(at)
+                    .map_or("(none)".into(), |r| format!("{:?}", String::from_utf8_lossy(r)))
             };
             let calls = program.0.iter().filter(|item| matches!(item, Item::Call(_))).count();
             let place = if at < calls { "reply" } else { "what remains, reply" };
@@ -221,9 +219,7 @@ pub fn check(grammar: &Grammar, seed: u64) -> Result<(), String> {
     if difference(&program, shards, seed, pace).is_none() {
         return Ok(());
     }
-    let fails = |items: &[Item]| {
-        difference(&Program(items.to_vec()), shards, seed, pace).is_some()
-    };
+    let fails = |items: &[Item]| difference(&Program(items.to_vec()), shards, seed, pace).is_some();
     let small = Program(shrink(&program.0, fails));
     let what = difference(&small, shards, seed, pace).unwrap_or_default();
     Err(format!("seed {seed}, {shards} shards, {pace:?}: {what}\n{}", small.text()))

@@ -252,10 +252,10 @@ impl World {
             let ms = self.rng.below(self.chaos.time_ms_max + 1);
             self.advance(ms);
         }
+        // Whoever misses steps only delays the others.
+        let stalled = self.seats.iter().any(|seat| seat.stalled > 0);
         let ready = self.ready();
         if ready.is_empty() {
-            // Whoever misses steps only delays the others.
-            let stalled = self.seats.iter().any(|seat| seat.stalled > 0);
             self.seats.iter_mut().for_each(|seat| seat.stalled = 0);
             return stalled;
         }
@@ -288,7 +288,8 @@ impl World {
                 continue;
             }
             let due = seat.shard.poll_timeout().is_some_and(|due| due <= self.now.mono.ms());
-            let arrived = !seat.sent.is_empty() || !seat.ended.is_empty() || !seat.closed.is_empty();
+            let arrived =
+                !seat.sent.is_empty() || !seat.ended.is_empty() || !seat.closed.is_empty();
             if due || arrived || seat.mail_len > 0 || seat.shard.busy() || self.has_bytes(home) {
                 ready.push(Choice::Shard(home));
             }

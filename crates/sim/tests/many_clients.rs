@@ -45,7 +45,8 @@ fn every_request_gets_its_reply_in_its_turn() {
 
 #[test]
 fn keys_brought_together_from_several_shards_never_block_each_other_for_good() {
-    let also = ["get", "set", "del", "mget", "mset", "append", "expire", "keys", "dbsize", "flushall"];
+    let also =
+        ["get", "set", "del", "mget", "mset", "append", "expire", "keys", "dbsize", "flushall"];
     let grammar = Grammar::of(stoa_commands::table(), |spec| {
         is_compared(spec) && (takes_several_keys(spec) || also.contains(&spec.name))
     });
