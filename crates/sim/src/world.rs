@@ -273,6 +273,13 @@ impl World {
         true
     }
 
+    /// So many steps, whether there is something to do or not.
+    pub fn run(&mut self, steps: u64) {
+        (0..steps).for_each(|_| {
+            self.step();
+        });
+    }
+
     /// Steps until nothing is left to do. False if that took more than `steps_max`.
     #[must_use]
     pub fn settle(&mut self, steps_max: u64) -> bool {
