@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use stoa_command::{Args, KeyPositions, RequestPolicy, ResponsePolicy};
-use stoa_config::{Config, Origin, split_words};
+use stoa_config::{Config, split_words};
 use stoa_engine::{Ctx, Facts, Node, Order, Proto, Refusal, Session, Sessions, admit, refuse, run};
 use stoa_keyspace::Keyspace;
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram};
@@ -90,10 +90,9 @@ impl Bench {
         self.mono.0 += ms;
     }
 
-    /// Sets a directive, as CONFIG SET from this host would.
+    /// Sets a directive, as the start of the server would: also those that CONFIG SET may not.
     pub(crate) fn config(&mut self, name: &str, value: &str) {
-        let pair = (name.as_bytes(), value.as_bytes());
-        let set = self.node.config.set(&[pair], Origin::Local);
+        let set = self.node.config.settle(name, value.as_bytes());
         assert!(set.is_ok(), "config {name} {value}: {set:?}");
     }
 

@@ -44,8 +44,8 @@ pub struct World {
     pub process: fn() -> ProcessFacts,
     /// Writes the configuration into the file it came from (CONFIG REWRITE). The error is the system's.
     pub rewrite_config: fn(path: &str, config: &Config) -> Result<(), String>,
-    /// Asks the allocator to give unused memory back to the system.
-    pub purge_memory: fn(),
+    /// Asks the allocator to give unused memory back to the system. False if it cannot be asked.
+    pub purge_memory: fn() -> bool,
     /// The allocator's own report; empty if it gives none.
     pub allocator_report: fn() -> String,
 }
@@ -55,7 +55,7 @@ impl Default for World {
         Self {
             process: ProcessFacts::default,
             rewrite_config: |path, _| Err(format!("{path} cannot be written from here")),
-            purge_memory: || {},
+            purge_memory: || false,
             allocator_report: String::new,
         }
     }

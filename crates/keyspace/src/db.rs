@@ -380,7 +380,7 @@ impl<'a> Db<'a> {
 
     /// A live key by chance, close to even.
     pub fn random(&mut self, rng: &mut Rng) -> Option<EntryRef<'_>> {
-        // A database of nothing but expired keys would try for ever.
+        // Not for ever: each try reclaims one expired key only.
         for _ in 0..100 {
             let database = &self.keyspace.databases[self.index.0 as usize];
             if database.len == 0 {
@@ -402,7 +402,10 @@ impl<'a> Db<'a> {
             let key = self.keyspace.seed.key(&bytes);
             self.keyspace.reclaim(self.index, &key);
         }
-        None
+        // Nearly all is past its deadline: whoever is left will do.
+        let mut left = None;
+        self.for_each(&mut |entry| left = left.or(Some(entry.entry)));
+        left.map(|entry| EntryRef::new(entry, self.now))
     }
 
     /// Hands over live entries in slot and hash order from `cursor` on, until `limit` were seen or

@@ -9,18 +9,13 @@ use stoa_config::Config;
 use stoa_engine::{ProcessFacts, World};
 use stoa_observability::info::{Allocator, CpuUs};
 use stoa_stdx::{MonoNs, UnixMs};
+use tikv_jemalloc_ctl::stats_print::Options;
 use tikv_jemalloc_ctl::{epoch, stats};
 
 /// The questions that shards put to the system.
 pub(crate) fn world() -> World {
     AT_START.store(allocator().allocated, Ordering::Relaxed);
-    World {
-        process: facts,
-        rewrite_config,
-        allocator_report,
-        // jemalloc gives pages back by itself as they age; forcing it has no safe call.
-        ..World::default()
-    }
+    World { process: facts, rewrite_config, allocator_report, ..World::default() }
 }
 
 static AT_START: AtomicU64 = AtomicU64::new(0);
@@ -58,13 +53,13 @@ fn allocator() -> Allocator {
     }
 }
 
-/// jemalloc's own report.
+/// jemalloc's own report, for people.
 fn allocator_report() -> String {
     let mut report = Vec::new();
-    let options = tikv_jemalloc_ctl::stats_print::Options::default();
-    // A report cut short is still a report.
-    let _ = tikv_jemalloc_ctl::stats_print::stats_print(&mut report, options);
-    String::from_utf8_lossy(&report).into_owned()
+    match tikv_jemalloc_ctl::stats_print::stats_print(&mut report, Options::default()) {
+        Ok(()) => String::from_utf8_lossy(&report).into_owned(),
+        Err(_) => String::new(),
+    }
 }
 
 /// Resident pages as `proc_pid_statm(5)` gives them, in bytes.

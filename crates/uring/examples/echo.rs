@@ -52,6 +52,8 @@ struct Echo {
     shards: u16,
     conns: HashMap<ConnId, Conn>,
     actions: VecDeque<Action<Box<Count>>>,
+    /// Outputs that no connection is filling.
+    spares: Vec<Vec<u8>>,
 }
 
 #[derive(Default)]
@@ -71,11 +73,14 @@ const ANSWER: &[u8] = b"$3\r\nxxx\r\n";
 
 impl Echo {
     fn new(shard: ShardId, shards: u16) -> Self {
-        Self { shard, shards, conns: HashMap::new(), actions: VecDeque::new() }
+        Self { shard, shards, conns: HashMap::new(), actions: VecDeque::new(), spares: Vec::new() }
     }
 
     fn answer(&mut self, conn: ConnId, requests: usize) {
         if let Some(row) = self.conns.get_mut(&conn) {
+            if row.out.capacity() == 0 {
+                row.out = self.spares.pop().unwrap_or_default();
+            }
             (0..requests).for_each(|_| row.out.extend_from_slice(ANSWER));
             self.actions.push_back(Action::Send(conn));
         }
@@ -135,10 +140,11 @@ impl Service for Echo {
     }
 
     fn take_output(&mut self, conn: ConnId, spare: Vec<u8>) -> Vec<u8> {
-        match self.conns.get_mut(&conn) {
-            Some(row) => std::mem::replace(&mut row.out, spare),
-            None => spare,
+        // At most one for each connection that is writing, because only those call for it.
+        if spare.capacity() > 0 {
+            self.spares.push(spare);
         }
+        self.conns.get_mut(&conn).map(|row| std::mem::take(&mut row.out)).unwrap_or_default()
     }
 
     fn poll_timeout(&self) -> Option<MonoMs> {

@@ -218,15 +218,17 @@ impl<S: Service> Core<S> {
         true
     }
 
+    /// Whether a stopping shard has used up its grace, whatever it is still doing.
+    pub(crate) fn is_overdue(&self) -> bool {
+        matches!(self.stop, Stop::Flushing { until, .. } if clock::mono().ms() >= until)
+    }
+
     /// Whether a stopping shard is finished, given whether its sockets still have output in
     /// flight. A shard that is done with its own work still answers others until all are.
     pub(crate) fn is_finished(&mut self, in_flight: bool) -> bool {
-        let Stop::Flushing { until, quiet } = &mut self.stop else {
+        let Stop::Flushing { quiet, .. } = &mut self.stop else {
             return false;
         };
-        if clock::mono().ms() >= *until {
-            return true;
-        }
         if !*quiet && !in_flight && self.post.is_drained() {
             *quiet = true;
             self.post.shared().enter_quiet();

@@ -12,7 +12,7 @@ use stoa_stdx::ShardId;
 use crate::core::Core;
 use crate::executor;
 use crate::listen::{Listener, listen};
-use crate::options::{DriverChoice, ExecutorChoice, Options};
+use crate::options::{DriverChoice, ExecutorChoice, Options, Tuning};
 use crate::park::Shared;
 use crate::poll_driver::PollDriver;
 use crate::post::posts;
@@ -29,7 +29,7 @@ pub fn run<S: Service>(
     if options.shards == 0 {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "a node needs at least one shard"));
     }
-    let uses_uring = choose_driver(&options)?;
+    let drive = choose_drive(&options)?;
     let (listeners, addrs) = listen(&options)?;
     let shared = Arc::new(Shared::new(options.shards)?);
     let cpus = cpus(&options)?;
@@ -39,15 +39,15 @@ pub fn run<S: Service>(
         unix: options.unix.as_ref().map(|unix| unix.path.clone()),
         stop: Stop { shared: Arc::clone(&shared) },
         threads: Vec::new(),
-        uses_uring,
+        drive,
     };
     let posts = posts(&shared, options.shards, options.tuning.mailbox_len);
     for (post, listeners) in posts.into_iter().zip(listeners) {
         let shard = post.shard();
         let start = Start {
             listeners,
-            uses_uring,
-            options: options.clone(),
+            drive,
+            tuning: options.tuning,
             cpu: cpus.get(usize::from(shard.0)).copied(),
         };
         let (make, ready) = (make.clone(), ready.clone());
@@ -80,7 +80,7 @@ pub struct Running {
     unix: Option<PathBuf>,
     stop: Stop,
     threads: Vec<JoinHandle<io::Result<()>>>,
-    uses_uring: bool,
+    drive: Drive,
 }
 
 impl Running {
@@ -91,7 +91,7 @@ impl Running {
 
     /// Whether it runs over io_uring.
     pub fn uses_uring(&self) -> bool {
-        self.uses_uring
+        self.drive != Drive::Poll
     }
 
     /// Waits until every shard has ended, and returns the first error.
@@ -146,8 +146,8 @@ impl Drop for Fuse {
 /// What a shard's thread needs to begin.
 struct Start {
     listeners: Vec<Listener>,
-    uses_uring: bool,
-    options: Options,
+    drive: Drive,
+    tuning: Tuning,
     cpu: Option<usize>,
 }
 
@@ -160,39 +160,53 @@ impl Start {
         if let Some(cpu) = self.cpu {
             pin(cpu)?;
         }
-        let tuning = self.options.tuning;
-        if self.uses_uring {
-            let make = || {
-                let driver = UringDriver::new(core(), self.listeners, &tuning)?;
+        let tuning = self.tuning;
+        match self.drive {
+            Drive::Uring(executor) => {
+                let make = || {
+                    let driver = UringDriver::new(core(), self.listeners, &tuning)?;
+                    let _ = ready.send(());
+                    Ok(driver)
+                };
+                executor::run(executor, tuning.spins_before_park, make)
+            }
+            Drive::Poll => {
+                let driver = PollDriver::new(core(), self.listeners, &tuning)?;
                 let _ = ready.send(());
-                Ok(driver)
-            };
-            executor::run(self.options.executor, tuning.spins_before_park, make)
-        } else {
-            let driver = PollDriver::new(core(), self.listeners, &tuning)?;
-            let _ = ready.send(());
-            driver.run()
+                driver.run()
+            }
         }
     }
 }
 
-/// Whether io_uring is to be used; says why not if that was not asked for.
-fn choose_driver(options: &Options) -> io::Result<bool> {
-    let usable = || {
-        ring::probe()
-            .map_err(cannot_use_uring)
-            .and_then(|()| check_memlock(options.executor, memlock()))
+/// What a node turned out to be driven by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Drive {
+    Uring(ExecutorChoice),
+    Poll,
+}
+
+/// Settles what to use; says so if it is not what was asked for.
+fn choose_drive(options: &Options) -> io::Result<Drive> {
+    let is_auto = match options.driver {
+        DriverChoice::Poll => return Ok(Drive::Poll),
+        DriverChoice::Uring => false,
+        DriverChoice::Auto => true,
     };
-    match options.driver {
-        DriverChoice::Poll => Ok(false),
-        DriverChoice::Uring => usable().map(|()| true),
-        DriverChoice::Auto => match usable() {
-            Ok(()) => Ok(true),
-            Err(error) => {
-                eprintln!("{error}; using the slower readiness driver instead");
-                Ok(false)
-            }
-        },
+    if let Err(error) = ring::probe().map_err(cannot_use_uring) {
+        if is_auto {
+            eprintln!("{error}; using the slower readiness driver instead");
+            return Ok(Drive::Poll);
+        }
+        return Err(error);
+    }
+    match check_memlock(options.executor, memlock()) {
+        Ok(()) => Ok(Drive::Uring(options.executor)),
+        Err(error) if is_auto => {
+            eprintln!("{error}; using io_uring without it");
+            Ok(Drive::Uring(ExecutorChoice::Thread))
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -223,9 +237,8 @@ fn check_memlock(executor: ExecutorChoice, limit: Option<u64>) -> io::Result<()>
     match (executor, limit) {
         (ExecutorChoice::Glommio, Some(bytes)) if bytes < executor::MEMLOCK_BYTES_MIN => {
             Err(io::Error::other(format!(
-                "cannot use io_uring: the limit of locked memory is {bytes} bytes and {} are \
-                 needed; raise it (ulimit -l 512, LimitMEMLOCK=, --ulimit memlock=), or use \
-                 --driver poll",
+                "cannot use glommio: the limit of locked memory is {bytes} bytes and {} are needed; \
+                 raise it (ulimit -l 512, LimitMEMLOCK=, --ulimit memlock=)",
                 executor::MEMLOCK_BYTES_MIN
             )))
         }

@@ -38,8 +38,8 @@ impl Default for Options {
             backlog: 511,
             tcp_keepalive_s: 300,
             unix: None,
-            driver: DriverChoice::Auto,
-            executor: ExecutorChoice::Glommio,
+            driver: DriverChoice::default(),
+            executor: ExecutorChoice::default(),
             pin: true,
             cpus: Vec::new(),
             tuning: Tuning::default(),
@@ -85,9 +85,9 @@ impl FromStr for DriverChoice {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ExecutorChoice {
     /// A task of a glommio executor, which can hold other tasks and files beside it.
-    #[default]
     Glommio,
     /// The bare thread, sleeping in the ring itself.
+    #[default]
     Thread,
 }
 

@@ -136,6 +136,9 @@ impl<S: Service> PollDriver<S> {
             self.pass();
             return Ok(Turn::Again);
         }
+        if self.core.is_overdue() {
+            return Ok(Turn::Done);
+        }
         self.core.fetch_mail();
         let has_timed = self.rest_is_over()? | self.sockets.give_up_flushing();
         if !self.filled.is_empty() || has_timed || self.core.has_work() {

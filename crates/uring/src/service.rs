@@ -30,9 +30,12 @@ pub trait Service: 'static {
     /// The next thing the driver must do, until `None`.
     fn poll(&mut self) -> Option<Action<Self::Message>>;
 
-    /// Hands over the filled output of `conn` and keeps `spare` (empty, with some capacity) as
+    /// Hands over the filled output of `conn` and keeps `spare` (empty, perhaps with capacity) as
     /// the next one to fill. Called only while nothing of `conn` is in flight, or to fetch the
     /// last bytes of a connection that is being closed.
+    ///
+    /// A service with many connections does best to keep spares in one pool and give a connection
+    /// one when it first writes: a spare left with each would be a buffer that idle ones own.
     fn take_output(&mut self, conn: ConnId, spare: Vec<u8>) -> Vec<u8>;
 
     /// When `pass` must be called even if nothing arrives. `None`: never.
@@ -88,7 +91,8 @@ pub enum Action<M> {
         /// Send what is owed first. `false` drops it.
         after_flush: bool,
     },
-    /// Ask another shard for something. A full mailbox stops the reading of sockets.
+    /// Ask another shard (never itself) for something. A full mailbox stops the reading of
+    /// sockets.
     Request {
         /// The owner.
         to: ShardId,

@@ -127,6 +127,10 @@ impl<S: Service> UringDriver<S> {
             self.run_pass();
             return Ok(Turn::Again);
         }
+        if self.core.is_overdue() {
+            self.let_go();
+            return Ok(Turn::Done);
+        }
         self.core.fetch_mail();
         let has_data = !self.inbox.is_empty() && !self.core.holds_data();
         let has_rested = self.rest_is_over() || self.give_up_flushing();
@@ -150,7 +154,7 @@ impl<S: Service> UringDriver<S> {
         self.core.shared().bell(self.core.shard()).park();
         self.sockets.ring.eventfd(true);
         self.sockets.ring.enter(0)?;
-        Ok(self.may_sleep())
+        Ok(self.has_nothing() && !self.sockets.ring.needs_enter())
     }
 
     /// Sleeps in the ring until a completion comes or a peer rings.
@@ -163,10 +167,9 @@ impl<S: Service> UringDriver<S> {
             let fd = bell.as_raw_fd();
             self.sockets.ring.poll_bell(fd);
         }
-        if self.sockets.ring.needs_enter() {
-            self.sockets.ring.enter(0)?;
-        }
-        let want = u32::from(self.may_sleep());
+        // One call submits the bell and the deadline, finishes what the kernel has set aside, and
+        // sleeps if that completes nothing.
+        let want = u32::from(self.has_nothing());
         self.sockets.ring.enter(want)
     }
 
@@ -190,11 +193,8 @@ impl<S: Service> UringDriver<S> {
         self.sockets.ring.register_eventfd(self.core.shared().bell(self.core.shard()).as_fd())
     }
 
-    fn may_sleep(&mut self) -> bool {
-        !self.sockets.ring.has_completions()
-            && !self.sockets.ring.needs_enter()
-            && self.accepts.is_empty()
-            && self.core.may_sleep()
+    fn has_nothing(&mut self) -> bool {
+        !self.sockets.ring.has_completions() && self.accepts.is_empty() && self.core.may_sleep()
     }
 
     fn arm_deadline(&mut self) {
@@ -315,7 +315,9 @@ impl<S: Service> UringDriver<S> {
         if completion.result >= 0 {
             // SAFETY: the kernel just made this descriptor for us; nothing else knows it.
             let fd = unsafe { OwnedFd::from_raw_fd(completion.result) };
-            self.accepts.push((listener, fd));
+            if !self.sockets.is_stopping {
+                self.accepts.push((listener, fd));
+            }
         }
         if completion.more || self.core.shared().is_stopping() {
             return;

@@ -166,6 +166,20 @@ fn a_node_stops_in_the_middle_of_work_and_sends_what_it_owes() {
 }
 
 #[test]
+fn a_service_that_is_never_done_cannot_keep_a_node_from_stopping() {
+    let options = |options: &mut Options| {
+        options.shards = 2;
+        options.tuning.stop_grace_ms = 50;
+    };
+    on_each_driver(options, |node| {
+        let mut client = node.connect();
+        client.say("chore 4000000000\necho at it");
+        assert_eq!(client.hear(), "at it", "{}", node.name);
+        // The harness stops the node and waits for its end.
+    });
+}
+
+#[test]
 fn a_stopping_node_tells_its_service_once_a_shard() {
     on_each_driver(
         |options| options.shards = 3,
@@ -209,7 +223,7 @@ fn unread_sockets_are_served_although_the_cores_are_taken() {
                 for _ in 0..4 {
                     scope.spawn(|| {
                         while !over.load(Ordering::Relaxed) {
-                            std::hint::spin_loop()
+                            std::hint::spin_loop();
                         }
                     });
                 }

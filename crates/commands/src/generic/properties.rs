@@ -436,3 +436,14 @@ fn a_random_key_is_any_live_one_and_leaves_no_trace() {
     }
     assert_eq!(sight(&mut bench), before);
 }
+
+#[test]
+fn the_last_live_key_is_found_among_any_number_of_expired_ones() {
+    let mut bench = Bench::new();
+    for n in 0..2_000 {
+        bench.run(&format!("SET gone{n} v PX 1"));
+    }
+    bench.run("SET here v");
+    bench.advance(2);
+    assert_eq!(bench.run("RANDOMKEY"), "\"here\"");
+}

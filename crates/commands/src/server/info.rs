@@ -248,3 +248,36 @@ fn percentiles(node: &Node) -> Vec<f64> {
 fn names(node: &Node) -> Arc<[String]> {
     node.table.entries().iter().map(|entry| entry.spec.name.to_owned()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::bench::Bench;
+
+    #[test]
+    fn what_was_counted_is_shown_and_forgotten_on_request() {
+        let mut bench = Bench::new();
+        bench.run("SET k v PX 100000");
+        bench.run("GET k");
+        bench.run("GET nosuch");
+        let reply = bench.run("INFO stats keyspace");
+        for line in ["keyspace_hits:1", "keyspace_misses:1", "db0:keys=1,expires=1"] {
+            assert!(reply.contains(line), "{line} in {reply}");
+        }
+        bench.run("CONFIG RESETSTAT");
+        let reply = bench.run("INFO stats");
+        assert!(reply.contains("keyspace_hits:0"), "{reply}");
+        assert!(!reply.contains("db0"), "only the sections asked for: {reply}");
+    }
+
+    #[test]
+    fn the_default_sections_name_the_versions_and_this_run() {
+        let mut bench = Bench::new();
+        bench.advance(61_000);
+        let reply = bench.run("INFO");
+        for line in ["redis_version:7.4", "stoa_version:", "connected_clients:1", "role:master"] {
+            assert!(reply.contains(line), "{line} in {reply}");
+        }
+        assert!(!reply.contains("# Commandstats"), "{reply}");
+        assert_eq!(bench.run("INFO nosuch"), "\"\"");
+    }
+}

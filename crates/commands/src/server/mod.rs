@@ -3,8 +3,14 @@
 mod command;
 mod config;
 mod dbsize;
+mod debug;
 mod flush;
 mod info;
+mod lolwut;
+mod memory;
+mod role;
+mod shutdown;
+mod swapdb;
 mod time;
 
 use stoa_command::{Arity, Flags, Group, Spec};
@@ -31,7 +37,19 @@ pub const COMMANDS: &[Entry] = &[
     entry::<dbsize::DbSize>(),
     entry::<flush::FlushAll>(),
     entry::<flush::FlushDb>(),
+    entry::<debug::Debug>(),
     entry::<info::Info>(),
+    entry::<lolwut::Lolwut>(),
+    container(MEMORY),
+    entry::<memory::Doctor>(),
+    help(MEMORY_HELP),
+    entry::<memory::MallocStats>(),
+    entry::<memory::Purge>(),
+    entry::<memory::Stats>(),
+    entry::<memory::Usage>(),
+    entry::<role::Role>(),
+    entry::<shutdown::Shutdown>(),
+    entry::<swapdb::SwapDb>(),
     entry::<time::Time>(),
 ];
 
@@ -69,3 +87,5 @@ const fn help_of(name: &'static str, since: &'static str) -> Spec {
 
 const CONFIG: Spec = holder("config", "Holds the commands about the configuration.", "2.0.0");
 const CONFIG_HELP: Spec = help_of("config|help", "5.0.0");
+const MEMORY: Spec = holder("memory", "Holds the commands about memory.", "4.0.0");
+const MEMORY_HELP: Spec = help_of("memory|help", "4.0.0");

@@ -1,0 +1,191 @@
+//! DEBUG: what test suites and the curious need, behind `enable-debug-command`.
+//!
+//! One command with words for subcommands, as in Redis. Every shard does its part, because keys and
+//! background work are everywhere; the home shard answers. A shard decides by itself whether the
+//! client may, from the same facts, so either all do it or none.
+
+mod digest;
+mod object;
+mod parse;
+mod protocol;
+
+use stoa_command::{Args, Arity, Group, ReplyError, RequestPolicy, ResponsePolicy, Spec};
+use stoa_engine::{Command, Ctx, Order, Part, Reply};
+use stoa_keyspace::Ttl;
+use stoa_observability::Histogram;
+use stoa_stdx::MonoMs;
+
+use self::digest::{Digest, Total};
+use self::parse::{Populate, What};
+use super::{ADMIN, config};
+
+const FORBIDDEN: ReplyError = ReplyError::Text(
+    "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can \
+     run it from a local connection, otherwise you need to set this option in the configuration file, \
+     and then restart the server.",
+);
+
+const NO_SNAPSHOTS: ReplyError = ReplyError::Text(
+    "ERR DEBUG RELOAD needs snapshots, which this server does not write yet; keys are unchanged",
+);
+
+/// `DEBUG subcommand [arg ...]`
+pub struct Debug;
+
+/// What one shard says.
+enum Said {
+    /// It did its part, or had none.
+    Done,
+    /// The key was here.
+    Object(String),
+    /// Of each database.
+    Digests(Vec<Total>),
+    /// Of each key asked for, if it is here.
+    Values(Vec<Option<Digest>>),
+    /// How long its inserts took.
+    Inserts(Box<Histogram>),
+}
+
+impl Command for Debug {
+    const SPEC: Spec = Spec {
+        name: "debug",
+        summary: "Holds the commands for tests and for looking inside.",
+        since: "1.0.0",
+        group: Group::Server,
+        complexity: "That of the subcommand.",
+        arity: Arity(-2),
+        flags: ADMIN.with(stoa_command::Flags::PROTECTED),
+        request: RequestPolicy::AllShards,
+        response: ResponsePolicy::Merge,
+        ..Spec::DEFAULT
+    };
+
+    type Args<'a> = What<'a>;
+
+    fn parse<'a>(args: &mut Args<'a>) -> Result<What<'a>, ReplyError> {
+        What::parse(args)
+    }
+
+    fn execute(what: What<'_>, ctx: &mut Ctx<'_>, reply: &mut dyn Reply) -> Result<(), ReplyError> {
+        let part = Self::collect(what.clone(), ctx);
+        Self::merge(what, vec![part], ctx, reply)
+    }
+
+    fn collect(what: What<'_>, ctx: &mut Ctx<'_>) -> Part {
+        Box::new(if allowed(ctx) { act(&what, ctx) } else { Said::Done })
+    }
+
+    fn merge(
+        what: What<'_>,
+        parts: Vec<Part>,
+        ctx: &mut Ctx<'_>,
+        reply: &mut dyn Reply,
+    ) -> Result<(), ReplyError> {
+        if !allowed(ctx) {
+            return Err(FORBIDDEN);
+        }
+        let said = parts.into_iter().map(|part| *part.downcast::<Said>().expect("DEBUG says so"));
+        answer(&what, said.collect(), reply)
+    }
+}
+
+fn allowed(ctx: &mut Ctx<'_>) -> bool {
+    let origin = config::origin(ctx);
+    ctx.node.config.enable_debug_command.allows(origin)
+}
+
+/// This shard's part.
+fn act(what: &What<'_>, ctx: &mut Ctx<'_>) -> Said {
+    match what {
+        What::Sleep { ms } => {
+            let until = MonoMs(ctx.mono.0.saturating_add(*ms));
+            ctx.node.orders.push(Order::Stall(until));
+        }
+        What::SetActiveExpire(on) => ctx.node.active_expire = *on,
+        What::Populate(populate) => fill(populate, ctx),
+        What::Object(key) => {
+            if let Some(text) = object::describe(key, ctx) {
+                return Said::Object(text);
+            }
+        }
+        What::Digest => return Said::Digests(digest::of_databases(ctx)),
+        What::DigestValue(keys) => return Said::Values(digest::of_values(keys, ctx)),
+        What::InsertHistogram => return Said::Inserts(Box::new(ctx.node.inserts.clone())),
+        What::Help | What::Error(_) | What::Protocol(_) | What::Reload | What::Unknown(_) => {}
+    }
+    Said::Done
+}
+
+/// Makes the keys of a POPULATE that are this shard's and not there.
+fn fill(populate: &Populate<'_>, ctx: &mut Ctx<'_>) {
+    for number in 0..populate.count {
+        let (name, value) = populate.entry(number);
+        let key = ctx.key(&name);
+        if ctx.owns(&key) && ctx.db().peek(&key).is_none() {
+            ctx.db().set_string(&key, &value, Ttl::Clear);
+        }
+    }
+}
+
+fn answer(what: &What<'_>, said: Vec<Said>, reply: &mut dyn Reply) -> Result<(), ReplyError> {
+    match what {
+        What::Help => parse::help(reply),
+        What::Sleep { .. } | What::SetActiveExpire(_) | What::Populate(_) => reply.ok(),
+        What::Error(text) => {
+            let text = String::from_utf8_lossy(text);
+            reply.error_text(&text.replace(['\r', '\n'], " "));
+        }
+        What::Protocol(name) => protocol::example(name, reply)?,
+        What::Reload => return Err(NO_SNAPSHOTS),
+        What::Unknown(word) => {
+            let word = crate::echoed(word);
+            reply.error_text(&format!(
+                "ERR unknown subcommand or wrong number of arguments for '{word}'. Try DEBUG HELP."
+            ));
+        }
+        What::Object(_) => {
+            let found = said.into_iter().find_map(|said| match said {
+                Said::Object(text) => Some(text),
+                _ => None,
+            });
+            reply.simple(&found.ok_or(ReplyError::NoSuchKey)?);
+        }
+        What::Digest => reply.simple(&digest::together(digests(said)).to_string()),
+        What::DigestValue(keys) => {
+            reply.array(keys.len());
+            for value in values(said, keys.len()) {
+                reply.simple(&value.unwrap_or_default().to_string());
+            }
+        }
+        What::InsertHistogram => {
+            let mut all = Histogram::new();
+            for said in &said {
+                if let Said::Inserts(histogram) = said {
+                    all.merge(histogram);
+                }
+            }
+            reply.verbatim("txt", all.print().as_bytes());
+        }
+    }
+    Ok(())
+}
+
+fn digests(said: Vec<Said>) -> impl Iterator<Item = Vec<Total>> {
+    said.into_iter().filter_map(|said| match said {
+        Said::Digests(totals) => Some(totals),
+        Said::Done | Said::Object(_) | Said::Values(_) | Said::Inserts(_) => None,
+    })
+}
+
+/// Each key's value from the shard that has it.
+fn values(said: Vec<Said>, count: usize) -> Vec<Option<Digest>> {
+    let mut all = vec![None; count];
+    for said in said {
+        if let Said::Values(values) = said {
+            for (known, here) in all.iter_mut().zip(values) {
+                *known = known.or(here);
+            }
+        }
+    }
+    all
+}

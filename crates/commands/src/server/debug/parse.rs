@@ -1,0 +1,140 @@
+//! The words of DEBUG, in one table with what each is for.
+
+use stoa_command::{Args, ReplyError, parse_double, parse_int};
+use stoa_engine::Reply;
+
+/// What is asked.
+#[derive(Clone)]
+pub enum What<'a> {
+    /// The list of all this.
+    Help,
+    /// Serve nobody for a while.
+    Sleep {
+        /// How long.
+        ms: u64,
+    },
+    /// Reclaim expired keys in the background, or not.
+    SetActiveExpire(bool),
+    /// Make keys.
+    Populate(Populate<'a>),
+    /// How a key is kept.
+    Object(&'a [u8]),
+    /// One number for all keys.
+    Digest,
+    /// A number for each value.
+    DigestValue(&'a [&'a [u8]]),
+    /// How long inserts took.
+    InsertHistogram,
+    /// Answer this error.
+    Error(&'a [u8]),
+    /// Answer a value of this type.
+    Protocol(&'a [u8]),
+    /// Save and load again.
+    Reload,
+    /// No such word, or not with so many arguments.
+    Unknown(&'a [u8]),
+}
+
+/// Keys to make.
+#[derive(Clone)]
+pub struct Populate<'a> {
+    /// How many.
+    pub count: u64,
+    prefix: &'a [u8],
+    value_len: Option<usize>,
+}
+
+impl Populate<'_> {
+    /// Key and value number `number`.
+    pub fn entry(&self, number: u64) -> (Vec<u8>, Vec<u8>) {
+        let mut key = self.prefix.to_vec();
+        key.extend_from_slice(format!(":{number}").as_bytes());
+        let mut value = format!("value:{number}").into_bytes();
+        if let Some(len) = self.value_len {
+            value.resize(len, 0);
+        }
+        (key, value)
+    }
+}
+
+/// How many words a subcommand takes after its own, at least and at most, and what it is for.
+const HELP: &[(&str, usize, usize, &str, &str)] = &[
+    ("DIGEST", 0, 0, "", "Answers one number for all keys, whatever their order."),
+    ("DIGEST-VALUE", 0, usize::MAX, "<key> [<key> ...]", "Answers a number for each value."),
+    ("ERROR", 1, 1, "<string>", "Answers this error."),
+    ("HELP", 0, 0, "", "Prints this help."),
+    ("INSERT-HISTOGRAM", 0, 0, "", "Prints how long inserting new keys took inside the shards."),
+    ("OBJECT", 1, 2, "<key>", "Shows how a key is kept."),
+    ("POPULATE", 1, 3, "<count> [<prefix>] [<size>]", "Makes keys that are not there yet."),
+    ("PROTOCOL", 1, 1, "<type>", "Answers a value of this type."),
+    ("RELOAD", 0, usize::MAX, "[option ...]", "Saves all keys and loads them again."),
+    ("SET-ACTIVE-EXPIRE", 1, 1, "<0|1>", "Reclaims expired keys in the background, or not."),
+    ("SLEEP", 1, 1, "<seconds>", "Serves nobody for a while. Decimals are allowed."),
+];
+
+/// Prints the table.
+pub fn help(reply: &mut dyn Reply) {
+    reply.array(1 + HELP.len() * 2);
+    reply.simple("DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
+    for (name, _, _, arguments, purpose) in HELP {
+        reply.simple(format!("{name} {arguments}").trim_end());
+        reply.simple(&format!("    {purpose}"));
+    }
+}
+
+impl<'a> What<'a> {
+    /// Reads it. Numbers are read as C reads them: what is none counts as 0, as in Redis.
+    pub(super) fn parse(args: &mut Args<'a>) -> Result<Self, ReplyError> {
+        let word = args.bytes()?;
+        let left = args.left();
+        let known = HELP.iter().find(|(name, least, most, ..)| {
+            word.eq_ignore_ascii_case(name.as_bytes()) && (*least..=*most).contains(&left)
+        });
+        let Some((name, ..)) = known else {
+            args.rest();
+            return Ok(Self::Unknown(word));
+        };
+        Ok(match *name {
+            "DIGEST" => Self::Digest,
+            "DIGEST-VALUE" => Self::DigestValue(args.rest()),
+            "ERROR" => Self::Error(args.bytes()?),
+            "HELP" => Self::Help,
+            "INSERT-HISTOGRAM" => Self::InsertHistogram,
+            "OBJECT" => {
+                let key = args.bytes()?;
+                args.rest();
+                Self::Object(key)
+            }
+            "POPULATE" => Self::Populate(populate(args)?),
+            "PROTOCOL" => Self::Protocol(args.bytes()?),
+            "RELOAD" => {
+                args.rest();
+                Self::Reload
+            }
+            "SET-ACTIVE-EXPIRE" => {
+                Self::SetActiveExpire(parse_int(args.bytes()?).is_some_and(|on| on != 0))
+            }
+            "SLEEP" => {
+                let seconds = parse_double(args.bytes()?).unwrap_or(0.0);
+                Self::Sleep { ms: (seconds * 1_000.0).max(0.0) as u64 }
+            }
+            name => unreachable!("{name} is in the table and not read"),
+        })
+    }
+}
+
+fn populate<'a>(args: &mut Args<'a>) -> Result<Populate<'a>, ReplyError> {
+    let positive = |text: &[u8]| {
+        parse_int(text).and_then(|n| u64::try_from(n).ok()).ok_or(ReplyError::NotPositive)
+    };
+    let count = positive(args.bytes()?)?;
+    let prefix = if args.left() > 0 { args.bytes()? } else { b"key" };
+    let value_len = if args.left() > 0 { positive(args.bytes()?)? } else { 0 };
+    if value_len > VALUE_LEN_MAX {
+        return Err(ReplyError::StringTooLong);
+    }
+    Ok(Populate { count, prefix, value_len: (value_len > 0).then_some(value_len as usize) })
+}
+
+/// The longest value that POPULATE makes: that of a string.
+const VALUE_LEN_MAX: u64 = 512 * 1024 * 1024;
