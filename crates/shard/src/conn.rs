@@ -30,6 +30,8 @@ pub(crate) struct Conn {
     pub(crate) out: Vec<u8>,
     pub(crate) owed: Owed,
     pub(crate) stall: Option<Stall>,
+    /// Its wait is over, but the input held meanwhile has not run.
+    pub(crate) resumes: bool,
     /// Bytes the driver took and the kernel did not, yet.
     pub(crate) in_flight: usize,
     /// Where in this pass's sources its bytes are.
@@ -55,6 +57,7 @@ impl Conn {
             out: Vec::new(),
             owed: Owed::default(),
             stall: None,
+            resumes: false,
             in_flight: 0,
             source: None,
             send_asked: false,
@@ -119,9 +122,9 @@ impl Conn {
         self.owed.held.clear();
     }
 
-    /// Nothing is owed, running or waiting.
+    /// Nothing is owed, running or waiting to run.
     pub(crate) fn is_settled(&self) -> bool {
-        self.owed.queue.is_empty() && self.stall.is_none()
+        self.owed.queue.is_empty() && self.stall.is_none() && !self.resumes
     }
 }
 

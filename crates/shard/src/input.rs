@@ -117,6 +117,9 @@ impl Shard {
         self.run_sources(&mut sources);
         self.sources = recycle(sources);
         for id in waiting {
+            if let Some(conn) = self.conn(id) {
+                conn.resumes = false;
+            }
             if let Some(conn) = self.conn(id)
                 && conn.read_paused
                 && conn.input.len() < HELD_INPUT_MAX

@@ -309,8 +309,10 @@ impl Shard {
 
     /// Closes a connection whose peer ended it, once nothing is owed to it.
     pub(crate) fn close_if_done(&mut self, id: ConnId) {
+        let asleep = self.stalled_until.is_some();
         let Some(conn) = self.conn(id) else { return };
-        if conn.ended && conn.is_settled() {
+        let held = asleep && !conn.input.is_empty();
+        if conn.ended && conn.is_settled() && !held {
             self.close(id, true);
         }
     }
@@ -319,6 +321,7 @@ impl Shard {
     pub(crate) fn unstall(&mut self, id: ConnId) {
         let Some(conn) = self.conn(id) else { return };
         conn.stall = None;
+        conn.resumes = true;
         self.resumable.push(id);
     }
 

@@ -27,6 +27,8 @@ pub(crate) struct Loans {
     /// Transactions of this shard's clients.
     open: BTreeMap<u64, Transaction>,
     next: u64,
+    /// Keys came back since those who wait for keys were last asked.
+    changed: bool,
 }
 
 struct Transaction {
@@ -125,14 +127,19 @@ impl Shard {
             self.loans.lent.remove(&key.bytes);
             self.put_entries(key);
         }
-        self.loans_changed();
+        self.loans.changed = true;
+        self.serve_waiting();
     }
 
-    fn loans_changed(&mut self) {
-        self.unstall_all(Stall::Lent);
-        self.advance_own();
-        if self.stalled_until.is_none() {
-            self.run_deferred();
+    /// Lets those go on that wait for keys, until no more keys came back. A loop, because each
+    /// transaction that runs frees others: thousands may wait for one key.
+    fn serve_waiting(&mut self) {
+        while std::mem::take(&mut self.loans.changed) {
+            self.unstall_all(Stall::Lent);
+            self.advance_own();
+            if self.stalled_until.is_none() {
+                self.run_deferred();
+            }
         }
     }
 
@@ -166,6 +173,7 @@ impl Shard {
         };
         self.loans.open.insert(id, transaction);
         self.borrow_next(id);
+        self.serve_waiting();
     }
 
     /// Asks the next shard of a transaction, or runs it when all have lent.
@@ -214,6 +222,7 @@ impl Shard {
         transaction.borrowed += 1;
         transaction.loans.push((from, loan));
         self.borrow_next(id);
+        self.serve_waiting();
     }
 
     fn run_transaction(&mut self, id: u64) {
@@ -243,6 +252,6 @@ impl Shard {
             }
         }
         self.answer_waiting(transaction.conn, transaction.ticket, &reply, true);
-        self.loans_changed();
+        self.loans.changed = true;
     }
 }

@@ -252,10 +252,10 @@ impl World {
             let ms = self.rng.below(self.chaos.time_ms_max + 1);
             self.advance(ms);
         }
+        // Whoever misses steps only delays the others.
+        let stalled = self.seats.iter().any(|seat| seat.stalled > 0);
         let ready = self.ready();
         if ready.is_empty() {
-            // Whoever misses steps only delays the others.
-            let stalled = self.seats.iter().any(|seat| seat.stalled > 0);
             self.seats.iter_mut().for_each(|seat| seat.stalled = 0);
             return stalled;
         }
@@ -271,6 +271,13 @@ impl World {
             Choice::Client(id) => self.read(id),
         }
         true
+    }
+
+    /// So many steps, whether there is something to do or not.
+    pub fn run(&mut self, steps: u64) {
+        (0..steps).for_each(|_| {
+            self.step();
+        });
     }
 
     /// Steps until nothing is left to do. False if that took more than `steps_max`.
