@@ -16,6 +16,7 @@ pub const SHARDS: [u16; 7] = [2, 3, 5, 7, 8, 13, 16];
 /// that the published tips call nondeterministic for reasons of time: here time is the same.
 const APART: &[(&str, &str)] = &[
     ("randomkey", "chance is each shard's own"),
+    ("lolwut", "draws by chance"),
     ("info", "tells of shards"),
     ("hello", "tells the client's id"),
     ("client|id", "ids grow by the number of shards"),
