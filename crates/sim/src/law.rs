@@ -134,10 +134,12 @@ fn remains(world: &mut World) -> Result<Vec<Vec<u8>>, String> {
             all.push(reply_to(world, client, name)?);
         }
     }
-    if stoa_commands::table().find_full(b"debug|digest").is_some() {
-        world.call(client, &["DEBUG", "DIGEST"]);
-        all.push(reply_to(world, client, "DEBUG DIGEST")?);
+    world.call(client, &["DEBUG", "DIGEST"]);
+    let digest = reply_to(world, client, "DEBUG DIGEST")?;
+    if digest.starts_with(b"-") {
+        return Err(format!("no digest: {}", String::from_utf8_lossy(&digest)));
     }
+    all.push(digest);
     Ok(all)
 }
 
