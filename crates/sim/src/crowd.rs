@@ -28,6 +28,8 @@ pub struct Habits {
     pub sleep_one_in: u64,
     /// A client writes what is no request, likewise.
     pub garbage_one_in: u64,
+    /// A client has another closed, likewise.
+    pub kill_one_in: u64,
 }
 
 /// Steps of the world for one request, at most: more is a node that hangs.
@@ -127,6 +129,15 @@ impl Crowd<'_> {
             self.members[at].waits.push_back(Some(b"+OK\r\n".to_vec()));
             return true;
         }
+        if one_in(&mut self.rng, self.habits.kill_one_in) {
+            let victim = self.members[self.rng.below(self.members.len() as u64) as usize].id;
+            let addr = self.world.addr(victim);
+            let all = self.rng.one_in(5);
+            let how: &[&str] = if all { &["SKIPME", "yes"] } else { &["ADDR", &addr] };
+            self.world.call(id, &[&["CLIENT", "KILL"], how].concat());
+            self.members[at].waits.push_back(None);
+            return true;
+        }
         if one_in(&mut self.rng, self.habits.end_one_in) {
             self.world.end(id);
             self.members[at].ending = true;
@@ -183,7 +194,8 @@ impl Crowd<'_> {
                 self.heard.extend(reply);
             }
             if self.world.is_closed(member.id) {
-                if !member.ending || !member.waits.is_empty() {
+                let killed = self.habits.kill_one_in > 0;
+                if !killed && (!member.ending || !member.waits.is_empty()) {
                     let left = member.waits.len();
                     return Err(format!("client {} was closed, {left} replies short", member.id.0));
                 }

@@ -16,10 +16,12 @@ const PATIENT: Habits = Habits {
     end_one_in: 0,
     sleep_one_in: 0,
     garbage_one_in: 0,
+    kill_one_in: 0,
 };
 const RESTLESS: Habits = Habits { leave_one_in: 15, end_one_in: 15, ..PATIENT };
 const SLEEPY: Habits = Habits { sleep_one_in: 12, ..RESTLESS };
 const WILD: Habits = Habits { garbage_one_in: 8, ..RESTLESS };
+const DEADLY: Habits = Habits { kill_one_in: 12, ..SLEEPY };
 
 fn shards(seed: u64) -> u16 {
     SHARDS[(seed % SHARDS.len() as u64) as usize]
@@ -42,7 +44,7 @@ fn takes_several_keys(spec: &Spec) -> bool {
 fn every_request_gets_its_reply_in_its_turn() {
     let grammar = Grammar::of(stoa_commands::table(), is_compared);
     for seed in seeds(150) {
-        for habits in [PATIENT, RESTLESS, SLEEPY, WILD] {
+        for habits in [PATIENT, RESTLESS, SLEEPY, WILD, DEADLY] {
             let options = Options::rough(shards(seed), seed);
             if let Err(error) = run(&grammar, &options, habits) {
                 panic!("seed {seed}, {habits:?}: {error}");
@@ -59,7 +61,7 @@ fn keys_brought_together_from_several_shards_never_block_each_other_for_good() {
         is_compared(spec) && (takes_several_keys(spec) || also.contains(&spec.name))
     });
     for seed in seeds(250) {
-        for habits in [PATIENT, RESTLESS, SLEEPY] {
+        for habits in [PATIENT, RESTLESS, SLEEPY, DEADLY] {
             let options = Options::rough(shards(seed), seed);
             if let Err(error) = run(&grammar, &options, Habits { clients: 10, ..habits }) {
                 panic!("seed {seed}, {habits:?}: {error}");
@@ -94,6 +96,8 @@ fn a_client_that_does_not_read_is_closed_at_its_limit_and_nobody_waits_for_it() 
         for number in 0..40 {
             world.call(deaf, &["GET", "big"]);
             world.call(other, &["ECHO", &format!("{number:02}")]);
+            // What it is owed grows little by little, too.
+            world.run(seed % 7);
         }
         assert!(world.settle(1_000_000), "seed {seed}: no rest");
         assert!(world.is_closed(deaf), "seed {seed}: still there");
