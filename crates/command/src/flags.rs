@@ -65,7 +65,7 @@ bits! { Flags, u32,
     SENTINEL = 16, "sentinel", "Sentinel mode.";
     ONLY_SENTINEL = 17, "only_sentinel", "Sentinel mode only.";
     NO_MANDATORY_KEYS = 18, "no_mandatory_keys", "Keys may be absent.";
-    PROTECTED = 19, "protected", "Behind an enable-... directive.";
+    PROTECTED = 19, "", "Behind an enable-... directive (never printed).";
     NO_ASYNC_LOADING = 20, "no_async_loading", "Refused while a replica loads in the background.";
     NO_MULTI = 21, "no_multi", "Not inside MULTI.";
     ALLOW_BUSY = 22, "allow_busy", "Answers while a script is busy.";

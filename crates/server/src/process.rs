@@ -10,12 +10,12 @@ use stoa_engine::{ProcessFacts, World};
 use stoa_observability::info::{Allocator, CpuUs};
 use stoa_stdx::{MonoNs, UnixMs};
 use tikv_jemalloc_ctl::stats_print::Options;
-use tikv_jemalloc_ctl::{epoch, stats};
+use tikv_jemalloc_ctl::{Access, AsName, epoch, stats};
 
 /// The questions that shards put to the system.
 pub(crate) fn world() -> World {
     AT_START.store(allocator().allocated, Ordering::Relaxed);
-    World { process: facts, rewrite_config, allocator_report, ..World::default() }
+    World { process: facts, rewrite_config, purge_memory, allocator_report }
 }
 
 static AT_START: AtomicU64 = AtomicU64::new(0);
@@ -51,6 +51,22 @@ fn allocator() -> Allocator {
         resident: stats::resident::read().unwrap_or(0) as u64,
         muzzy: 0,
     }
+}
+
+/// Gives unused pages back. jemalloc keeps them for a while, its decay time, and setting that time to
+/// nothing lets them go at once; then it is as before. True if all arenas followed.
+fn purge_memory() -> bool {
+    let Ok(arenas) = tikv_jemalloc_ctl::arenas::narenas::read() else { return false };
+    (0..arenas).all(|arena| {
+        ["dirty_decay_ms", "muzzy_decay_ms"].iter().all(|what| {
+            let text = format!("arena.{arena}.{what}\0");
+            let name = text.as_bytes().name();
+            // An arena that no thread has used yet has no decay time, and nothing to give back.
+            let Ok(before) = Access::<isize>::read(name) else { return true };
+            let purged = name.write(0_isize).is_ok();
+            name.write(before).is_ok() && purged
+        })
+    })
 }
 
 /// jemalloc's own report, for people.

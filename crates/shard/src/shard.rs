@@ -259,6 +259,10 @@ impl Shard {
     }
 
     fn ask_sends(&mut self) {
+        // A shard that sleeps (DEBUG SLEEP) answers when it wakes, that command first of all.
+        if self.stalled_until.is_some() {
+            return;
+        }
         for id in std::mem::take(&mut self.dirty) {
             let Some(conn) = self.conn(id) else { continue };
             conn.dirty = false;

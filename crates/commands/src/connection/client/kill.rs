@@ -77,9 +77,10 @@ impl Command for Kill {
         summary: "Ends connections.",
         since: "2.4.0",
         complexity: "O(N) for N connections",
-        syntax: "(filter: old-format | (new-format: ID client-id:integer | \
-                 client-type: TYPE (NORMAL | MASTER | SLAVE | REPLICA | PUBSUB) | USER username | \
-                 ADDR addr | LADDR laddr | SKIPME (YES | NO) | MAXAGE maxage:integer)...)",
+        syntax: "(filter: old-format | (new-format: [ID client-id:integer] | \
+                 [client-type: TYPE (NORMAL | MASTER | SLAVE | REPLICA | PUBSUB)] | \
+                 [USER username] | [ADDR addr] | [LADDR laddr] | [skipme: SKIPME (YES | NO)] | \
+                 [MAXAGE maxage:integer])...)",
         arity: Arity(-3),
         request: RequestPolicy::AllShards,
         response: ResponsePolicy::Merge,

@@ -53,6 +53,7 @@ impl Command for Debug {
         since: "1.0.0",
         group: Group::Server,
         complexity: "That of the subcommand.",
+        syntax: "subcommand [arg...]",
         arity: Arity(-2),
         flags: ADMIN.with(stoa_command::Flags::PROTECTED),
         request: RequestPolicy::AllShards,
