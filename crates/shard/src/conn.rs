@@ -37,6 +37,8 @@ pub(crate) struct Conn {
     /// Where in this pass's sources its bytes are.
     pub(crate) source: Option<u32>,
     pub(crate) send_asked: bool,
+    /// It is in the list of connections with new output.
+    pub(crate) dirty: bool,
     /// The peer sends no more; closed once all is answered.
     pub(crate) ended: bool,
     /// Nothing more is read or run; closed once output is gone.
@@ -61,6 +63,7 @@ impl Conn {
             in_flight: 0,
             source: None,
             send_asked: false,
+            dirty: false,
             ended: false,
             closing: false,
             leaving: false,

@@ -252,8 +252,8 @@ impl Shard {
     #[inline]
     pub(crate) fn touched(&mut self, id: ConnId) {
         let Some(conn) = self.conns[id.index as usize].as_deref_mut() else { return };
-        if !conn.send_asked && !conn.out.is_empty() {
-            conn.send_asked = true;
+        if !conn.dirty && !conn.out.is_empty() {
+            conn.dirty = true;
             self.dirty.push(id);
         }
     }
@@ -264,10 +264,13 @@ impl Shard {
             return;
         }
         for id in std::mem::take(&mut self.dirty) {
-            if self.conn(id).is_some() {
+            let Some(conn) = self.conn(id) else { continue };
+            conn.dirty = false;
+            // A driver that was asked and has not taken it will; what it leaves may grow too long.
+            if !std::mem::replace(&mut conn.send_asked, true) {
                 self.actions.push_back(Action::Send(id));
-                self.check_output(id);
             }
+            self.check_output(id);
         }
     }
 

@@ -24,6 +24,12 @@ pub struct Habits {
     pub leave_one_in: u64,
     /// A client says that it writes no more, likewise.
     pub end_one_in: u64,
+    /// A client has the node sleep or pause for some milliseconds, likewise.
+    pub sleep_one_in: u64,
+    /// A client writes what is no request, likewise.
+    pub garbage_one_in: u64,
+    /// A client has another closed, likewise.
+    pub kill_one_in: u64,
 }
 
 /// Steps of the world for one request, at most: more is a node that hangs.
@@ -106,6 +112,32 @@ impl Crowd<'_> {
         if ending {
             return false;
         }
+        if one_in(&mut self.rng, self.habits.garbage_one_in) {
+            // From here on nothing is known of it, but that it must not harm the others.
+            self.babble(id);
+            self.members.swap_remove(at);
+            self.join();
+            return false;
+        }
+        if one_in(&mut self.rng, self.habits.sleep_one_in) {
+            let how: &[&str] = match self.rng.below(3) {
+                0 => &["DEBUG", "SLEEP", "0.005"],
+                1 => &["CLIENT", "PAUSE", "7"],
+                _ => &["CLIENT", "PAUSE", "9", "WRITE"],
+            };
+            self.world.call(id, how);
+            self.members[at].waits.push_back(Some(b"+OK\r\n".to_vec()));
+            return true;
+        }
+        if one_in(&mut self.rng, self.habits.kill_one_in) {
+            let victim = self.members[self.rng.below(self.members.len() as u64) as usize].id;
+            let addr = self.world.addr(victim);
+            let all = self.rng.one_in(5);
+            let how: &[&str] = if all { &["SKIPME", "yes"] } else { &["ADDR", &addr] };
+            self.world.call(id, &[&["CLIENT", "KILL"], how].concat());
+            self.members[at].waits.push_back(None);
+            return true;
+        }
         if one_in(&mut self.rng, self.habits.end_one_in) {
             self.world.end(id);
             self.members[at].ending = true;
@@ -128,6 +160,23 @@ impl Crowd<'_> {
         true
     }
 
+    /// A request that goes wrong somewhere.
+    fn babble(&mut self, id: ClientId) {
+        let mut bytes = Vec::new();
+        stoa_resp::write_request(&mut bytes, &self.grammar.call(&self.pool, &mut self.rng));
+        let at = self.rng.below(bytes.len() as u64) as usize;
+        match self.rng.below(3) {
+            0 => bytes[at] = self.rng.next() as u8,
+            1 => bytes.truncate(at),
+            _ => bytes.insert(at, *self.rng.pick(b"$*-9\r\n\0")),
+        }
+        self.world.write(id, &bytes);
+        self.world.set_reads(id, true);
+        if self.rng.one_in(2) {
+            self.world.end(id);
+        }
+    }
+
     /// All take what came for them.
     fn listen(&mut self) -> Result<(), String> {
         let mut at = 0;
@@ -145,7 +194,8 @@ impl Crowd<'_> {
                 self.heard.extend(reply);
             }
             if self.world.is_closed(member.id) {
-                if !member.ending || !member.waits.is_empty() {
+                let killed = self.habits.kill_one_in > 0;
+                if !killed && (!member.ending || !member.waits.is_empty()) {
                     let left = member.waits.len();
                     return Err(format!("client {} was closed, {left} replies short", member.id.0));
                 }
@@ -164,10 +214,20 @@ impl Crowd<'_> {
             self.world.set_reads(member.id, true);
         }
         let steps_max = STEPS_PER_CALL_MAX * 100;
-        if !self.world.settle(steps_max) {
-            return Err(format!("no rest after {steps_max} steps"));
+        // Sleeps and pauses end with time, and each may be followed by the next.
+        for _ in 0..=2 * self.habits.calls {
+            if !self.world.settle(steps_max) {
+                return Err(format!("no rest after {steps_max} steps"));
+            }
+            self.listen()?;
+            if self.habits.sleep_one_in == 0
+                || self.members.iter().all(|member| member.waits.is_empty())
+            {
+                break;
+            }
+            self.world.advance(10);
         }
-        self.listen()?;
+        self.world.advance(10);
         for member in &self.members {
             if !member.waits.is_empty() || !self.world.is_even(member.id) {
                 let left = member.waits.len();
