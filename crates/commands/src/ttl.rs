@@ -2,7 +2,7 @@
 
 use stoa_command::{ReplyError, parse_int};
 use stoa_engine::Ctx;
-use stoa_keyspace::{Ttl, deadline_fits};
+use stoa_keyspace::Ttl;
 use stoa_stdx::UnixMs;
 
 /// How a number becomes a deadline.
@@ -48,7 +48,6 @@ impl Written {
         self.value
             .checked_mul(self.unit.ms)
             .and_then(|ms| ms.checked_add(start))
-            .filter(|ms| *ms < 0 || deadline_fits(UnixMs(*ms as u64)))
             .ok_or(ReplyError::InvalidExpire(command))
     }
 }

@@ -5,9 +5,7 @@
 
 use stoa_stdx::{DbIndex, HashSeed, Key, Rng, SLOT_COUNT, SlotId, UnixMs};
 
-use crate::entry::{
-    DEADLINE_MAX, EMBSTR_LEN_MAX, Entry, INLINE_LEN_MAX, NewValue, Repr, Str, Value,
-};
+use crate::entry::{EMBSTR_LEN_MAX, Entry, INLINE_LEN_MAX, NewValue, Repr, Str, Value};
 use crate::table::Slot;
 use crate::{Keyspace, Type};
 
@@ -294,25 +292,25 @@ impl<'a> Db<'a> {
 
     fn set(&mut self, key: &Key<'_>, value: NewValue<'_>, ttl: Ttl) {
         let old = self.locate(key);
-        let old_word = old.and_then(Entry::deadline_word);
-        let word = match ttl {
-            Ttl::Keep => old_word,
+        let old_due = old.and_then(Entry::due);
+        let due = match ttl {
+            Ttl::Keep => old_due,
             Ttl::Clear => None,
-            Ttl::At(deadline) => Some(self.keyspace.armed(self.index, key, old_word, deadline)),
+            Ttl::At(deadline) => Some(self.keyspace.armed(self.index, key, old_due, deadline)),
         };
         let clock = access_clock(self.now);
         let Some(old) = old else {
-            let entry = Entry::new(&mut self.keyspace.arena, key.bytes, value, word, clock);
+            let entry = Entry::new(&mut self.keyspace.arena, key.bytes, value, due, clock);
             return self.keyspace.insert(self.index, key, entry);
         };
-        if word.is_some() == old_word.is_some() && old.overwrite(&value) {
-            if let Some(word) = word {
-                old.set_deadline_word(word);
+        if due.is_some() == old_due.is_some() && old.overwrite(&value) {
+            if let Some(due) = due {
+                old.set_due(due);
             }
             old.set_clock(clock);
             return;
         }
-        let entry = Entry::new(&mut self.keyspace.arena, key.bytes, value, word, clock);
+        let entry = Entry::new(&mut self.keyspace.arena, key.bytes, value, due, clock);
         self.keyspace.replace(self.index, key, old, entry);
     }
 
@@ -332,11 +330,11 @@ impl<'a> Db<'a> {
             Some(entry) if entry.repr() != Repr::Int && old_len >= len_min => entry,
             Some(entry) if entry.grow_heap(len_min) => entry,
             old => {
-                let word = old.and_then(Entry::deadline_word);
+                let due = old.and_then(Entry::due);
                 let clock = access_clock(self.now);
                 let len = len_min.max(old_len);
                 let zeros = NewValue::Zeroed(len);
-                let entry = Entry::new(&mut self.keyspace.arena, key.bytes, zeros, word, clock);
+                let entry = Entry::new(&mut self.keyspace.arena, key.bytes, zeros, due, clock);
                 let room = entry.bytes_mut().expect("made of bytes");
                 if let Some(old) = old {
                     old.str().with(|bytes| room[..bytes.len()].copy_from_slice(bytes));
@@ -365,14 +363,14 @@ impl<'a> Db<'a> {
     /// Sets or takes away the deadline of `key`. False if the key is not there.
     pub fn set_deadline(&mut self, key: &Key<'_>, deadline: Option<UnixMs>) -> bool {
         let Some(old) = self.locate(key) else { return false };
-        let old_word = old.deadline_word();
-        let word = deadline.map(|at| self.keyspace.armed(self.index, key, old_word, at));
-        match (old_word, word) {
-            (Some(_), Some(word)) => old.set_deadline_word(word),
+        let old_due = old.due();
+        let due = deadline.map(|at| self.keyspace.armed(self.index, key, old_due, at));
+        match (old_due, due) {
+            (Some(_), Some(due)) => old.set_due(due),
             (None, None) => {}
             (None, Some(_)) | (Some(_), None) => {
                 // The block grows or shrinks by the deadline word.
-                self.keyspace.move_deadline(self.index, key, old, word);
+                self.keyspace.move_deadline(self.index, key, old, due);
             }
         }
         true
@@ -515,9 +513,4 @@ fn parse_int(text: &[u8]) -> Option<i64> {
         return None;
     }
     stoa_stdx::parse_int(text)
-}
-
-/// Deadlines beyond this are refused by commands, so that arithmetic never wraps.
-pub const fn deadline_fits(deadline: UnixMs) -> bool {
-    deadline.0 < DEADLINE_MAX.0
 }

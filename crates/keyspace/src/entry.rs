@@ -12,8 +12,8 @@
 //! pays nothing for deadlines; a 16-byte key with a 64-byte value takes 88 bytes. The price is that
 //! changing a value's length may move the entry, which is why nobody keeps a pointer to one.
 //!
-//! The deadline word is 48 bits of milliseconds and 16 bits of arm number: a wheel item with another
-//! arm number is stale.
+//! The deadline word says when the key is due and which item of the wheel will look at it (see
+//! [`Due`]).
 
 use std::ptr::NonNull;
 
@@ -25,8 +25,50 @@ use crate::arena::Arena;
 pub const INLINE_LEN_MAX: usize = 1_024;
 /// What OBJECT ENCODING calls `embstr` ends here (Redis: the largest string in a 64-byte object).
 pub const EMBSTR_LEN_MAX: usize = 44;
-/// Deadlines are stored in 48 bits: the year 10889.
-pub const DEADLINE_MAX: UnixMs = UnixMs((1 << 48) - 1);
+/// The last deadline there is: 63 bits of milliseconds, all that the protocol's integers can say.
+pub const DEADLINE_MAX: UnixMs = UnixMs((1 << 63) - 1);
+
+/// An entry's deadline word.
+///
+/// ```text
+/// armed: 0 | arm number 15 | deadline 48      far: 1 | deadline 63
+/// ```
+///
+/// A deadline in the year 10889 or later is *far*: no wheel will live to see it, so it has no item
+/// there, needs no arm number and may be as late as the protocol can say. Readers find it past all
+/// the same, should the clock ever get there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Due(u64);
+
+impl Due {
+    const FAR: u64 = 1 << 63;
+    const NEAR_BITS: u32 = 48;
+    const NEAR: u64 = (1 << Self::NEAR_BITS) - 1;
+    /// Arm numbers go up to this.
+    pub(crate) const ARM_MAX: u16 = (1 << (63 - Self::NEAR_BITS)) - 1;
+
+    /// A deadline that the wheel's item `arm` looks at. None when it is too far for the wheel.
+    pub(crate) const fn armed(deadline: UnixMs, arm: u16) -> Option<Self> {
+        if deadline.0 >= Self::NEAR {
+            return None;
+        }
+        Some(Self((arm as u64) << Self::NEAR_BITS | deadline.0))
+    }
+
+    /// A deadline that nobody waits for.
+    pub(crate) fn far(deadline: UnixMs) -> Self {
+        Self(Self::FAR | deadline.0.min(DEADLINE_MAX.0))
+    }
+
+    pub(crate) const fn deadline(self) -> UnixMs {
+        UnixMs(self.0 & if self.0 & Self::FAR == 0 { Self::NEAR } else { DEADLINE_MAX.0 })
+    }
+
+    /// The number of its wheel item, if it has one.
+    pub(crate) const fn arm(self) -> Option<u16> {
+        if self.0 & Self::FAR == 0 { Some((self.0 >> Self::NEAR_BITS) as u16) } else { None }
+    }
+}
 
 const LONG_KEY_LEN: usize = u16::MAX as usize;
 const HEAD: usize = 8;
@@ -183,15 +225,14 @@ impl Entry {
         arena: &mut Arena,
         key: &[u8],
         value: NewValue<'_>,
-        deadline_word: Option<u64>,
+        due: Option<Due>,
         clock: u32,
     ) -> Self {
         let (repr, value_len) = value.stored_len();
-        let header =
-            Header::new(Type::String, repr, deadline_word.is_some(), clock, key.len(), value_len);
+        let header = Header::new(Type::String, repr, due.is_some(), clock, key.len(), value_len);
         let long = key.len() >= LONG_KEY_LEN;
         let size = HEAD
-            + if deadline_word.is_some() { 8 } else { 0 }
+            + if due.is_some() { 8 } else { 0 }
             + if long { 8 } else { 0 }
             + key.len()
             + value_len;
@@ -205,8 +246,8 @@ impl Entry {
                 at = at.add(bytes.len());
             };
             put(&header.0.to_ne_bytes());
-            if let Some(word) = deadline_word {
-                put(&word.to_ne_bytes());
+            if let Some(due) = due {
+                put(&due.0.to_ne_bytes());
             }
             if long {
                 put(&(key.len() as u64).to_ne_bytes());
@@ -402,44 +443,44 @@ impl Entry {
     ///
     /// # Safety
     /// As for [`Entry::into_value`]: the new entry owns what this one did.
-    pub(crate) unsafe fn with_deadline(self, arena: &mut Arena, word: Option<u64>) -> Self {
+    pub(crate) unsafe fn with_deadline(self, arena: &mut Arena, due: Option<Due>) -> Self {
         let header = self.header();
         let size = self.size();
         let head = HEAD + if header.has_ttl() { 8 } else { 0 };
-        let new_head = HEAD + if word.is_some() { 8 } else { 0 };
+        let new_head = HEAD + if due.is_some() { 8 } else { 0 };
         let block = arena.alloc(new_head + size - head);
-        let ttl = if word.is_some() { Header::TTL } else { 0 };
+        let ttl = if due.is_some() { Header::TTL } else { 0 };
         // SAFETY: all behind the head moves as it is, a heap value's vector included; the old block
         // is then freed without dropping that vector.
         unsafe {
             let tail = self.0.as_ptr().add(head);
             block.as_ptr().add(new_head).copy_from_nonoverlapping(tail, size - head);
             block.as_ptr().cast::<u64>().write(header.0 & !Header::TTL | ttl);
-            if let Some(word) = word {
-                block.as_ptr().cast::<u64>().add(1).write(word);
+            if let Some(due) = due {
+                block.as_ptr().cast::<u64>().add(1).write(due.0);
             }
             arena.free(self.0, size);
         }
         Self(block)
     }
 
-    pub(crate) fn deadline_word(self) -> Option<u64> {
+    pub(crate) fn due(self) -> Option<Due> {
         self.header().has_ttl().then(|| {
             // SAFETY: with the TTL bit, the second word is the deadline.
-            unsafe { self.0.as_ptr().cast::<u64>().add(1).read() }
+            Due(unsafe { self.0.as_ptr().cast::<u64>().add(1).read() })
         })
     }
 
     /// The deadline, if it has one.
     pub(crate) fn deadline(self) -> Option<UnixMs> {
-        self.deadline_word().map(|word| UnixMs(word & DEADLINE_MAX.0))
+        self.due().map(Due::deadline)
     }
 
     /// Overwrites the deadline word of an entry that has one.
-    pub(crate) fn set_deadline_word(self, word: u64) {
+    pub(crate) fn set_due(self, due: Due) {
         assert!(self.header().has_ttl(), "no room for a deadline in this entry");
-        // SAFETY: as in `deadline_word`.
-        unsafe { self.0.as_ptr().cast::<u64>().add(1).write(word) }
+        // SAFETY: as in `due`.
+        unsafe { self.0.as_ptr().cast::<u64>().add(1).write(due.0) }
     }
 
     /// The 24-bit access clock.

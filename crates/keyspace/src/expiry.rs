@@ -9,32 +9,31 @@ use stoa_stdx::{DbIndex, Key, SLOT_COUNT, SlotId, UnixMs};
 
 use crate::Keyspace;
 use crate::db::Database;
-use crate::entry::DEADLINE_MAX;
+use crate::entry::Due;
 use crate::table::Slot;
 
 const HASH_BITS: u32 = 40;
 const SLOT_BITS: u32 = 14;
 
 impl Keyspace {
-    /// The deadline word for a key that had `old_word`, with a wheel item that will look at it.
+    /// The deadline word for a key that had `old`, with a wheel item that will look at it unless it
+    /// is too far.
     pub(crate) fn armed(
         &mut self,
         index: DbIndex,
         key: &Key<'_>,
-        old_word: Option<u64>,
+        old: Option<Due>,
         deadline: UnixMs,
-    ) -> u64 {
-        let deadline = deadline.min(DEADLINE_MAX);
-        if let Some(word) = old_word
-            && deadline.0 >= word & DEADLINE_MAX.0
-        {
-            return word & !DEADLINE_MAX.0 | deadline.0;
+    ) -> Due {
+        let earlier = old.filter(|old| deadline >= old.deadline()).and_then(Due::arm);
+        let arm = earlier.unwrap_or((self.next_arm + 1) & Due::ARM_MAX);
+        let Some(due) = Due::armed(deadline, arm) else { return Due::far(deadline) };
+        if earlier.is_none() {
+            self.next_arm = arm;
+            let id = self.databases[index.0 as usize].id;
+            self.wheel.add(after(deadline), arm, cookie(id, key.slot, key.hash));
         }
-        self.next_arm = self.next_arm.wrapping_add(1);
-        let arm = self.next_arm;
-        let id = self.databases[index.0 as usize].id;
-        self.wheel.add(after(deadline), arm, cookie(id, key.slot, key.hash));
-        u64::from(arm) << 48 | deadline.0
+        due
     }
 
     /// Reclaims a key whose deadline passed.
@@ -56,9 +55,9 @@ impl Keyspace {
             let index = DbIndex(at as u16);
             let Some(slots) = &self.databases[at].slots else { continue };
             // Candidates share a few hash bits; the arm number tells whose item this is.
-            let found = slots[slot.0 as usize].candidates(hash).find(|entry| {
-                entry.deadline_word().is_some_and(|word| (word >> 48) as u16 == item.arm())
-            });
+            let found = slots[slot.0 as usize]
+                .candidates(hash)
+                .find(|entry| entry.due().and_then(Due::arm) == Some(item.arm()));
             let Some(entry) = found else { continue };
             let deadline = entry.deadline().expect("just read");
             if now > deadline {

@@ -5,7 +5,7 @@ use stoa_stdx::{DbIndex, HashSeed, Key, SLOT_COUNT, SlotId, UnixMs};
 use crate::arena::Arena;
 use crate::compaction::Compaction;
 use crate::db::{Database, Db, Owned};
-use crate::entry::Entry;
+use crate::entry::{Due, Entry};
 use crate::table::{Slot, prefetch};
 use crate::wheel::{Item, Wheel};
 
@@ -137,7 +137,7 @@ impl Keyspace {
         let database = &mut databases[index.0 as usize];
         database.len += 1;
         stats.inserted += 1;
-        database.expires += usize::from(entry.deadline_word().is_some());
+        database.expires += usize::from(entry.due().is_some());
         let slot = database.slot_mut(key.slot);
         slot.insert(arena, key.hash, entry, &|bytes| seed.hash(bytes));
     }
@@ -145,8 +145,8 @@ impl Keyspace {
     pub(crate) fn replace(&mut self, index: DbIndex, key: &Key<'_>, old: Entry, new: Entry) {
         let Self { databases, arena, .. } = self;
         let database = &mut databases[index.0 as usize];
-        database.expires += usize::from(new.deadline_word().is_some());
-        database.expires -= usize::from(old.deadline_word().is_some());
+        database.expires += usize::from(new.due().is_some());
+        database.expires -= usize::from(old.due().is_some());
         database.slot_mut(key.slot).replace(key.hash, old, new);
         // SAFETY: the table points to `new` now, and `old` was made by this arena.
         unsafe { old.discard(arena) };
@@ -157,15 +157,15 @@ impl Keyspace {
         index: DbIndex,
         key: &Key<'_>,
         old: Entry,
-        word: Option<u64>,
+        due: Option<Due>,
     ) {
         let Self { databases, arena, .. } = self;
         let database = &mut databases[index.0 as usize];
-        database.expires += usize::from(word.is_some());
-        database.expires -= usize::from(old.deadline_word().is_some());
+        database.expires += usize::from(due.is_some());
+        database.expires -= usize::from(old.due().is_some());
         // SAFETY: `old` was made by this arena and leaves the table in the next line; `replace`
         // compares its address only.
-        let new = unsafe { old.with_deadline(arena, word) };
+        let new = unsafe { old.with_deadline(arena, due) };
         database.slot_mut(key.slot).replace(key.hash, old, new);
     }
 
@@ -176,7 +176,7 @@ impl Keyspace {
             return false;
         };
         database.len -= 1;
-        database.expires -= usize::from(entry.deadline_word().is_some());
+        database.expires -= usize::from(entry.due().is_some());
         // SAFETY: out of the table, made by this arena.
         unsafe { entry.discard(arena) };
         true
@@ -187,7 +187,7 @@ impl Keyspace {
         let database = &mut databases[index.0 as usize];
         let entry = database.slot_mut(key.slot).remove(arena, key.hash, key.bytes)?;
         database.len -= 1;
-        database.expires -= usize::from(entry.deadline_word().is_some());
+        database.expires -= usize::from(entry.due().is_some());
         let (deadline, clock) = (entry.deadline(), entry.clock());
         // SAFETY: out of the table, made by this arena.
         let value = unsafe { entry.into_value(arena) };

@@ -21,6 +21,6 @@ pub mod wheel;
 #[cfg(test)]
 mod model_test;
 
-pub use db::{Db, EntryRef, Owned, ScanCursor, Ttl, WrongType, deadline_fits};
+pub use db::{Db, EntryRef, Owned, ScanCursor, Ttl, WrongType};
 pub use entry::{DEADLINE_MAX, INLINE_LEN_MAX, Str, Type, Value};
 pub use keyspace::{Keyspace, KeyspaceStats};

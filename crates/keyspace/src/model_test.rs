@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use stoa_stdx::{DbIndex, HashSeed, Key, Rng, SLOT_COUNT, UnixMs};
 
-use crate::{Keyspace, ScanCursor, Str, Ttl};
+use crate::{DEADLINE_MAX, Keyspace, ScanCursor, Str, Ttl};
 
 type Model = BTreeMap<Vec<u8>, (Vec<u8>, Option<u64>)>;
 
@@ -17,6 +17,15 @@ fn value_of(rng: &mut Rng) -> Vec<u8> {
         2 => vec![b'v'; rng.below(3_000) as usize],
         3 => b"-0012".to_vec(),
         _ => vec![rng.next() as u8; rng.below(100) as usize],
+    }
+}
+
+/// Soon, or so late that no wheel waits for it.
+fn deadline_of(rng: &mut Rng, now: u64) -> u64 {
+    match rng.below(8) {
+        0 => DEADLINE_MAX.0 - rng.below(3),
+        1 => (1 << 48) - 3 + rng.below(6),
+        _ => now + rng.below(500),
     }
 }
 
@@ -57,7 +66,7 @@ fn run(seed: u64, steps: u64, keys: u64, tagged: bool) {
                 let (ttl, deadline) = match rng.below(4) {
                     0 => (Ttl::Keep, old),
                     1 => {
-                        let at = now + rng.below(500);
+                        let at = deadline_of(&mut rng, now);
                         (Ttl::At(UnixMs(at)), Some(at))
                     }
                     _ => (Ttl::Clear, None),
@@ -69,7 +78,7 @@ fn run(seed: u64, steps: u64, keys: u64, tagged: bool) {
                 assert_eq!(db.remove(&key), model.remove(&bytes).is_some(), "{case}");
             }
             6 => {
-                let at = (!rng.one_in(3)).then(|| now + rng.below(400));
+                let at = (!rng.one_in(3)).then(|| deadline_of(&mut rng, now));
                 let there = db.set_deadline(&key, at.map(UnixMs));
                 assert_eq!(there, model.contains_key(&bytes), "{case}");
                 if let Some(entry) = model.get_mut(&bytes) {
@@ -108,8 +117,11 @@ fn run(seed: u64, steps: u64, keys: u64, tagged: bool) {
     }
     check(&mut keyspace, &model, now, &format!("seed {seed}, end"));
     while keyspace.expire_due(UnixMs(now + 10_000), 100) {}
-    model.retain(|_, (_, deadline)| deadline.is_none());
-    assert_eq!(keyspace.counts(DB), (model.len(), 0), "seed {seed}: all that is due is reclaimed");
+    model.retain(|_, (_, deadline)| deadline.is_none_or(|at| at > now + 10_000));
+    let expires = model.values().filter(|(_, deadline)| deadline.is_some()).count();
+    let counts = keyspace.counts(DB);
+    assert_eq!(counts, (model.len(), expires), "seed {seed}: all that is due is reclaimed");
+    check(&mut keyspace, &model, now + 10_000, &format!("seed {seed}, after all that was due"));
     keyspace.db(DB, UnixMs(now), true).clear();
     while keyspace.free_condemned(7) {}
     assert_eq!(keyspace.arena.used_bytes(), 0, "seed {seed}: every block came back");

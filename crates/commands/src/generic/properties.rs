@@ -21,9 +21,6 @@ fn bulks(reply: &str) -> impl Iterator<Item = &str> {
 #[derive(Default)]
 struct Model(BTreeMap<String, Option<i64>>);
 
-/// What a deadline may be at most; commands refuse more.
-const DEADLINE_MAX: i128 = (1 << 48) - 1;
-
 impl Model {
     fn forget_due(&mut self, now: i64) {
         self.0.retain(|_, deadline| deadline.is_none_or(|deadline| now <= deadline));
@@ -42,13 +39,12 @@ impl Model {
         let scaled = i128::from(number) * unit;
         let deadline = scaled + i128::from(base);
         let wraps = i64::try_from(scaled).is_err() || i64::try_from(deadline).is_err();
-        if wraps || deadline >= DEADLINE_MAX {
+        if wraps {
             return format!("(error) ERR invalid expire time in '{command}' command");
         }
-        let deadline = deadline as i64;
         let Some(old) = self.0.get_mut(key) else { return "(integer) 0".into() };
         // No deadline is the end of time.
-        let end = old.unwrap_or(i64::MAX);
+        let end = old.map_or(i128::MAX, i128::from);
         let holds = conditions.iter().all(|condition| match *condition {
             "NX" => old.is_none(),
             "XX" => old.is_some(),
@@ -58,8 +54,8 @@ impl Model {
         if !holds {
             return "(integer) 0".into();
         }
-        *old = Some(deadline);
-        if deadline <= now {
+        *old = Some(deadline as i64);
+        if deadline <= i128::from(now) {
             self.0.remove(key);
         }
         "(integer) 1".into()
@@ -174,7 +170,8 @@ fn check_deadline(bench: &mut Bench, model: &Model, key: &str, case: &str) {
         Some(Some(deadline)) => {
             let left = deadline - now;
             assert!(left >= 0, "{case}: a key that is there has time left, {left}");
-            [1, (left + 500) / 1_000, left, (deadline + 500) / 1_000, *deadline]
+            let seconds = |ms: i64| ((i128::from(ms) + 500) / 1_000) as i64;
+            [1, seconds(left), left, seconds(*deadline), *deadline]
         }
     };
     assert_eq!(got, want, "{case}: {key}");

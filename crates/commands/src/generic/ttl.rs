@@ -80,6 +80,7 @@ fn answer(key: &[u8], unit: Unit, ctx: &mut Ctx<'_>) -> i64 {
     let Some(entry) = db.get_untouched(&key) else { return -2 };
     let Some(deadline) = entry.deadline() else { return -1 };
     // A live key's deadline is not before now.
-    let ms = if unit.relative { deadline.0.saturating_sub(now.0) } else { deadline.0 } as i64;
-    (ms + unit.ms / 2) / unit.ms
+    let ms = if unit.relative { deadline.0.saturating_sub(now.0) } else { deadline.0 };
+    // Unsigned, so that the last deadline can be rounded up, too.
+    ((ms + unit.ms as u64 / 2) / unit.ms as u64) as i64
 }
