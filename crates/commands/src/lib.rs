@@ -43,13 +43,6 @@ pub(crate) const fn wrong_type(_: WrongType) -> ReplyError {
     ReplyError::WrongType
 }
 
-/// A client's own word in an error text: bounded, and nothing that would break the line.
-pub(crate) fn echoed(word: &[u8]) -> String {
-    const LEN_MAX: usize = 128;
-    let word = String::from_utf8_lossy(&word[..word.len().min(LEN_MAX)]);
-    word.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
 /// Answers a string value, or null when there is none.
 pub(crate) fn reply_string(
     entry: Option<&EntryRef<'_>>,

@@ -99,8 +99,11 @@ impl Reply for Page {
         self.leaf(text);
     }
 
-    fn error_text(&mut self, text: &str) {
-        self.leaf(format!("(error) {text}"));
+    fn error_text(&mut self, text: &[u8]) {
+        // Line ends become spaces as on the wire. No quotes around: it is nearly always plain text.
+        let on_line = |byte: &u8| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte };
+        let text = quoted(&text.iter().map(on_line).collect::<Vec<u8>>()).replace("\\\"", "\"");
+        self.leaf(format!("(error) {}", &text[1..text.len() - 1]));
     }
 
     fn int(&mut self, value: i64) {

@@ -12,13 +12,19 @@ pub enum Proto {
     Resp3,
 }
 
+/// The word up to its first zero byte.
+pub(crate) fn c_string(word: &[u8]) -> &[u8] {
+    &word[..word.iter().position(|byte| *byte == 0).unwrap_or(word.len())]
+}
+
 /// Where a command writes its answer. Aggregates are announced with their length and followed by
 /// their elements. What the protocol version lacks is written as its published fallback.
 pub trait Reply {
     /// A status such as `OK`.
     fn simple(&mut self, text: &str);
-    /// An error line, code first, without the minus sign.
-    fn error_text(&mut self, text: &str);
+    /// An error line, code first, without the minus sign. Bytes, for it may repeat a client's own
+    /// words; what would break the line is made harmless by the protocol.
+    fn error_text(&mut self, text: &[u8]);
     /// An integer.
     fn int(&mut self, value: i64);
     /// Bytes.
@@ -55,9 +61,18 @@ pub trait Reply {
         self.simple("OK");
     }
 
+    /// An error that repeats a word of the client's: `before`, the word, `after`. The word ends where
+    /// a C string would, as everywhere in the reference, and line ends around the text go.
+    fn error_echo(&mut self, before: &str, word: &[u8], after: &str) {
+        let text = [before.as_bytes(), c_string(word), after.as_bytes()].concat();
+        let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+        let len = text.iter().rposition(|byte| !is_end(byte)).map_or(0, |last| last + 1);
+        self.error_text(&text[..len]);
+    }
+
     /// An error of the shared list.
     fn error(&mut self, error: ReplyError) {
         // Errors are rare; one small string is no cost worth a second path.
-        self.error_text(&error.to_string());
+        self.error_text(error.to_string().as_bytes());
     }
 }

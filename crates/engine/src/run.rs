@@ -1,9 +1,8 @@
 //! From a request to its reply on one shard: look up, refuse what needs no key, parse, execute.
 
-use std::fmt::Write;
-
 use stoa_command::{Args, Flags, ReplyError};
 
+use crate::reply::c_string;
 use crate::{Ctx, Entry, Reply, Session, Table};
 
 /// Why a request never reached its command.
@@ -85,7 +84,7 @@ pub fn run(
     }
 }
 
-/// The most of a client's own words that an error repeats, bytes.
+/// The most of a client's own words that the refusal of an unknown name repeats, bytes.
 const ECHO_LEN_MAX: usize = 128;
 
 /// Writes a refusal.
@@ -93,35 +92,33 @@ pub fn refuse(table: &Table, argv: &[&[u8]], refusal: Refusal, reply: &mut dyn R
     match refusal {
         Refusal::Error(_, error) => reply.error(error),
         Refusal::UnknownSubcommand(parent) => {
-            let mut text = String::from("ERR unknown subcommand '");
-            push_echo(&mut text, argv[1], ECHO_LEN_MAX);
             let name = table.at(parent).spec.name.to_ascii_uppercase();
-            let _ = write!(text, "'. Try {name} HELP.");
-            reply.error_text(&text);
+            let word = echo(argv[1], ECHO_LEN_MAX);
+            reply.error_echo("ERR unknown subcommand '", word, &format!("'. Try {name} HELP."));
         }
-        Refusal::UnknownCommand => {
-            let mut text = String::from("ERR unknown command '");
-            push_echo(&mut text, argv[0], ECHO_LEN_MAX);
-            text.push_str("', with args beginning with: ");
-            let start = text.len();
-            for arg in &argv[1..] {
-                let used = text.len() - start;
-                if used >= ECHO_LEN_MAX {
-                    break;
-                }
-                text.push('\'');
-                push_echo(&mut text, arg, ECHO_LEN_MAX - used);
-                text.push_str("' ");
-            }
-            reply.error_text(&text);
-        }
+        Refusal::UnknownCommand => reply.error_text(&unknown_command(argv)),
     }
 }
 
-/// The start of a client's word, with what would break the error line replaced.
-fn push_echo(text: &mut String, word: &[u8], len_max: usize) {
-    let word = &word[..word.len().min(len_max)];
-    text.extend(
-        String::from_utf8_lossy(word).chars().map(|c| if c.is_control() { ' ' } else { c }),
-    );
+fn unknown_command(argv: &[&[u8]]) -> Vec<u8> {
+    let mut text = b"ERR unknown command '".to_vec();
+    text.extend_from_slice(echo(argv[0], ECHO_LEN_MAX));
+    text.extend_from_slice(b"', with args beginning with: ");
+    let start = text.len();
+    for arg in &argv[1..] {
+        // The quotes count, as in the reference.
+        let used = text.len() - start;
+        if used >= ECHO_LEN_MAX {
+            break;
+        }
+        text.push(b'\'');
+        text.extend_from_slice(echo(arg, ECHO_LEN_MAX - used));
+        text.extend_from_slice(b"' ");
+    }
+    text
+}
+
+/// The start of a client's word, as an error repeats it.
+fn echo(word: &[u8], len_max: usize) -> &[u8] {
+    c_string(&word[..word.len().min(len_max)])
 }

@@ -14,6 +14,8 @@ pub enum ReplyMode {
     Off,
     /// Not the next command's.
     SkipNext,
+    /// Not the one's that is running; then all again, unless it says otherwise.
+    SkipThis,
 }
 
 /// One client.

@@ -105,7 +105,7 @@ impl Shard {
 
     fn refuse_bytes(&mut self, id: ConnId, error: ProtocolError) {
         let text = format!("ERR {error}");
-        self.reply_here(id, |reply| reply.error_text(&text));
+        self.reply_here(id, |reply| reply.error_text(text.as_bytes()));
         self.close(id, true);
     }
 
@@ -212,6 +212,9 @@ impl Shard {
         let entry = self.node.table.at(req.verdict.index);
         let session = self.sessions.at(row);
         let (mode, proto) = (session.reply_mode, session.proto);
+        if mode == ReplyMode::SkipNext {
+            session.reply_mode = ReplyMode::SkipThis;
+        }
         let Some(conn) = self.conns[req.conn.index as usize].as_deref_mut() else { return };
         let sink = conn.sink();
         let start = sink.len();
@@ -234,12 +237,13 @@ impl Shard {
         }
         let session = self.sessions.at(row);
         if mode != ReplyMode::On || session.reply_mode != ReplyMode::On {
-            let muted = mutes(mode, session.reply_mode);
-            if mode == ReplyMode::SkipNext && session.reply_mode == ReplyMode::SkipNext {
-                session.reply_mode = ReplyMode::On;
-            }
-            if muted {
+            // What the command chose counts for its own answer: `CLIENT REPLY ON` is heard even when
+            // it was to be skipped.
+            if session.reply_mode != ReplyMode::On {
                 sink.truncate(start);
+            }
+            if session.reply_mode == ReplyMode::SkipThis {
+                session.reply_mode = ReplyMode::On;
             }
         }
         let closing = session.closing;
@@ -496,15 +500,5 @@ impl Shard {
     pub(crate) fn count_error(&mut self, reply: &[u8]) {
         self.node.counters.error_replies += 1;
         self.node.errors.record(&reply[1..]);
-    }
-}
-
-/// Whether a command's own reply is dropped, by the mode before and after it.
-fn mutes(before: ReplyMode, after: ReplyMode) -> bool {
-    match (before, after) {
-        (_, ReplyMode::Off) => true,
-        (ReplyMode::On | ReplyMode::Off, ReplyMode::SkipNext) => true,
-        (ReplyMode::SkipNext, ReplyMode::SkipNext | ReplyMode::On) => true,
-        (ReplyMode::On | ReplyMode::Off, ReplyMode::On) => false,
     }
 }

@@ -25,8 +25,8 @@ impl Reply for RespReply<'_> {
         self.0.simple(text);
     }
 
-    fn error_text(&mut self, text: &str) {
-        self.0.error(text.as_bytes());
+    fn error_text(&mut self, text: &[u8]) {
+        self.0.error(text);
     }
 
     fn int(&mut self, value: i64) {

@@ -75,8 +75,7 @@ impl Command for Hello {
         reply: &mut dyn Reply,
     ) -> Result<(), ReplyError> {
         if let Some(option) = args.wrong {
-            let option = crate::echoed(option);
-            reply.error_text(&format!("ERR Syntax error in HELLO option '{option}'"));
+            reply.error_echo("ERR Syntax error in HELLO option '", option, "'");
             return Ok(());
         }
         if let Some(credentials) = args.credentials {

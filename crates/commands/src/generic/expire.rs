@@ -5,7 +5,6 @@ use stoa_command::{Args, Arity, Category, Flags, Group, KeyFlags, KeySpec, Reply
 use stoa_engine::{Command, Ctx, Reply};
 use stoa_stdx::UnixMs;
 
-use crate::echoed;
 use crate::ttl::{Unit, Written};
 
 /// When the deadline is set.
@@ -64,7 +63,7 @@ macro_rules! command {
                         reply.int(expire(args.key, deadline_ms, condition, ctx).into());
                     }
                     Err(word) => {
-                        reply.error_text(&format!("ERR Unsupported option {}", echoed(word)));
+                        reply.error_echo("ERR Unsupported option ", word, "");
                     }
                 }
                 Ok(())

@@ -87,7 +87,7 @@ impl Command for Set {
         let changed = match ctx.node.config.set(&pairs, origin) {
             Ok(changed) => changed,
             Err(error) => {
-                reply.error_text(&error.to_string());
+                reply.error_text(&error.text());
                 return Ok(());
             }
         };
@@ -156,7 +156,9 @@ impl Command for Rewrite {
         }
         match (facts.world.rewrite_config)(&facts.config_file, &ctx.node.config) {
             Ok(()) => reply.ok(),
-            Err(reason) => reply.error_text(&format!("ERR Rewriting config file: {reason}")),
+            Err(reason) => {
+                reply.error_text(format!("ERR Rewriting config file: {reason}").as_bytes());
+            }
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use stoa_command::{Args, Arity, ReplyError, RequestPolicy, ResponsePolicy, Spec,
 use stoa_engine::{Command, Ctx, Order, Part, Reply, Session};
 use stoa_stdx::MonoMs;
 
-use super::{ClientType, OPERATOR, Typed, client_type, unknown_type};
+use super::{ClientType, OPERATOR, Typed, client_type, refuse_type};
 
 const BAD_ID: ReplyError = ReplyError::Text("ERR client-id should be greater than 0");
 const BAD_AGE: ReplyError = ReplyError::Text("ERR maxage is not an integer or out of range");
@@ -52,13 +52,14 @@ impl<'a> Filter<'a> {
         Ok(())
     }
 
-    /// A word that names nothing, in the words of the refusal.
-    fn refusal(&self) -> Option<String> {
-        if let Some(Err(word)) = self.client_type {
-            return Some(unknown_type(word));
-        }
-        let user = self.user.filter(|user| *user != b"default")?;
-        Some(format!("ERR No such user '{}'", crate::echoed(user)))
+    /// The user who does not exist, if one is named.
+    fn nobody(&self) -> Option<&'a [u8]> {
+        self.user.filter(|user| *user != b"default")
+    }
+
+    /// Whether a word names nothing: it is refused by that word.
+    fn is_wrong(&self) -> bool {
+        matches!(self.client_type, Some(Err(_))) || self.nobody().is_some()
     }
 
     fn takes(&self, session: &Session, now: MonoMs) -> bool {
@@ -114,7 +115,7 @@ impl Command for Kill {
     /// Ends those of this shard; says how many.
     fn collect(filter: Filter<'_>, ctx: &mut Ctx<'_>) -> Part {
         let mut killed = 0_u64;
-        if filter.refusal().is_some() {
+        if filter.is_wrong() {
             return Box::new(killed);
         }
         let (me, now) = (ctx.session().id, ctx.mono);
@@ -140,8 +141,12 @@ impl Command for Kill {
         _: &mut Ctx<'_>,
         reply: &mut dyn Reply,
     ) -> Result<(), ReplyError> {
-        if let Some(text) = filter.refusal() {
-            reply.error_text(&text);
+        if let Some(Err(word)) = filter.client_type {
+            refuse_type(word, reply);
+            return Ok(());
+        }
+        if let Some(user) = filter.nobody() {
+            reply.error_echo("ERR No such user '", user, "'");
             return Ok(());
         }
         let count = |part: &Part| *part.downcast_ref::<u64>().expect("CLIENT KILL collects counts");

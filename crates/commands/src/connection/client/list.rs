@@ -6,7 +6,7 @@ use stoa_command::{Args, Arity, ReplyError, RequestPolicy, ResponsePolicy, Spec,
 use stoa_engine::{Command, Ctx, Part, Proto, Reply, Session};
 use stoa_stdx::MonoMs;
 
-use super::{ClientType, OPERATOR, Typed, client_type, unknown_type};
+use super::{ClientType, OPERATOR, Typed, client_type, refuse_type};
 use crate::connection::CONNECTION;
 
 /// `CLIENT INFO`
@@ -106,7 +106,7 @@ impl Command for List {
         reply: &mut dyn Reply,
     ) -> Result<(), ReplyError> {
         if let Who::OfType(Err(word)) = who {
-            reply.error_text(&unknown_type(word));
+            refuse_type(word, reply);
             return Ok(());
         }
         let mut lines: Lines = Vec::new();

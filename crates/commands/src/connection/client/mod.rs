@@ -10,7 +10,7 @@ pub mod switches;
 pub mod unblock;
 
 use stoa_command::{Args, Flags, ReplyError, Spec};
-use stoa_engine::Session;
+use stoa_engine::{Reply, Session};
 
 use super::CONNECTION;
 
@@ -53,6 +53,6 @@ fn client_type<'a>(args: &mut Args<'a>) -> Result<Typed<'a>, ReplyError> {
     Ok(found.map(|(_, client_type)| *client_type).ok_or(word))
 }
 
-fn unknown_type(word: &[u8]) -> String {
-    format!("ERR Unknown client type '{}'", crate::echoed(word))
+fn refuse_type(word: &[u8], reply: &mut dyn Reply) {
+    reply.error_echo("ERR Unknown client type '", word, "'");
 }

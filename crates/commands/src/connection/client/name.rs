@@ -14,13 +14,13 @@ const BAD_NAME: ReplyError =
 pub struct Word<'a>(&'a [u8]);
 
 impl<'a> Word<'a> {
-    fn checked(word: &'a [u8], error: ReplyError) -> Result<Self, ReplyError> {
-        if word.iter().all(u8::is_ascii_graphic) { Ok(Self(word)) } else { Err(error) }
+    fn checked(word: &'a [u8]) -> Option<Self> {
+        word.iter().all(u8::is_ascii_graphic).then_some(Self(word))
     }
 
     /// A client's name.
     pub(crate) fn client_name(word: &'a [u8]) -> Result<Self, ReplyError> {
-        Self::checked(word, BAD_NAME)
+        Self::checked(word).ok_or(BAD_NAME)
     }
 
     pub(crate) fn to_vec(self) -> Vec<u8> {
@@ -93,6 +93,8 @@ pub enum Info<'a> {
     LibVer(Word<'a>),
     /// Nothing there is a place for; refused by its name.
     Unknown(&'a [u8]),
+    /// A value that would break a line of CLIENT LIST; refused by the attribute's name.
+    Unprintable(&'a [u8]),
 }
 
 impl Command for SetInfo {
@@ -109,19 +111,15 @@ impl Command for SetInfo {
     type Args<'a> = Info<'a>;
 
     fn parse<'a>(args: &mut Args<'a>) -> Result<Info<'a>, ReplyError> {
-        const BAD_LIB_NAME: ReplyError =
-            ReplyError::Text("ERR lib-name cannot contain spaces, newlines or special characters.");
-        const BAD_LIB_VER: ReplyError =
-            ReplyError::Text("ERR lib-ver cannot contain spaces, newlines or special characters.");
-        let attribute = args.bytes()?;
-        let value = args.bytes()?;
-        if attribute.eq_ignore_ascii_case(b"lib-name") {
-            Word::checked(value, BAD_LIB_NAME).map(Info::LibName)
+        let (attribute, value) = (args.bytes()?, args.bytes()?);
+        let info: fn(Word<'a>) -> Info<'a> = if attribute.eq_ignore_ascii_case(b"lib-name") {
+            Info::LibName
         } else if attribute.eq_ignore_ascii_case(b"lib-ver") {
-            Word::checked(value, BAD_LIB_VER).map(Info::LibVer)
+            Info::LibVer
         } else {
-            Ok(Info::Unknown(attribute))
-        }
+            return Ok(Info::Unknown(attribute));
+        };
+        Ok(Word::checked(value).map_or(Info::Unprintable(attribute), info))
     }
 
     fn execute(info: Info<'_>, ctx: &mut Ctx<'_>, reply: &mut dyn Reply) -> Result<(), ReplyError> {
@@ -129,8 +127,12 @@ impl Command for SetInfo {
             Info::LibName(name) => ctx.session().lib_name = name.to_vec(),
             Info::LibVer(version) => ctx.session().lib_ver = version.to_vec(),
             Info::Unknown(attribute) => {
-                let attribute = crate::echoed(attribute);
-                reply.error_text(&format!("ERR Unrecognized option '{attribute}'"));
+                reply.error_echo("ERR Unrecognized option '", attribute, "'");
+                return Ok(());
+            }
+            Info::Unprintable(attribute) => {
+                let why = " cannot contain spaces, newlines or special characters.";
+                reply.error_echo("ERR ", attribute, why);
                 return Ok(());
             }
         }

@@ -34,12 +34,9 @@ impl Command for SetReply {
         reply: &mut dyn Reply,
     ) -> Result<(), ReplyError> {
         let session = ctx.session();
-        match (wanted, session.reply_mode) {
-            // Who hears nothing at all has nothing to skip.
-            (ReplyMode::SkipNext, ReplyMode::Off) => {}
-            (ReplyMode::On | ReplyMode::Off | ReplyMode::SkipNext, _) => {
-                session.reply_mode = wanted;
-            }
+        // Who hears nothing at all has nothing to skip.
+        if (wanted, session.reply_mode) != (ReplyMode::SkipNext, ReplyMode::Off) {
+            session.reply_mode = wanted;
         }
         if wanted == ReplyMode::On {
             reply.ok();

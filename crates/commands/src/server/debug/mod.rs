@@ -132,17 +132,12 @@ fn answer(what: &What<'_>, said: Vec<Said>, reply: &mut dyn Reply) -> Result<(),
     match what {
         What::Help => parse::help(reply),
         What::Sleep { .. } | What::SetActiveExpire(_) | What::Populate(_) => reply.ok(),
-        What::Error(text) => {
-            let text = String::from_utf8_lossy(text);
-            reply.error_text(&text.replace(['\r', '\n'], " "));
-        }
+        What::Error(text) => reply.error_text(text),
         What::Protocol(name) => protocol::example(name, reply)?,
         What::Reload => return Err(NO_SNAPSHOTS),
         What::Unknown(word) => {
-            let word = crate::echoed(word);
-            reply.error_text(&format!(
-                "ERR unknown subcommand or wrong number of arguments for '{word}'. Try DEBUG HELP."
-            ));
+            let before = "ERR unknown subcommand or wrong number of arguments for '";
+            reply.error_echo(before, word, "'. Try DEBUG HELP.");
         }
         What::Object(_) => {
             let found = said.into_iter().find_map(|said| match said {
