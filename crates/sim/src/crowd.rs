@@ -32,8 +32,49 @@ pub struct Habits {
     pub kill_one_in: u64,
 }
 
+impl Habits {
+    /// They ask, and wait.
+    pub const PATIENT: Self = Self {
+        clients: 6,
+        calls: 120,
+        waiting_max: 8,
+        leave_one_in: 0,
+        end_one_in: 0,
+        sleep_one_in: 0,
+        garbage_one_in: 0,
+        kill_one_in: 0,
+    };
+    /// They come and go.
+    pub const RESTLESS: Self = Self { leave_one_in: 15, end_one_in: 15, ..Self::PATIENT };
+    /// They come and go while nodes sleep.
+    pub const SLEEPY: Self = Self { sleep_one_in: 12, ..Self::RESTLESS };
+    /// They write what is no request.
+    pub const WILD: Self = Self { garbage_one_in: 8, ..Self::RESTLESS };
+    /// They have each other closed.
+    pub const DEADLY: Self = Self { kill_one_in: 12, ..Self::SLEEPY };
+
+    /// All of them, by name.
+    pub const ALL: [(&'static str, Self); 5] = [
+        ("patient", Self::PATIENT),
+        ("restless", Self::RESTLESS),
+        ("sleepy", Self::SLEEPY),
+        ("wild", Self::WILD),
+        ("deadly", Self::DEADLY),
+    ];
+}
+
+/// How many shards the node of a seed has.
+#[must_use]
+pub const fn shards(seed: u64) -> u16 {
+    const SHARDS: [u16; 6] = [1, 2, 3, 5, 8, 16];
+    SHARDS[(seed % SHARDS.len() as u64) as usize]
+}
+
 /// Steps of the world for one request, at most: more is a node that hangs.
 const STEPS_PER_CALL_MAX: u64 = 20_000;
+
+/// Lines of the trace that a failure tells.
+const TOLD_LINES: usize = 40;
 
 /// One of the crowd.
 struct Member {
@@ -66,8 +107,13 @@ pub fn run(grammar: &Grammar, options: &Options, habits: Habits) -> Result<Vec<u
     let pool = grammar.pool(&mut rng);
     let (members, marker, heard) = (Vec::new(), 0, Vec::new());
     let mut crowd = Crowd { world, grammar, pool, habits, rng, members, marker, heard };
-    crowd.live()?;
-    crowd.finish()?;
+    if let Err(error) = crowd.live().and_then(|()| crowd.finish()) {
+        // The last of what happened says most.
+        let trace = crowd.world.trace();
+        let lines: Vec<&str> = trace.lines().rev().take(TOLD_LINES).collect();
+        let told: Vec<&str> = lines.into_iter().rev().collect();
+        return Err(format!("{error}\n{}", told.join("\n")));
+    }
     let mut all = crowd.world.trace().as_bytes().to_vec();
     all.extend(crowd.heard);
     Ok(all)
