@@ -141,6 +141,13 @@ pub(crate) struct Owed {
     held: Vec<u8>,
 }
 
+impl Owed {
+    /// Some answer is still with another shard.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.queue.is_empty()
+    }
+}
+
 struct Owing {
     state: State,
     start: usize,
