@@ -82,6 +82,7 @@ impl Command for BitField {
                 .with(KeyFlags::UPDATE)
                 .with(KeyFlags::VARIABLE_FLAGS),
         )],
+        key_flags: Some(key_flags),
         ..Spec::DEFAULT
     };
 
@@ -102,6 +103,22 @@ impl Command for BitField {
         args.check(ctx.node.config.proto_max_bulk_len)?;
         if args.writes() { args.change(ctx, reply) } else { args.read(ctx, reply) }
     }
+}
+
+/// What a request does with its key. A broken one counts as writing, which is the safer guess.
+fn key_flags(args: &Args<'_>) -> KeyFlags {
+    let mut at = 2;
+    while let Some(word) = args.at(at) {
+        let behind = args.argc() - at - 1;
+        if word.eq_ignore_ascii_case(b"get") && behind >= 2 {
+            at += 3;
+        } else if word.eq_ignore_ascii_case(b"overflow") && behind >= 1 {
+            at += 2;
+        } else {
+            return KeyFlags::RW.with(KeyFlags::ACCESS).with(KeyFlags::UPDATE);
+        }
+    }
+    KeyFlags::RO.with(KeyFlags::ACCESS)
 }
 
 impl Command for BitFieldRo {
