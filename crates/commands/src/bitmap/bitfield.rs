@@ -129,6 +129,7 @@ impl Command for BitFieldRo {
         syntax: "key [get-block: GET encoding offset]...",
         flags: Flags::READONLY.with(Flags::FAST),
         keys: &[KeySpec::first(KeyFlags::RO.with(KeyFlags::ACCESS))],
+        key_flags: None,
         ..BitField::SPEC
     };
 
