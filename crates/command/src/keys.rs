@@ -139,6 +139,12 @@ impl KeyPositions {
         self.0.push((at, flags));
     }
 
+    /// Gives `flags` to those whose flags depend on the arguments.
+    pub(crate) fn settle(&mut self, flags: KeyFlags) {
+        let variable = self.0.iter_mut().filter(|(_, flags)| flags.has(KeyFlags::VARIABLE_FLAGS));
+        variable.for_each(|(_, open)| *open = flags);
+    }
+
     /// The positions with what is done at each.
     #[must_use]
     pub fn as_slice(&self) -> &[(usize, KeyFlags)] {

@@ -1,6 +1,6 @@
 //! One command's description, from which everything but its execution is derived.
 
-use crate::{Args, Category, Flags, KeyPositions, KeySpec, ReplyError};
+use crate::{Args, Category, Flags, KeyFlags, KeyPositions, KeySpec, ReplyError};
 
 /// A command, described. `..Spec::DEFAULT` fills what most commands leave alone.
 #[derive(Clone, Copy, Debug)]
@@ -11,6 +11,10 @@ pub struct Spec {
     pub summary: &'static str,
     /// The Redis version that brought it.
     pub since: &'static str,
+    /// Since when it is discouraged, and what to use instead.
+    pub deprecated: Option<(&'static str, &'static str)>,
+    /// For the server's own tests and tools, not for programs.
+    pub is_internal: bool,
     /// The group of the reference pages.
     pub group: Group,
     /// Cost, in the reference's words.
@@ -25,6 +29,8 @@ pub struct Spec {
     pub categories: &'static [Category],
     /// Where its keys are.
     pub keys: &'static [KeySpec],
+    /// What this request does with the keys of specs that are marked `VARIABLE_FLAGS`.
+    pub key_flags: Option<fn(&Args<'_>) -> KeyFlags>,
     /// To which shards it goes.
     pub request: RequestPolicy,
     /// How the answers of several shards become one.
@@ -39,6 +45,8 @@ impl Spec {
         name: "",
         summary: "",
         since: "1.0.0",
+        deprecated: None,
+        is_internal: false,
         group: Group::Server,
         complexity: "O(1)",
         syntax: "",
@@ -46,6 +54,7 @@ impl Spec {
         flags: Flags::NONE,
         categories: &[],
         keys: &[],
+        key_flags: None,
         request: RequestPolicy::Keys,
         response: ResponsePolicy::Whole,
         tips: &[],
@@ -95,7 +104,11 @@ impl Spec {
         into: &mut KeyPositions,
     ) -> Result<(), ReplyError> {
         into.clear();
-        self.keys.iter().try_for_each(|spec| spec.positions(args, into))
+        self.keys.iter().try_for_each(|spec| spec.positions(args, into))?;
+        if let Some(key_flags) = self.key_flags {
+            into.settle(key_flags(args));
+        }
+        Ok(())
     }
 }
 

@@ -170,6 +170,14 @@ fn what_the_reference_lacks_is_named_with_a_reason() {
 }
 
 #[test]
+fn flags_that_depend_on_the_arguments_can_be_asked_for() {
+    for spec in specs() {
+        let open = spec.keys.iter().any(|key| key.flags.has(KeyFlags::VARIABLE_FLAGS));
+        assert_eq!(open, spec.key_flags.is_some(), "{}", spec.name);
+    }
+}
+
+#[test]
 fn every_description_can_be_read() {
     for spec in specs() {
         let name = spec.name;

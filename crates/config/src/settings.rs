@@ -57,6 +57,8 @@ pub struct Settings {
     pub databases: u16,
     /// `set-preserves-ttl`.
     pub set_preserves_ttl: bool,
+    /// `latency-tracking`.
+    pub latency_tracking: bool,
     /// `hz`, within 1 to 500.
     pub hz: u16,
 
@@ -158,6 +160,7 @@ impl Settings {
             enable_debug_command: permission(value("enable-debug-command")),
             databases: integer(value("databases")) as u16,
             set_preserves_ttl: flag(value("set-preserves-ttl")),
+            latency_tracking: flag(value("latency-tracking")),
             hz: integer(value("hz")) as u16,
             dir: text(value("dir")).unwrap_or_default(),
             daemonize: flag(value("daemonize")),

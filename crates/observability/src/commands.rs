@@ -62,6 +62,12 @@ impl CommandStats {
         self.latency_off = !on;
     }
 
+    /// Whether histograms are kept.
+    #[must_use]
+    pub const fn tracks_latency(&self) -> bool {
+        !self.latency_off
+    }
+
     /// Counts a run. Panics when `command` is not a number of the table.
     pub fn ran(&mut self, command: usize, ns: u64, failed: bool) {
         let row = &mut self.rows[command];

@@ -99,6 +99,8 @@ impl Shard {
     pub fn new(setup: Setup) -> Self {
         let Setup { id, shards, table, config, facts, seed, chance, now, clock } = setup;
         let keyspace = Keyspace::new(config.databases, seed, now.unix);
+        let mut commands = CommandStats::new(table.entries().len());
+        commands.set_latency_tracking(config.latency_tracking);
         let node = Node {
             shard: id,
             shards,
@@ -108,7 +110,7 @@ impl Shard {
             rng: Rng::new(chance),
             active_expire: true,
             counters: Counters::default(),
-            commands: CommandStats::new(table.entries().len()),
+            commands,
             errors: ErrorStats::default(),
             inserts: Histogram::new(),
             dirty: 0,

@@ -82,6 +82,7 @@ impl Command for BitField {
                 .with(KeyFlags::UPDATE)
                 .with(KeyFlags::VARIABLE_FLAGS),
         )],
+        key_flags: Some(key_flags),
         ..Spec::DEFAULT
     };
 
@@ -104,6 +105,22 @@ impl Command for BitField {
     }
 }
 
+/// What a request does with its key. A broken one counts as writing, which is the safer guess.
+fn key_flags(args: &Args<'_>) -> KeyFlags {
+    let mut at = 2;
+    while let Some(word) = args.at(at) {
+        let behind = args.argc() - at - 1;
+        if word.eq_ignore_ascii_case(b"get") && behind >= 2 {
+            at += 3;
+        } else if word.eq_ignore_ascii_case(b"overflow") && behind >= 1 {
+            at += 2;
+        } else {
+            return KeyFlags::RW.with(KeyFlags::ACCESS).with(KeyFlags::UPDATE);
+        }
+    }
+    KeyFlags::RO.with(KeyFlags::ACCESS)
+}
+
 impl Command for BitFieldRo {
     const SPEC: Spec = Spec {
         name: "bitfield_ro",
@@ -112,6 +129,7 @@ impl Command for BitFieldRo {
         syntax: "key [get-block: GET encoding offset]...",
         flags: Flags::READONLY.with(Flags::FAST),
         keys: &[KeySpec::first(KeyFlags::RO.with(KeyFlags::ACCESS))],
+        key_flags: None,
         ..BitField::SPEC
     };
 

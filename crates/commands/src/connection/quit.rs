@@ -12,6 +12,7 @@ pub struct Quit;
 impl Command for Quit {
     const SPEC: Spec = Spec {
         name: "quit",
+        deprecated: Some(("7.2.0", "just closing the connection")),
         summary: "Closes the connection.",
         since: "1.0.0",
         arity: Arity(-1),

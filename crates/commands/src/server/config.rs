@@ -91,6 +91,10 @@ impl Command for Set {
                 return Ok(());
             }
         };
+        if changed.has("latency-tracking") {
+            let tracks = ctx.node.config.latency_tracking;
+            ctx.node.commands.set_latency_tracking(tracks);
+        }
         // Who came in while there was a password to prove need not prove it any more.
         if changed.has("requirepass") && ctx.node.config.requirepass.is_none() {
             ctx.sessions.iter_mut().for_each(|session| session.authenticated = true);

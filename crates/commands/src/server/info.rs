@@ -150,6 +150,7 @@ pub(super) fn inputs(parts: Vec<Part>, ctx: &Ctx<'_>) -> InfoInputs {
     inputs.memory.used_peak = inputs.memory.used_peak.max(inputs.memory.used);
     inputs.command_names = names(node);
     inputs.latency_percentiles = percentiles(node);
+    inputs.commands.set_latency_tracking(node.config.latency_tracking);
     inputs
 }
 
@@ -267,6 +268,25 @@ mod tests {
         let reply = bench.run("INFO stats");
         assert!(reply.contains("keyspace_hits:0"), "{reply}");
         assert!(!reply.contains("db0"), "only the sections asked for: {reply}");
+    }
+
+    #[test]
+    fn durations_are_neither_kept_nor_shown_while_tracking_is_off() {
+        let mut bench = Bench::new();
+        let ran = |bench: &mut Bench| {
+            let set = bench.node.table.find(b"set").expect("a command");
+            bench.node.commands.ran(set as usize, 5_000, false);
+            bench.run("INFO latencystats").contains("latency_percentiles_usec_set:p50=5.")
+        };
+        assert!(ran(&mut bench));
+        bench.run("CONFIG SET latency-tracking no");
+        assert!(!ran(&mut bench), "shown although off");
+        bench.run("CONFIG RESETSTAT");
+        assert!(!ran(&mut bench), "shown although off");
+        bench.run("CONFIG SET latency-tracking yes");
+        let reply = bench.run("INFO latencystats");
+        assert!(!reply.contains("usec_set"), "what ran meanwhile was kept: {reply}");
+        assert!(ran(&mut bench));
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub struct GetSet;
 impl Command for GetSet {
     const SPEC: Spec = Spec {
         name: "getset",
+        deprecated: Some(("6.2.0", "`SET` with the `!GET` argument")),
         summary: "Sets a string and answers what was there before.",
         since: "1.0.0",
         group: Group::String,

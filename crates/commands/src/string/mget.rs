@@ -24,6 +24,7 @@ impl Command for MGet {
         request: RequestPolicy::Split,
         response: ResponsePolicy::ByKey,
         tips: &["request_policy:multi_shard"],
+        ..Spec::DEFAULT
     };
 
     type Args<'a> = &'a [&'a [u8]];

@@ -56,6 +56,7 @@ impl Command for MSet {
         request: RequestPolicy::Split,
         response: ResponsePolicy::AllSucceeded,
         tips: &["request_policy:multi_shard", "response_policy:all_succeeded"],
+        ..Spec::DEFAULT
     };
 
     type Args<'a> = Pairs<'a>;

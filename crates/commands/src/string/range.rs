@@ -81,6 +81,7 @@ impl Command for GetRange {
 impl Command for SubStr {
     const SPEC: Spec = Spec {
         name: "substr",
+        deprecated: Some(("2.0.0", "`GETRANGE`")),
         summary: "Answers a part of a string; the older name of GETRANGE.",
         since: "1.0.0",
         ..GetRange::SPEC

@@ -54,6 +54,14 @@ impl Command for Set {
                 .with(KeyFlags::UPDATE)
                 .with(KeyFlags::VARIABLE_FLAGS),
         )],
+        key_flags: Some(|args| {
+            let mut words = (3..args.argc()).filter_map(|at| args.at(at));
+            if words.any(|word| word.eq_ignore_ascii_case(b"get")) {
+                KeyFlags::RW.with(KeyFlags::ACCESS).with(KeyFlags::UPDATE)
+            } else {
+                KeyFlags::OW.with(KeyFlags::UPDATE)
+            }
+        }),
         ..Spec::DEFAULT
     };
 

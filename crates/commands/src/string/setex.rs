@@ -48,6 +48,7 @@ impl<'a> SetExArgs<'a> {
 impl Command for SetEx {
     const SPEC: Spec = Spec {
         name: "setex",
+        deprecated: Some(("2.6.12", "`SET` with the `EX` argument")),
         summary: "Sets a string that is gone after some seconds.",
         since: "2.0.0",
         group: Group::String,
@@ -78,6 +79,7 @@ impl Command for SetEx {
 impl Command for PSetEx {
     const SPEC: Spec = Spec {
         name: "psetex",
+        deprecated: Some(("2.6.12", "`SET` with the `PX` argument")),
         summary: "Sets a string that is gone after some milliseconds.",
         since: "2.6.0",
         syntax: "key milliseconds value",
@@ -102,6 +104,7 @@ impl Command for PSetEx {
 impl Command for SetNx {
     const SPEC: Spec = Spec {
         name: "setnx",
+        deprecated: Some(("2.6.12", "`SET` with the `NX` argument")),
         summary: "Sets a string unless its key exists.",
         since: "1.0.0",
         group: Group::String,

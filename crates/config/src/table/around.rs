@@ -74,7 +74,7 @@ pub(super) const OBSERVED: &[Directive] = &[
     integer("latency-monitor-threshold", "observability.latency_threshold_ms", LONG, "0",
         "Milliseconds from which an event is remembered by LATENCY; 0 remembers none.").later(),
     switch("latency-tracking", "observability.latency_tracking", true,
-        "Keep a histogram of durations for each command.").later(),
+        "Keep a histogram of durations for each command."),
     special("latency-tracking-info-percentiles", "observability.latency_percentiles", Kind::Percentiles, "50 99 99.9",
         "Percentiles that INFO latencystats shows.").later(),
     text("prometheus-listen", "observability.prometheus_listen", "",

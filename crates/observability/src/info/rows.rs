@@ -69,7 +69,9 @@ fn commandstats(inputs: &InfoInputs) -> Vec<(String, String)> {
 }
 
 fn latencystats(inputs: &InfoInputs) -> Vec<(String, String)> {
-    let rows = touched(inputs).filter_map(|(name, stat)| Some((name, stat.latency()?)));
+    // What was kept before tracking was switched off is not shown either, as in Redis.
+    let shown = touched(inputs).filter(|_| inputs.commands.tracks_latency());
+    let rows = shown.filter_map(|(name, stat)| Some((name, stat.latency()?)));
     rows.map(|(name, latency)| {
         let point = |percentile: &f64| {
             let us = latency.quantile_ns(percentile / 100.0) as f64 / 1e3;

@@ -64,12 +64,24 @@ fn one(table: &Table, index: u16, reply: &mut dyn Reply) {
     ];
     let told = fields.iter().filter(|(_, value)| !value.is_empty());
     reply.bulk(spec.name.as_bytes());
-    reply.map(
-        told.clone().count() + usize::from(!args.is_empty()) + usize::from(!children.is_empty()),
-    );
+    let flags = doc_flags(spec);
+    let deprecated = spec.deprecated.map_or(0, |_| 2);
+    let optional = [!flags.is_empty(), !args.is_empty(), !children.is_empty()];
+    let optional = optional.into_iter().filter(|is_there| *is_there).count();
+    reply.map(told.clone().count() + deprecated + optional);
     for (field, value) in told {
         reply.bulk(field.as_bytes());
         reply.bulk(value.as_bytes());
+    }
+    if !flags.is_empty() {
+        reply.bulk(b"doc_flags");
+        reply.set(flags.len());
+        flags.iter().for_each(|flag| reply.simple(flag));
+    }
+    if let Some((since, replaced_by)) = spec.deprecated {
+        for text in ["deprecated_since", since, "replaced_by", replaced_by] {
+            reply.bulk(text.as_bytes());
+        }
     }
     if !args.is_empty() {
         reply.bulk(b"arguments");
@@ -80,6 +92,11 @@ fn one(table: &Table, index: u16, reply: &mut dyn Reply) {
         reply.map(children.len());
         children.into_iter().for_each(|child| one(table, child, reply));
     }
+}
+
+fn doc_flags(spec: &Spec) -> Vec<&'static str> {
+    let flags = [("deprecated", spec.deprecated.is_some()), ("syscmd", spec.is_internal)];
+    flags.into_iter().filter(|(_, set)| *set).map(|(flag, _)| flag).collect()
 }
 
 /// Which key spec the next key argument belongs to: they are written in the same order.

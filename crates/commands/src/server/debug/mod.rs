@@ -49,6 +49,7 @@ enum Said {
 impl Command for Debug {
     const SPEC: Spec = Spec {
         name: "debug",
+        is_internal: true,
         summary: "Holds the commands for tests and for looking inside.",
         since: "1.0.0",
         group: Group::Server,
