@@ -37,6 +37,8 @@ pub(crate) struct Conn {
     /// Where in this pass's sources its bytes are.
     pub(crate) source: Option<u32>,
     pub(crate) send_asked: bool,
+    /// It is in the list of connections with new output.
+    pub(crate) dirty: bool,
     /// The peer sends no more; closed once all is answered.
     pub(crate) ended: bool,
     /// Nothing more is read or run; closed once output is gone.
@@ -61,6 +63,7 @@ impl Conn {
             in_flight: 0,
             source: None,
             send_asked: false,
+            dirty: false,
             ended: false,
             closing: false,
             leaving: false,
@@ -136,6 +139,13 @@ pub(crate) struct Owed {
     queue: VecDeque<Owing>,
     /// Bytes of those that are ready.
     held: Vec<u8>,
+}
+
+impl Owed {
+    /// Some answer is still with another shard.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.queue.is_empty()
+    }
 }
 
 struct Owing {

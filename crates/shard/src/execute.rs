@@ -16,6 +16,8 @@ use crate::orders::holds_back;
 use crate::plan::{Join, Plan};
 use crate::reply::RespReply;
 
+/// A batch is posted before the end of its pass once its arguments are this long.
+const BATCH_BYTES_MAX: usize = 1 << 20;
 /// Arguments of a request that fit on the stack.
 const ARGV_INLINE: usize = 8;
 
@@ -152,7 +154,7 @@ impl Shard {
             Plan::AllShards(Join::Merge) if alone => self.merge_alone(req, Ask::Collect),
             Plan::Walk if alone => {
                 let end_slot = stoa_stdx::SLOT_COUNT;
-                self.merge_alone(req, Ask::Walk(Walk { from: None, left: None, end_slot }));
+                self.merge_alone(req, Ask::Walk(Box::new(Walk { from: None, left: None, end_slot })));
             }
             Plan::AllShards(_) if alone => self.run_here(req, None),
             Plan::AllShards(join) => self.ask_all(req, join),
@@ -307,33 +309,28 @@ impl Shard {
             slot,
             hash,
             ask,
-            done: false,
-            reply_end: 0,
-            part: None,
         });
+        // Large values make a batch of their own: its places are counted in 32 bits, and both ends
+        // hold it in memory.
+        if batch.args.len() > BATCH_BYTES_MAX {
+            self.post_batch(owner);
+        }
     }
 
     /// Runs the requests of another shard from number `from` on; gives the number of the first that
     /// has to wait for a lent key.
     pub(crate) fn run_batch(&mut self, batch: &mut Batch, from: usize) -> Option<usize> {
         const STAGE_LEN: usize = 32;
-        let Batch { requests, args, replies } = batch;
         let started = (self.clock)();
         self.ran.clear();
-        let waits_at = self.run_requests(requests, args, replies, from, STAGE_LEN);
+        let waits_at = self.run_requests(batch, from, STAGE_LEN);
         let took_ns = (self.clock)().0.saturating_sub(started.0);
         self.count_ran(took_ns);
         waits_at
     }
 
-    fn run_requests(
-        &mut self,
-        requests: &mut [Request],
-        args: &ArgStore,
-        replies: &mut Vec<u8>,
-        from: usize,
-        stage_len: usize,
-    ) -> Option<usize> {
+    fn run_requests(&mut self, batch: &mut Batch, from: usize, stage_len: usize) -> Option<usize> {
+        let Batch { requests, args, replies, ends, parts } = batch;
         for number in from..requests.len() {
             if (number - from).is_multiple_of(stage_len) {
                 let stage = &requests[number..requests.len().min(number + stage_len)];
@@ -345,7 +342,9 @@ impl Shard {
             if !self.loans.is_idle() && self.must_wait(&requests[number], args) {
                 return Some(number);
             }
-            self.run_request(&mut requests[number], args, replies);
+            let part = self.run_request(&requests[number], args, replies);
+            parts.extend(part.map(|part| (number as u32, part)));
+            ends.push(replies.len());
         }
         None
     }
@@ -360,7 +359,13 @@ impl Shard {
             || self.loans.any_lent(keys.as_slice().iter().map(|(at, _)| argv[*at]))
     }
 
-    fn run_request(&mut self, request: &mut Request, args: &ArgStore, replies: &mut Vec<u8>) {
+    /// Runs one request of another shard; gives its part if it was asked to collect.
+    fn run_request(
+        &mut self,
+        request: &Request,
+        args: &ArgStore,
+        replies: &mut Vec<u8>,
+    ) -> Option<Part> {
         let mut inline: [&[u8]; ARGV_INLINE] = [&[]; ARGV_INLINE];
         let mut count = 0;
         let mut many = Vec::new();
@@ -385,10 +390,11 @@ impl Shard {
             hash: request.hash,
         });
         let entry = self.node.table.at(request.index);
-        let walk = match request.ask {
-            Ask::Walk(walk) => Some(walk),
+        let walk = match &request.ask {
+            Ask::Walk(walk) => Some(**walk),
             Ask::Execute | Ask::Collect => None,
         };
+        let mut part = None;
         let mut ctx = Ctx {
             keyspace: &mut self.keyspace,
             sessions: &mut self.sessions,
@@ -412,21 +418,20 @@ impl Shard {
             }
             Ask::Collect | Ask::Walk(_) => {
                 // It was parsed at home before it was sent.
-                request.part = (entry.collect)(&mut Args::new(argv, at), &mut ctx).ok();
+                part = (entry.collect)(&mut Args::new(argv, at), &mut ctx).ok();
             }
         }
-        request.done = true;
-        request.reply_end = replies.len();
         if !self.node.orders.is_empty() {
             self.carry_out_orders();
         }
+        part
     }
 
     /// Collects this shard's part for a client of this shard.
     pub(crate) fn collect_here(&mut self, req: Req<'_>, ask: Ask) -> Result<Part, ReplyError> {
         let entry = self.node.table.at(req.verdict.index);
         let walk = match ask {
-            Ask::Walk(walk) => Some(walk),
+            Ask::Walk(walk) => Some(*walk),
             Ask::Execute | Ask::Collect => None,
         };
         let mut ctx = Ctx {

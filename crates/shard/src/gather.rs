@@ -86,9 +86,10 @@ impl Shard {
     /// A batch came back with its answers.
     pub(crate) fn batch_done(&mut self, mut batch: Box<Batch>) {
         let mut start = 0;
-        for at in 0..batch.requests.len() {
-            let request = &mut batch.requests[at];
-            let (dest, end, part) = (request.dest, request.reply_end, request.part.take());
+        let mut parts = std::mem::take(&mut batch.parts).into_iter().peekable();
+        for (at, request) in batch.requests.iter().enumerate() {
+            let (dest, end) = (request.dest, batch.ends[at]);
+            let part = parts.next_if(|(number, _)| *number as usize == at).map(|(_, part)| part);
             let reply = &batch.replies[start..end];
             start = end;
             match dest {
@@ -222,7 +223,7 @@ impl Shard {
                 continue;
             }
             let dest = Dest::Part { gather, number };
-            self.send(ShardId(number), req, dest, ask, None);
+            self.send(ShardId(number), req, dest, ask.clone(), None);
         }
         let here = self.node.shard.0;
         match ask {
@@ -265,7 +266,7 @@ impl Shard {
         left: Option<usize>,
     ) {
         let end_slot = first_slot(at.0 + 1, self.node.shards);
-        let ask = Ask::Walk(Walk { from, left, end_slot });
+        let ask = Ask::Walk(Box::new(Walk { from, left, end_slot }));
         if at == self.node.shard {
             let part = self.collect_here(req, ask).expect("parsed before the walk began");
             self.fact_came(gather, 0, part);

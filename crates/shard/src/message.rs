@@ -25,8 +25,13 @@ pub enum Message {
 pub struct Batch {
     pub(crate) requests: Vec<Request>,
     pub(crate) args: Args,
-    /// Encoded replies, one after the other (see [`Request::reply_end`]).
+    /// Encoded replies, one after the other.
     pub(crate) replies: Vec<u8>,
+    /// Where the reply of each request that ran ends. Apart from the requests, so that the owner only
+    /// reads those: a cache line that it wrote would have to travel back.
+    pub(crate) ends: Vec<usize>,
+    /// What requests that were asked to collect contribute, by their number.
+    pub(crate) parts: Vec<(u32, Part)>,
 }
 
 impl Batch {
@@ -34,6 +39,8 @@ impl Batch {
         self.requests.clear();
         self.args.clear();
         self.replies.clear();
+        self.ends.clear();
+        self.parts.clear();
     }
 }
 
@@ -41,7 +48,7 @@ impl Batch {
 #[derive(Debug, Default)]
 pub(crate) struct Args {
     bytes: Vec<u8>,
-    ends: Vec<usize>,
+    ends: Vec<u32>,
 }
 
 impl Args {
@@ -50,20 +57,26 @@ impl Args {
         self.ends.clear();
     }
 
+    /// Bytes of all arguments so far.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Adds arguments and gives where they are.
     pub(crate) fn push(&mut self, argv: &[&[u8]]) -> ArgRange {
-        let first = self.ends.len();
+        let first = self.ends.len() as u32;
         for arg in argv {
             self.bytes.extend_from_slice(arg);
-            self.ends.push(self.bytes.len());
+            let end = u32::try_from(self.bytes.len()).expect("a batch was posted before 4 GiB");
+            self.ends.push(end);
         }
-        ArgRange { first, count: argv.len() }
+        ArgRange { first, count: argv.len() as u32 }
     }
 
     pub(crate) fn get(&self, range: ArgRange) -> impl Iterator<Item = &[u8]> {
         (range.first..range.first + range.count).map(|at| {
-            let start = if at == 0 { 0 } else { self.ends[at - 1] };
-            &self.bytes[start..self.ends[at]]
+            let start = if at == 0 { 0 } else { self.ends[at as usize - 1] };
+            &self.bytes[start as usize..self.ends[at as usize] as usize]
         })
     }
 }
@@ -71,8 +84,8 @@ impl Args {
 /// Some neighbours in [`Args`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ArgRange {
-    first: usize,
-    count: usize,
+    first: u32,
+    count: u32,
 }
 
 /// One request at its owner.
@@ -93,23 +106,19 @@ pub(crate) struct Request {
     pub(crate) slot: SlotId,
     pub(crate) hash: u64,
     pub(crate) ask: Ask,
-    /// It ran.
-    pub(crate) done: bool,
-    /// Where its reply ends in the batch's replies.
-    pub(crate) reply_end: usize,
-    /// What it contributes, when it was asked to collect.
-    pub(crate) part: Option<Part>,
 }
 
+const _: () = assert!(size_of::<Request>() <= 64, "a request is a cache line of its mail");
+
 /// What is asked of the owner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Ask {
     /// Run it.
     Execute,
     /// Say what this shard contributes.
     Collect,
-    /// Walk the slots of this shard.
-    Walk(Walk),
+    /// Walk the slots of this shard. Boxed: it is rare, and every request has the size of the largest.
+    Walk(Box<Walk>),
 }
 
 /// Where an answer belongs at home.

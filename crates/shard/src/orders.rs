@@ -73,7 +73,7 @@ impl Shard {
                 .filter(|conn| conn.stall.is_none() && !conn.input.is_empty())
                 .map(|conn| conn.id)
                 .collect();
-            self.resumable.extend(held);
+            held.into_iter().for_each(|id| self.unstall(id));
             self.run_deferred();
         }
         if self.pause.is_some_and(|pause| now >= pause.until) {

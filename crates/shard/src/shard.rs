@@ -25,6 +25,9 @@ use crate::orders::Pause;
 use crate::plan::{Plan, plans};
 use crate::transact::Loans;
 
+/// Replies before a hole leave without waiting for it from this many bytes on.
+const SEND_EARLY_LEN: usize = 64 * 1024;
+
 /// What a shard is made with.
 pub struct Setup {
     /// This shard.
@@ -254,8 +257,8 @@ impl Shard {
     #[inline]
     pub(crate) fn touched(&mut self, id: ConnId) {
         let Some(conn) = self.conns[id.index as usize].as_deref_mut() else { return };
-        if !conn.send_asked && !conn.out.is_empty() {
-            conn.send_asked = true;
+        if !conn.dirty && !conn.out.is_empty() {
+            conn.dirty = true;
             self.dirty.push(id);
         }
     }
@@ -266,10 +269,18 @@ impl Shard {
             return;
         }
         for id in std::mem::take(&mut self.dirty) {
-            if self.conn(id).is_some() {
-                self.actions.push_back(Action::Send(id));
-                self.check_output(id);
+            let Some(conn) = self.conn(id) else { continue };
+            conn.dirty = false;
+            // What stands before a hole waits with it: its answer is microseconds away, and one send
+            // for a whole pipeline costs half of two. The answer touches the connection again.
+            if conn.owed.is_waiting() && conn.out.len() < SEND_EARLY_LEN {
+                continue;
             }
+            // A driver that was asked and has not taken it will; what it leaves may grow too long.
+            if !std::mem::replace(&mut conn.send_asked, true) {
+                self.actions.push_back(Action::Send(id));
+            }
+            self.check_output(id);
         }
     }
 

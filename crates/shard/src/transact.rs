@@ -79,8 +79,7 @@ impl Shard {
             let waiting = self.deferred.len();
             match message {
                 Message::Batch(batch) => {
-                    // Requests that ran have their reply's end; the first without one goes on.
-                    let done = batch.requests.iter().take_while(|r| r.done).count();
+                    let done = batch.ends.len();
                     self.serve_batch(from, batch, done);
                 }
                 Message::Borrow(loan) => self.lend(from, loan),

@@ -24,10 +24,57 @@ pub struct Habits {
     pub leave_one_in: u64,
     /// A client says that it writes no more, likewise.
     pub end_one_in: u64,
+    /// A client has the node sleep or pause for some milliseconds, likewise.
+    pub sleep_one_in: u64,
+    /// A client writes what is no request, likewise.
+    pub garbage_one_in: u64,
+    /// A client has another closed, likewise.
+    pub kill_one_in: u64,
+}
+
+impl Habits {
+    /// They ask, and wait.
+    pub const PATIENT: Self = Self {
+        clients: 6,
+        calls: 120,
+        waiting_max: 8,
+        leave_one_in: 0,
+        end_one_in: 0,
+        sleep_one_in: 0,
+        garbage_one_in: 0,
+        kill_one_in: 0,
+    };
+    /// They come and go.
+    pub const RESTLESS: Self = Self { leave_one_in: 15, end_one_in: 15, ..Self::PATIENT };
+    /// They come and go while nodes sleep.
+    pub const SLEEPY: Self = Self { sleep_one_in: 12, ..Self::RESTLESS };
+    /// They write what is no request.
+    pub const WILD: Self = Self { garbage_one_in: 8, ..Self::RESTLESS };
+    /// They have each other closed.
+    pub const DEADLY: Self = Self { kill_one_in: 12, ..Self::SLEEPY };
+
+    /// All of them, by name.
+    pub const ALL: [(&'static str, Self); 5] = [
+        ("patient", Self::PATIENT),
+        ("restless", Self::RESTLESS),
+        ("sleepy", Self::SLEEPY),
+        ("wild", Self::WILD),
+        ("deadly", Self::DEADLY),
+    ];
+}
+
+/// How many shards the node of a seed has.
+#[must_use]
+pub const fn shards(seed: u64) -> u16 {
+    const SHARDS: [u16; 6] = [1, 2, 3, 5, 8, 16];
+    SHARDS[(seed % SHARDS.len() as u64) as usize]
 }
 
 /// Steps of the world for one request, at most: more is a node that hangs.
 const STEPS_PER_CALL_MAX: u64 = 20_000;
+
+/// Lines of the trace that a failure tells.
+const TOLD_LINES: usize = 40;
 
 /// One of the crowd.
 struct Member {
@@ -60,8 +107,13 @@ pub fn run(grammar: &Grammar, options: &Options, habits: Habits) -> Result<Vec<u
     let pool = grammar.pool(&mut rng);
     let (members, marker, heard) = (Vec::new(), 0, Vec::new());
     let mut crowd = Crowd { world, grammar, pool, habits, rng, members, marker, heard };
-    crowd.live()?;
-    crowd.finish()?;
+    if let Err(error) = crowd.live().and_then(|()| crowd.finish()) {
+        // The last of what happened says most.
+        let trace = crowd.world.trace();
+        let lines: Vec<&str> = trace.lines().rev().take(TOLD_LINES).collect();
+        let told: Vec<&str> = lines.into_iter().rev().collect();
+        return Err(format!("{error}\n{}", told.join("\n")));
+    }
     let mut all = crowd.world.trace().as_bytes().to_vec();
     all.extend(crowd.heard);
     Ok(all)
@@ -106,6 +158,32 @@ impl Crowd<'_> {
         if ending {
             return false;
         }
+        if one_in(&mut self.rng, self.habits.garbage_one_in) {
+            // From here on nothing is known of it, but that it must not harm the others.
+            self.babble(id);
+            self.members.swap_remove(at);
+            self.join();
+            return false;
+        }
+        if one_in(&mut self.rng, self.habits.sleep_one_in) {
+            let how: &[&str] = match self.rng.below(3) {
+                0 => &["DEBUG", "SLEEP", "0.005"],
+                1 => &["CLIENT", "PAUSE", "7"],
+                _ => &["CLIENT", "PAUSE", "9", "WRITE"],
+            };
+            self.world.call(id, how);
+            self.members[at].waits.push_back(Some(b"+OK\r\n".to_vec()));
+            return true;
+        }
+        if one_in(&mut self.rng, self.habits.kill_one_in) {
+            let victim = self.members[self.rng.below(self.members.len() as u64) as usize].id;
+            let addr = self.world.addr(victim);
+            let all = self.rng.one_in(5);
+            let how: &[&str] = if all { &["SKIPME", "yes"] } else { &["ADDR", &addr] };
+            self.world.call(id, &[&["CLIENT", "KILL"], how].concat());
+            self.members[at].waits.push_back(None);
+            return true;
+        }
         if one_in(&mut self.rng, self.habits.end_one_in) {
             self.world.end(id);
             self.members[at].ending = true;
@@ -128,6 +206,23 @@ impl Crowd<'_> {
         true
     }
 
+    /// A request that goes wrong somewhere.
+    fn babble(&mut self, id: ClientId) {
+        let mut bytes = Vec::new();
+        stoa_resp::write_request(&mut bytes, &self.grammar.call(&self.pool, &mut self.rng));
+        let at = self.rng.below(bytes.len() as u64) as usize;
+        match self.rng.below(3) {
+            0 => bytes[at] = self.rng.next() as u8,
+            1 => bytes.truncate(at),
+            _ => bytes.insert(at, *self.rng.pick(b"$*-9\r\n\0")),
+        }
+        self.world.write(id, &bytes);
+        self.world.set_reads(id, true);
+        if self.rng.one_in(2) {
+            self.world.end(id);
+        }
+    }
+
     /// All take what came for them.
     fn listen(&mut self) -> Result<(), String> {
         let mut at = 0;
@@ -145,7 +240,8 @@ impl Crowd<'_> {
                 self.heard.extend(reply);
             }
             if self.world.is_closed(member.id) {
-                if !member.ending || !member.waits.is_empty() {
+                let killed = self.habits.kill_one_in > 0;
+                if !killed && (!member.ending || !member.waits.is_empty()) {
                     let left = member.waits.len();
                     return Err(format!("client {} was closed, {left} replies short", member.id.0));
                 }
@@ -164,10 +260,20 @@ impl Crowd<'_> {
             self.world.set_reads(member.id, true);
         }
         let steps_max = STEPS_PER_CALL_MAX * 100;
-        if !self.world.settle(steps_max) {
-            return Err(format!("no rest after {steps_max} steps"));
+        // Sleeps and pauses end with time, and each may be followed by the next.
+        for _ in 0..=2 * self.habits.calls {
+            if !self.world.settle(steps_max) {
+                return Err(format!("no rest after {steps_max} steps"));
+            }
+            self.listen()?;
+            if self.habits.sleep_one_in == 0
+                || self.members.iter().all(|member| member.waits.is_empty())
+            {
+                break;
+            }
+            self.world.advance(10);
         }
-        self.listen()?;
+        self.world.advance(10);
         for member in &self.members {
             if !member.waits.is_empty() || !self.world.is_even(member.id) {
                 let left = member.waits.len();

@@ -26,14 +26,18 @@ impl Program {
     /// A random program of `len` steps.
     pub fn random(grammar: &Grammar, len: usize, rng: &mut Rng) -> Self {
         let pool = grammar.pool(rng);
-        let item = |_| {
+        let mut items: Vec<Item> = Vec::new();
+        if rng.one_in(5) {
+            items.push(Item::Call(fill(1 + rng.below(60))));
+        }
+        items.extend((0..len).map(|_| {
             if rng.one_in(12) {
                 Item::Wait(*rng.pick(&[1, 10, 49, 50, 51, 999, 1_000, 1_001, 5_000, 100_000]))
             } else {
                 Item::Call(grammar.call(&pool, rng))
             }
-        };
-        Self((0..len).map(item).collect())
+        }));
+        Self(items)
     }
 
     /// As one would type it, a line a step.
@@ -53,6 +57,15 @@ impl Program {
         }
         text
     }
+}
+
+/// Many keys at once, so that walks have pages.
+fn fill(count: u64) -> Vec<Vec<u8>> {
+    let mut argv = vec![b"MSET".to_vec()];
+    for number in 0..count {
+        argv.extend([format!("n:{number}").into_bytes(), number.to_string().into_bytes()]);
+    }
+    argv
 }
 
 /// A word as redis-cli takes it.

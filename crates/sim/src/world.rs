@@ -170,7 +170,7 @@ impl World {
         let conn = ConnId { index: row as u32, generation: seat.rows[row].1 };
         let mut client = Client::new(home, conn);
         let peer = PeerFacts {
-            addr: format!("127.0.0.1:{}", 50_000 + id.0),
+            addr: addr_of(id),
             laddr: "127.0.0.1:6379".to_owned(),
             is_unix: false,
             is_local: true,
@@ -182,6 +182,12 @@ impl World {
             self.part(id, State::Flushing);
         }
         id
+    }
+
+    /// The address that the node knows a client by.
+    #[must_use]
+    pub fn addr(&self, id: ClientId) -> String {
+        addr_of(id)
     }
 
     /// The client writes.
@@ -492,6 +498,10 @@ impl World {
             trace.push('\n');
         }
     }
+}
+
+fn addr_of(id: ClientId) -> String {
+    format!("127.0.0.1:{}", 50_000 + id.0)
 }
 
 /// A random part of `len` bytes, at least one.

@@ -1,21 +1,9 @@
 //! Many clients at once: nothing is lost, swapped or left over, and the same seed is the same run.
 
 use stoa_command::{FindKeys, RequestPolicy, Spec};
-use stoa_sim::crowd::{Habits, run};
+use stoa_sim::crowd::{Habits, run, shards};
 use stoa_sim::law::is_compared;
-use stoa_sim::{Grammar, Options};
-
-/// Shards of the worlds, by seed.
-const SHARDS: [u16; 6] = [1, 2, 3, 5, 8, 16];
-
-const PATIENT: Habits =
-    Habits { clients: 6, calls: 120, waiting_max: 8, leave_one_in: 0, end_one_in: 0 };
-const RESTLESS: Habits =
-    Habits { clients: 6, calls: 120, waiting_max: 8, leave_one_in: 15, end_one_in: 15 };
-
-fn shards(seed: u64) -> u16 {
-    SHARDS[(seed % SHARDS.len() as u64) as usize]
-}
+use stoa_sim::{Grammar, Options, World};
 
 #[expect(clippy::disallowed_methods, reason = "the nightly run says so from outside")]
 fn seeds(count: u64) -> std::ops::Range<u64> {
@@ -34,10 +22,10 @@ fn takes_several_keys(spec: &Spec) -> bool {
 fn every_request_gets_its_reply_in_its_turn() {
     let grammar = Grammar::of(stoa_commands::table(), is_compared);
     for seed in seeds(150) {
-        for habits in [PATIENT, RESTLESS] {
+        for (name, habits) in Habits::ALL {
             let options = Options::rough(shards(seed), seed);
             if let Err(error) = run(&grammar, &options, habits) {
-                panic!("seed {seed}, {habits:?}: {error}");
+                panic!("seed {seed} {name}: {error}");
             }
         }
     }
@@ -51,7 +39,7 @@ fn keys_brought_together_from_several_shards_never_block_each_other_for_good() {
         is_compared(spec) && (takes_several_keys(spec) || also.contains(&spec.name))
     });
     for seed in seeds(250) {
-        for habits in [PATIENT, RESTLESS] {
+        for habits in [Habits::PATIENT, Habits::RESTLESS, Habits::SLEEPY, Habits::DEADLY] {
             let options = Options::rough(shards(seed), seed);
             if let Err(error) = run(&grammar, &options, Habits { clients: 10, ..habits }) {
                 panic!("seed {seed}, {habits:?}: {error}");
@@ -65,10 +53,36 @@ fn the_same_seed_is_the_same_run_to_the_byte() {
     let grammar = Grammar::of(stoa_commands::table(), is_compared);
     for seed in seeds(20) {
         let options = Options::rough(shards(seed), seed);
-        let [one, two] = [0; 2].map(|_| run(&grammar, &options, RESTLESS));
+        let [one, two] = [0; 2].map(|_| run(&grammar, &options, Habits::RESTLESS));
         assert!(one.is_ok(), "seed {seed}: {one:?}");
         assert!(one == two, "seed {seed}: two runs differ");
         let other = Options::rough(shards(seed), seed + 1_000_000);
-        assert!(one != run(&grammar, &other, RESTLESS), "seed {seed} does not matter");
+        assert!(one != run(&grammar, &other, Habits::RESTLESS), "seed {seed} does not matter");
+    }
+}
+
+#[test]
+fn a_client_that_does_not_read_is_closed_at_its_limit_and_nobody_waits_for_it() {
+    for seed in seeds(30) {
+        let mut options = Options::rough(shards(seed), seed);
+        options.directives.push(("client-output-buffer-limit", "normal 65536 0 0"));
+        let mut world = World::new(&options);
+        let [deaf, other] = [0; 2].map(|_| world.connect());
+        world.set_reads(deaf, false);
+        world.call(other, &["SET", "big", &"x".repeat(10_000)]);
+        assert!(world.settle(1_000_000), "seed {seed}: no rest");
+        for number in 0..40 {
+            world.call(deaf, &["GET", "big"]);
+            world.call(other, &["ECHO", &format!("{number:02}")]);
+            // What it is owed grows little by little, too.
+            world.run(seed % 7);
+        }
+        assert!(world.settle(1_000_000), "seed {seed}: no rest");
+        assert!(world.is_closed(deaf), "seed {seed}: still there");
+        assert_eq!(world.next_reply(other), Some(b"+OK\r\n".to_vec()), "seed {seed}");
+        for number in 0..40 {
+            let want = format!("$2\r\n{number:02}\r\n").into_bytes();
+            assert_eq!(world.next_reply(other), Some(want), "seed {seed}");
+        }
     }
 }

@@ -191,8 +191,8 @@ fn a_value_moved_between_shards_is_neither_lost_nor_doubled() {
         let mut rng = Rng::new(seed);
         let mut world = world(seed);
         let first = world.connect();
-        for number in 0..VALUES {
-            world.call(first, &["SET", PLACES[number], &format!("v{number}"), "EX", "1000"]);
+        for (number, place) in PLACES.iter().enumerate().take(VALUES) {
+            world.call(first, &["SET", place, &format!("v{number}"), "EX", "1000"]);
         }
         assert!(world.settle(STEPS_MAX), "seed {seed}: no rest");
         let mut clients: Vec<ClientId> = (0..8).map(|_| world.connect()).collect();

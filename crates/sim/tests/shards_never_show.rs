@@ -4,7 +4,7 @@ use stoa_sim::Grammar;
 use stoa_sim::law::{check, is_compared};
 
 /// How many programs, unless the nightly run asks for more.
-const PROGRAMS: u64 = 3_000;
+const PROGRAMS: u64 = 4_000;
 
 #[expect(clippy::disallowed_methods, reason = "the nightly run says so from outside")]
 fn from_environment(name: &str) -> Option<u64> {

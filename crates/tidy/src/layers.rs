@@ -51,8 +51,8 @@ pub const STRANGERS: [(&str, &str); 1] = [("crates/commands", "crates/shard")];
 pub const ABSENT: [(&str, &str, &str); 4] = [
     ("crates/engine", "stoa-resp", "a reply is a value until the shard encodes it"),
     ("crates/engine", "serde_json", "the engine reads no text formats"),
-    ("crates/engine", "glommio", "the core runs under any driver"),
-    ("crates/shard", "glommio", "the core runs under any driver"),
+    ("crates/engine", "io-uring", "the core runs under any driver"),
+    ("crates/shard", "io-uring", "the core runs under any driver"),
 ];
 
 /// One package of the workspace, as its manifest tells it.

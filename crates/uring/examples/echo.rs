@@ -1,14 +1,14 @@
 //! A service that understands just enough to be measured: it counts requests and answers each
 //! with a constant. What remains in a profile is the driver.
 //!
-//! `echo [--port 7000] [--shards 1] [--driver auto] [--executor glommio] [--spins 50] [--no-pin]
+//! `echo [--port 7000] [--shards 1] [--driver auto] [--spins 50] [--no-pin]
 //! [--hop]`; with `--hop` every request is answered by another shard. Load it with
 //! `redis-benchmark -p 7000 -t get -P 16`.
 
 use std::collections::{HashMap, VecDeque};
 
 use stoa_stdx::{ConnId, MonoMs, ShardId};
-use stoa_uring::{Action, DriverChoice, ExecutorChoice, Now, Options, Pass, Peer, Service, run};
+use stoa_uring::{Action, DriverChoice, Now, Options, Pass, Peer, Service, run};
 
 fn main() {
     if let Err(error) = start() {
@@ -27,12 +27,6 @@ fn start() -> Result<(), Box<dyn std::error::Error>> {
             "--port" => port = value()?.parse()?,
             "--shards" => options.shards = value()?.parse()?,
             "--driver" => options.driver = value()?.parse::<DriverChoice>()?,
-            "--executor" => {
-                options.executor = match value()?.as_str() {
-                    "thread" => ExecutorChoice::Thread,
-                    _ => ExecutorChoice::Glommio,
-                }
-            }
             "--spins" => options.tuning.spins_before_park = value()?.parse()?,
             "--no-pin" => options.pin = false,
             "--hop" => hop = true,

@@ -11,7 +11,6 @@ mod buffers;
 mod clock;
 mod conns;
 mod core;
-mod executor;
 mod listen;
 mod mailbox;
 mod node;
@@ -27,5 +26,5 @@ mod uring_driver;
 
 pub use mailbox::{Receiver, Sender, mailbox};
 pub use node::{Running, Stop, run};
-pub use options::{DriverChoice, ExecutorChoice, MAILBOX_LEN, Options, Tuning, UnixSocket};
+pub use options::{DriverChoice, MAILBOX_LEN, Options, Tuning, UnixSocket};
 pub use service::{Action, CloseReason, Now, Pass, Peer, Service};

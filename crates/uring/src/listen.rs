@@ -1,7 +1,6 @@
 //! Listening sockets, and what is set on each accepted one.
 //!
-//! We make them ourselves: an executor's `bind` leaves out SO_REUSEADDR, and then a restarted
-//! server cannot listen for a minute. Each shard has a socket of its own on the same address
+//! Made by hand, for SO_REUSEADDR: without it a restarted server cannot listen for a minute. Each shard has a socket of its own on the same address
 //! (SO_REUSEPORT), so that the kernel spreads the connections and no shard hands them on.
 
 use std::io;

@@ -10,9 +10,8 @@ use std::thread::JoinHandle;
 use stoa_stdx::ShardId;
 
 use crate::core::Core;
-use crate::executor;
 use crate::listen::{Listener, listen};
-use crate::options::{DriverChoice, ExecutorChoice, Options, Tuning};
+use crate::options::{DriverChoice, Options, Tuning};
 use crate::park::Shared;
 use crate::poll_driver::PollDriver;
 use crate::post::posts;
@@ -162,13 +161,10 @@ impl Start {
         }
         let tuning = self.tuning;
         match self.drive {
-            Drive::Uring(executor) => {
-                let make = || {
-                    let driver = UringDriver::new(core(), self.listeners, &tuning)?;
-                    let _ = ready.send(());
-                    Ok(driver)
-                };
-                executor::run(executor, tuning.spins_before_park, make)
+            Drive::Uring => {
+                let driver = UringDriver::new(core(), self.listeners, &tuning)?;
+                let _ = ready.send(());
+                driver.run()
             }
             Drive::Poll => {
                 let driver = PollDriver::new(core(), self.listeners, &tuning)?;
@@ -182,7 +178,7 @@ impl Start {
 /// What a node turned out to be driven by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Drive {
-    Uring(ExecutorChoice),
+    Uring,
     Poll,
 }
 
@@ -193,18 +189,11 @@ fn choose_drive(options: &Options) -> io::Result<Drive> {
         DriverChoice::Uring => false,
         DriverChoice::Auto => true,
     };
-    if let Err(error) = ring::probe().map_err(cannot_use_uring) {
-        if is_auto {
-            eprintln!("{error}; using the slower readiness driver instead");
-            return Ok(Drive::Poll);
-        }
-        return Err(error);
-    }
-    match check_memlock(options.executor, memlock()) {
-        Ok(()) => Ok(Drive::Uring(options.executor)),
+    match ring::probe().map_err(cannot_use_uring) {
+        Ok(()) => Ok(Drive::Uring),
         Err(error) if is_auto => {
-            eprintln!("{error}; using io_uring without it");
-            Ok(Drive::Uring(ExecutorChoice::Thread))
+            eprintln!("{error}; using the slower readiness driver instead");
+            Ok(Drive::Poll)
         }
         Err(error) => Err(error),
     }
@@ -225,25 +214,6 @@ fn cannot_use_uring(error: io::Error) -> io::Error {
         _ => "; use --driver poll",
     };
     io::Error::new(error.kind(), format!("cannot use io_uring: {error}{hint}"))
-}
-
-/// The limit of memory this process may lock; `None` if there is none.
-fn memlock() -> Option<u64> {
-    rustix::process::getrlimit(rustix::process::Resource::Memlock).current
-}
-
-/// glommio would refuse too, but without saying what to do.
-fn check_memlock(executor: ExecutorChoice, limit: Option<u64>) -> io::Result<()> {
-    match (executor, limit) {
-        (ExecutorChoice::Glommio, Some(bytes)) if bytes < executor::MEMLOCK_BYTES_MIN => {
-            Err(io::Error::other(format!(
-                "cannot use glommio: the limit of locked memory is {bytes} bytes and {} are needed; \
-                 raise it (ulimit -l 512, LimitMEMLOCK=, --ulimit memlock=)",
-                executor::MEMLOCK_BYTES_MIN
-            )))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// The core of each shard; empty if shards are not to be bound.
@@ -284,17 +254,6 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn too_little_lockable_memory_is_refused_with_what_to_do() {
-        let error =
-            check_memlock(ExecutorChoice::Glommio, Some(64 * 1024)).expect_err("too little");
-        let text = error.to_string();
-        assert!(text.contains("65536") && text.contains("ulimit -l"), "{text}");
-        assert!(check_memlock(ExecutorChoice::Glommio, Some(executor::MEMLOCK_BYTES_MIN)).is_ok());
-        assert!(check_memlock(ExecutorChoice::Glommio, None).is_ok());
-        assert!(check_memlock(ExecutorChoice::Thread, Some(0)).is_ok());
-    }
 
     #[test]
     fn shards_are_bound_only_if_each_can_have_a_core() {

@@ -20,8 +20,6 @@ pub struct Options {
     pub unix: Option<UnixSocket>,
     /// Which mechanism to use for sockets.
     pub driver: DriverChoice,
-    /// What the loop over io_uring runs inside.
-    pub executor: ExecutorChoice,
     /// Bind each shard to a core, if there are at least as many cores as shards.
     pub pin: bool,
     /// The cores to use; empty means all the process may run on.
@@ -39,7 +37,6 @@ impl Default for Options {
             tcp_keepalive_s: 300,
             unix: None,
             driver: DriverChoice::default(),
-            executor: ExecutorChoice::default(),
             pin: true,
             cpus: Vec::new(),
             tuning: Tuning::default(),
@@ -79,16 +76,6 @@ impl FromStr for DriverChoice {
             other => Err(format!("unknown driver '{other}'; use auto, uring or poll")),
         }
     }
-}
-
-/// What the loop over io_uring runs inside. Kept apart so that both can be measured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ExecutorChoice {
-    /// A task of a glommio executor, which can hold other tasks and files beside it.
-    Glommio,
-    /// The bare thread, sleeping in the ring itself.
-    #[default]
-    Thread,
 }
 
 /// Numbers of the loop. The defaults are measured; a test may want extremes.

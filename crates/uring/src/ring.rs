@@ -8,7 +8,7 @@
 //! registration only in a short-lived borrow.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
 
 use io_uring::types::{BufRingEntry, CancelBuilder, Fd, TimeoutFlags, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
@@ -52,7 +52,7 @@ pub(crate) enum Tag {
     Accept(u32),
     /// The armed deadline, or its update.
     Deadline,
-    /// The bell was rung (only if the shard sleeps in the ring itself).
+    /// The bell was rung.
     Bell,
     /// Nobody waits for it.
     None,
@@ -239,18 +239,6 @@ impl Ring {
         let entry = opcode::PollAdd::new(Fd(fd), libc::POLLIN as u32).build();
         // SAFETY: takes no memory.
         unsafe { self.push(entry, Tag::Bell) };
-    }
-
-    /// Has the kernel write `fd` for completions, once that is enabled.
-    pub(crate) fn register_eventfd(&mut self, fd: BorrowedFd<'_>) -> io::Result<()> {
-        self.eventfd(false);
-        self.ring.submitter().register_eventfd(fd.as_raw_fd())
-    }
-
-    /// Turns the writing of the registered eventfd on or off.
-    pub(crate) fn eventfd(&mut self, on: bool) {
-        let queue = self.ring.completion();
-        if on { queue.enable_eventfd() } else { queue.disable_eventfd() }
     }
 
     /// Registers the ring of receive buffers.

@@ -6,10 +6,9 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::sync::Arc;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-use stoa_stdx::{ConnId, MonoMs, ShardId};
+use stoa_stdx::{ConnId, MonoMs};
 
 use crate::buffers::RecvBuffers;
 use crate::clock;
@@ -17,7 +16,6 @@ use crate::conns::{Conns, Kept, Phase};
 use crate::core::{Core, Sockets, Turn};
 use crate::listen::{Listener, accepted};
 use crate::options::Tuning;
-use crate::park::Shared;
 use crate::ring::{Completion, Ring, Tag};
 use crate::service::{CloseReason, Service};
 
@@ -43,6 +41,7 @@ pub(crate) struct UringDriver<S: Service> {
     accept_rest: AcceptRest,
     deadline: Option<MonoMs>,
     bell_armed: bool,
+    spins_before_park: u32,
 }
 
 /// The ring with all that its operations point to.
@@ -113,11 +112,32 @@ impl<S: Service> UringDriver<S> {
             accept_rest: AcceptRest::default(),
             deadline: None,
             bell_armed: false,
+            spins_before_park: tuning.spins_before_park,
         })
     }
 
+    /// Runs until the node stops.
+    pub(crate) fn run(mut self) -> io::Result<()> {
+        let mut spins = 0;
+        loop {
+            match self.turn()? {
+                Turn::Again => spins = 0,
+                Turn::Blocked => std::thread::yield_now(),
+                Turn::Done => return Ok(()),
+                Turn::Idle if spins < self.spins_before_park => {
+                    spins += 1;
+                    std::hint::spin_loop();
+                }
+                Turn::Idle => {
+                    spins = 0;
+                    self.park()?;
+                }
+            }
+        }
+    }
+
     /// One look at the world, and one pass if it brought anything.
-    pub(crate) fn turn(&mut self) -> io::Result<Turn> {
+    fn turn(&mut self) -> io::Result<Turn> {
         if self.sockets.ring.needs_enter() {
             self.sockets.ring.enter(0)?;
         }
@@ -147,18 +167,8 @@ impl<S: Service> UringDriver<S> {
         Ok(self.core.idle_turn())
     }
 
-    /// Prepares to sleep until a completion writes the registered eventfd or a peer rings it.
-    /// `false`: something has come, do not sleep. Undone by [`Self::unpark`] in both cases.
-    pub(crate) fn park_on_eventfd(&mut self) -> io::Result<bool> {
-        self.arm_deadline();
-        self.core.shared().bell(self.core.shard()).park();
-        self.sockets.ring.eventfd(true);
-        self.sockets.ring.enter(0)?;
-        Ok(self.has_nothing() && !self.sockets.ring.needs_enter())
-    }
-
     /// Sleeps in the ring until a completion comes or a peer rings.
-    pub(crate) fn park_in_ring(&mut self) -> io::Result<()> {
+    fn park(&mut self) -> io::Result<()> {
         self.arm_deadline();
         let bell = self.core.shared().bell(self.core.shard());
         bell.park();
@@ -170,27 +180,9 @@ impl<S: Service> UringDriver<S> {
         // One call submits the bell and the deadline, finishes what the kernel has set aside, and
         // sleeps if that completes nothing.
         let want = u32::from(self.has_nothing());
-        self.sockets.ring.enter(want)
-    }
-
-    /// Back from sleep, or from the attempt.
-    pub(crate) fn unpark(&mut self) {
+        let entered = self.sockets.ring.enter(want);
         self.core.shared().bell(self.core.shard()).unpark();
-        self.sockets.ring.eventfd(false);
-    }
-
-    /// What the shard's bell hangs on.
-    pub(crate) fn shared(&self) -> Arc<Shared> {
-        Arc::clone(self.core.shared())
-    }
-
-    pub(crate) fn shard(&self) -> ShardId {
-        self.core.shard()
-    }
-
-    /// Has completions ring this shard's own bell while it sleeps.
-    pub(crate) fn register_bell(&mut self) -> io::Result<()> {
-        self.sockets.ring.register_eventfd(self.core.shared().bell(self.core.shard()).as_fd())
+        entered
     }
 
     fn has_nothing(&mut self) -> bool {

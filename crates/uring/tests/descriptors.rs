@@ -1,5 +1,6 @@
 //! Running out of descriptors. Alone in its file, because the limit is that of the process.
 
+#[expect(dead_code, reason = "this file uses its part")]
 mod lines;
 
 use std::net::TcpStream;
@@ -10,9 +11,9 @@ use stoa_uring::Options;
 
 #[test]
 fn without_descriptors_the_node_rests_and_accepts_again_once_there_are_some() {
-    for (name, driver, executor) in DRIVERS {
+    for (name, driver) in DRIVERS {
         let listeners = vec![([127, 0, 0, 1], 0).into()];
-        let options = Options { driver, executor, listeners, pin: false, ..Options::default() };
+        let options = Options { driver, listeners, pin: false, ..Options::default() };
         let node = Node::start(name, options);
         let mut first = node.connect();
         assert_eq!(first.ask("echo here"), "here", "{name}");

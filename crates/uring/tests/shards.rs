@@ -1,5 +1,6 @@
 //! Shards as neighbours: mail, full mailboxes, time, stopping, and what the executor gets wrong.
 
+#[expect(dead_code, reason = "this file uses its part")]
 mod lines;
 
 use std::io::{Read, Write};
@@ -196,10 +197,9 @@ fn a_stopping_node_tells_its_service_once_a_shard() {
 
 #[test]
 fn a_shard_that_panics_ends_the_node_and_is_named() {
-    for (name, driver, executor) in DRIVERS {
+    for (name, driver) in DRIVERS {
         let listeners = vec![([127, 0, 0, 1], 0).into()];
-        let options =
-            Options { shards: 3, driver, executor, listeners, pin: false, ..Options::default() };
+        let options = Options { shards: 3, driver, listeners, pin: false, ..Options::default() };
         let node = Node::start(name, options);
         let mut client = node.connect();
         let shard = client.ask("shard");
@@ -212,9 +212,9 @@ fn a_shard_that_panics_ends_the_node_and_is_named() {
 
 #[test]
 fn unread_sockets_are_served_although_the_cores_are_taken() {
-    // glommio's executor can sleep with a task that could run, if it is kept from its core at the
-    // wrong moment. Here more threads than cores fight for them while two shards wake each other;
-    // a shard that overslept would end in the client's patience.
+    // Falling asleep is several steps, and a shard can be kept from its core between any two. Here
+    // more threads than cores fight for them while two shards wake each other; a shard that
+    // overslept would end in the client's patience.
     on_each_driver(
         |options| options.shards = 2,
         |node| {

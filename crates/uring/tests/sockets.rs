@@ -239,13 +239,12 @@ fn paused_connections_do_not_hold_the_buffers_of_others() {
 #[test]
 fn a_unix_socket_is_served_by_shard_0_and_removed_at_the_end() {
     let dir = tempfile::tempdir().expect("a directory");
-    for (name, driver, executor) in lines::DRIVERS {
+    for (name, driver) in lines::DRIVERS {
         let path = dir.path().join("stoa.sock");
         let mode = Some(0o600);
         let unix = Some(UnixSocket { path: path.clone(), mode });
         let listeners = vec![([127, 0, 0, 1], 0).into()];
-        let options =
-            Options { shards: 2, driver, executor, unix, listeners, ..Options::default() };
+        let options = Options { shards: 2, driver, unix, listeners, ..Options::default() };
         let node = Node::start(name, options);
         let found = std::fs::metadata(&path).expect("the socket's file").permissions();
         assert_eq!(found.mode() & 0o777, 0o600, "{name}");

@@ -1,8 +1,6 @@
 //! A service of words on lines, with a word for each thing a driver must get right, and the
 //! harness that runs a test on every driver.
 
-#![allow(dead_code, reason = "each test file uses its part; `expect` would fail in some")]
-
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -11,9 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use stoa_stdx::{ConnId, MonoMs, ShardId};
-use stoa_uring::{
-    Action, DriverChoice, ExecutorChoice, Now, Options, Pass, Peer, Running, Service, Stop, run,
-};
+use stoa_uring::{Action, DriverChoice, Now, Options, Pass, Peer, Running, Service, Stop, run};
 
 /// Nothing here takes this long; a test that hangs fails instead.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -49,17 +45,14 @@ pub(crate) struct Node {
 }
 
 /// The drivers that every test runs on.
-pub(crate) const DRIVERS: [(&str, DriverChoice, ExecutorChoice); 3] = [
-    ("uring in glommio", DriverChoice::Uring, ExecutorChoice::Glommio),
-    ("uring on a thread", DriverChoice::Uring, ExecutorChoice::Thread),
-    ("poll", DriverChoice::Poll, ExecutorChoice::Thread),
-];
+pub(crate) const DRIVERS: [(&str, DriverChoice); 2] =
+    [("uring", DriverChoice::Uring), ("poll", DriverChoice::Poll)];
 
 /// Runs `test` on each driver, with a node made of `options`.
 pub(crate) fn on_each_driver(options: impl Fn(&mut Options), test: impl Fn(&Node)) {
-    for (name, driver, executor) in DRIVERS {
+    for (name, driver) in DRIVERS {
         let listeners = vec![([127, 0, 0, 1], 0).into()];
-        let mut wanted = Options { driver, executor, listeners, pin: false, ..Options::default() };
+        let mut wanted = Options { driver, listeners, pin: false, ..Options::default() };
         options(&mut wanted);
         let node = Node::start(name, wanted);
         test(&node);
