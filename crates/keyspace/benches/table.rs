@@ -30,9 +30,8 @@ fn table(c: &mut Criterion) {
     let secret = HashSeed::new([1, 2, 3, 4]);
     let mut keyspace = filled(&secret);
     let mut rng = Rng::new(1);
-    let batches: Vec<Vec<Vec<u8>>> = (0..1_000)
-        .map(|_| (0..BATCH_LEN).map(|_| name(rng.below(KEYS))).collect())
-        .collect();
+    let batches: Vec<Vec<Vec<u8>>> =
+        (0..1_000).map(|_| (0..BATCH_LEN).map(|_| name(rng.below(KEYS))).collect()).collect();
     let mut group = c.benchmark_group("table");
     group.throughput(Throughput::Elements(BATCH_LEN as u64));
     let mut at = 0;

@@ -154,7 +154,10 @@ impl Shard {
             Plan::AllShards(Join::Merge) if alone => self.merge_alone(req, Ask::Collect),
             Plan::Walk if alone => {
                 let end_slot = stoa_stdx::SLOT_COUNT;
-                self.merge_alone(req, Ask::Walk(Box::new(Walk { from: None, left: None, end_slot })));
+                self.merge_alone(
+                    req,
+                    Ask::Walk(Box::new(Walk { from: None, left: None, end_slot })),
+                );
             }
             Plan::AllShards(_) if alone => self.run_here(req, None),
             Plan::AllShards(join) => self.ask_all(req, join),
