@@ -1,7 +1,7 @@
 //! From the command line to a configuration, as redis-server takes it.
 //!
 //! `[file] [-] [--name value ...]`: the file first, then standard input, then the options, each
-//! overriding what came before. Files are read by a function that the caller passes in, so that
+//! overriding what came before; options are read as lines of a file would be. Files are read by a function that the caller passes in, so that
 //! all of this runs in tests, and `include` cannot reach anywhere the caller does not want.
 
 use std::ffi::OsString;
@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 
 use crate::config::Config;
 use crate::directive::Kind;
-use crate::line::{Line, quote};
+use crate::line::{Line, quote, split_words};
 use crate::table;
-use crate::value::Value;
+use crate::value::{Value, must_be_one_of};
 
 /// Files that may include each other before it is taken for a circle.
 const INCLUDE_DEPTH_MAX: usize = 16;
@@ -173,28 +173,18 @@ impl<'a> Loader<'a> {
         Ok((path, text))
     }
 
-    /// `--name value value --name ...`: everything up to the next `--` belongs to its option.
-    fn options(&mut self, mut rest: &[OsString]) -> Result<(), StartupError> {
-        while let [option, behind @ ..] = rest {
-            let Some(name) = option.as_bytes().strip_prefix(b"--") else {
-                return Err(option_error(
-                    option.as_bytes(),
-                    &[],
-                    "options start with `--`; a configuration file comes first".into(),
-                ));
+    /// The options, as if they were lines at the end of the file.
+    fn options(&mut self, args: &[OsString]) -> Result<(), StartupError> {
+        for line in option_lines(args) {
+            let wrong = |problem| option_error(&line, problem);
+            let Some(mut words) = split_words(&line) else {
+                return Err(wrong("Unbalanced quotes in configuration line".into()));
             };
-            let name = String::from_utf8_lossy(name).to_ascii_lowercase();
-            let value_count =
-                behind.iter().take_while(|arg| !arg.as_bytes().starts_with(b"--")).count();
-            let (values, next) = behind.split_at(value_count.max(takes_dashes(&name, behind)));
-            let mut words: Vec<_> = values.iter().map(|arg| arg.as_bytes().to_vec()).collect();
-            if words.is_empty() && name == "save" {
-                // As redis-server: a bare `--save` is `--save ""`.
-                words.push(Vec::new());
+            if words.is_empty() {
+                continue;
             }
-            self.directive(&name, &words)
-                .map_err(|problem| option_error(option.as_bytes(), &words, problem))?;
-            rest = next;
+            let name = String::from_utf8_lossy(&words.remove(0)).to_ascii_lowercase();
+            self.directive(&name, &words).map_err(wrong)?;
         }
         Ok(())
     }
@@ -205,7 +195,10 @@ impl<'a> Loader<'a> {
         };
         let mut words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
         if words.is_empty() {
-            return Err("wrong number of arguments".into());
+            return Err(match row.kind {
+                Kind::Choices(names) => must_be_one_of(names),
+                _ => "wrong number of arguments".into(),
+            });
         }
         let before = &self.values[index];
         let joined;
@@ -223,30 +216,48 @@ impl<'a> Loader<'a> {
     }
 }
 
-/// How many of `behind` belong to option `name` although they look like options: a value that
-/// must be there and starts with `--`.
-fn takes_dashes(name: &str, behind: &[OsString]) -> usize {
-    let takes_one_word = table::find(name.as_bytes())
-        .is_some_and(|(_, row)| matches!(row.kind, Kind::Text | Kind::FileName));
-    let is_option = |arg: &OsString| {
-        arg.as_bytes().strip_prefix(b"--").is_some_and(|name| table::find(name).is_some())
-    };
-    usize::from(takes_one_word && behind.first().is_some_and(|arg| !is_option(arg)))
+/// What the options say as lines of a file, by the rules of redis-server: an argument with `--` begins
+/// a line unless the option before it still waits for its first value, which may look like an option.
+/// An argument may hold name and value (`"--maxmemory 700mb"`), and one without dashes is a value, or
+/// the name of a directive where none was begun.
+fn option_lines(args: &[OsString]) -> Vec<Vec<u8>> {
+    let mut lines: Vec<Vec<u8>> = Vec::new();
+    let mut wants_value = false;
+    for (at, arg) in args.iter().enumerate() {
+        let arg = arg.as_bytes();
+        let Some(option) = arg.strip_prefix(b"--").filter(|_| !wants_value) else {
+            if lines.is_empty() {
+                lines.push(Vec::new());
+            }
+            let line = lines.last_mut().expect("just seen to");
+            line.extend_from_slice(if line.is_empty() { b"" } else { b" " });
+            line.extend_from_slice(quote(arg).as_bytes());
+            wants_value = false;
+            continue;
+        };
+        wants_value = split_words(option).is_some_and(|words| words.len() == 1);
+        let mut line = option.to_vec();
+        let next = args.get(at + 1);
+        let has_value = next.is_some_and(|next| !next.as_bytes().starts_with(b"--"));
+        if option.eq_ignore_ascii_case(b"save") && !has_value {
+            // A bare `--save` is `--save ""`: scripts with an empty list of points write it so.
+            line.extend_from_slice(b" \"\"");
+            wants_value = false;
+        }
+        lines.push(line);
+    }
+    lines
 }
 
-fn option_error(option: &[u8], words: &[Vec<u8>], problem: String) -> StartupError {
-    let mut line = String::from_utf8_lossy(option).into_owned();
-    for word in words {
-        line.push(' ');
-        line.push_str(&quote(word));
-    }
-    StartupError { place: Place::Option, line: without_secret(&line), problem }
+fn option_error(line: &[u8], problem: String) -> StartupError {
+    let line = without_secret(String::from_utf8_lossy(line).trim());
+    StartupError { place: Place::Option, line, problem }
 }
 
 /// The line as it may be shown: an error goes to logs, a password does not.
 fn without_secret(line: &str) -> String {
     let name = line.split_ascii_whitespace().next().unwrap_or_default();
-    match table::find(name.trim_start_matches('-').as_bytes()) {
+    match table::find(name.trim_matches('"').as_bytes()) {
         Some((_, row)) if row.sensitive => format!("{name} <hidden>"),
         _ => line.to_owned(),
     }
@@ -255,6 +266,9 @@ fn without_secret(line: &str) -> String {
 fn unknown(name: &str) -> String {
     if let Some((_, advice)) = REFUSED.iter().find(|(refused, _)| *refused == name) {
         return (*advice).to_owned();
+    }
+    if name.starts_with('-') {
+        return "options start with `--`; a configuration file comes first".to_owned();
     }
     let base = "Bad directive or wrong number of arguments";
     let near = table::directives()

@@ -259,7 +259,7 @@ fn choice_index(names: &[&str], word: &[u8]) -> Option<usize> {
     names.iter().position(|name| name.as_bytes().eq_ignore_ascii_case(word))
 }
 
-fn must_be_one_of(names: &[&str]) -> String {
+pub(crate) fn must_be_one_of(names: &[&str]) -> String {
     format!("argument(s) must be one of the following: {}", names.join(", "))
 }
 

@@ -155,6 +155,34 @@ fn a_secret_may_start_with_dashes() {
     assert_eq!(config.port, 1);
 }
 
+#[test]
+fn name_and_value_may_come_in_one_argument_and_without_dashes() {
+    let files: Files<'_> = &[("a.conf", "port 1\n")];
+    for args in [
+        &["a.conf", "--maxmemory 700mb", "--loglevel verbose"][..],
+        &["a.conf", "loglevel", "verbose", "--maxmemory '700mb'"],
+        &["a.conf", "--LOGLEVEL", "verbose", "--maxmemory", "700mb"],
+    ] {
+        let config = launch(args, files).config;
+        assert_eq!(show(&config, "maxmemory"), "734003200", "{args:?}");
+        assert_eq!(show(&config, "loglevel"), "verbose", "{args:?}");
+    }
+    for args in [
+        &["--proc-title-template", "--my--title", "--save", "--port", "7"][..],
+        &["--proc-title-template --my--title", "--port 7", "--save"],
+        &["--proc-title-template", "--my--title", "--port", "7", "--save", ""],
+        &["--save", "", "--proc-title-template", "--my--title", "--port", "7"],
+    ] {
+        let config = launch(args, &[]).config;
+        assert_eq!(show(&config, "proc-title-template"), "--my--title", "{args:?}");
+        assert_eq!((show(&config, "save"), config.port), (String::new(), 7), "{args:?}");
+    }
+    let config =
+        launch(&["--proc-title-template", "--save", "--save", "", "--port", "7"], &[]).config;
+    assert_eq!(show(&config, "proc-title-template"), "--save");
+    assert_eq!((show(&config, "save"), config.port), (String::new(), 7));
+}
+
 /// Each error says where, shows what was written, and says what is wrong in Redis's words.
 #[test]
 fn an_error_says_where_what_and_what_next() {
@@ -186,13 +214,28 @@ fn an_error_says_where_what_and_what_next() {
 #[test]
 fn an_error_on_the_command_line_shows_the_option() {
     for (args, line, problem) in [
-        (&["--port", "abc"][..], ">>> '--port \"abc\"'", "couldn't be parsed into an integer"),
-        (&["--port"][..], ">>> '--port'", "wrong number of arguments"),
-        (&["--foo", "bar"][..], ">>> '--foo \"bar\"'", "Bad directive"),
-        (&["--prot", "1"][..], ">>> '--prot \"1\"'", "docs/CONFIGURATION.md"),
-        (&["--timeout", "1", "-x"][..], ">>> '--timeout \"1\" \"-x\"'", "wrong number"),
+        (&["--port", "abc"][..], ">>> 'port \"abc\"'", "couldn't be parsed into an integer"),
+        (&["--port"][..], ">>> 'port'", "wrong number of arguments"),
+        (&["--port", "1", "--loglevel"][..], ">>> 'loglevel'", "wrong number of arguments"),
+        (&["--port", "1", "2"][..], ">>> 'port \"1\" \"2\"'", "wrong number of arguments"),
+        (
+            &["--port", "--loglevel", "verbose"][..],
+            ">>> 'port \"--loglevel\" \"verbose\"'",
+            "wrong number of arguments",
+        ),
+        (
+            &["--port", "--bla", "--loglevel", "verbose"][..],
+            ">>> 'port \"--bla\"'",
+            "couldn't be parsed into an integer",
+        ),
+        (&["--shutdown-on-sigint"][..], ">>> 'shutdown-on-sigint'", "must be one of the following"),
+        (&["--requirepass"][..], ">>> 'requirepass <hidden>'", "wrong number of arguments"),
+        (&["--foo", "bar"][..], ">>> 'foo \"bar\"'", "Bad directive"),
+        (&["--prot", "1"][..], ">>> 'prot \"1\"'", "docs/CONFIGURATION.md"),
+        (&["--timeout", "1", "-x"][..], ">>> 'timeout \"1\" \"-x\"'", "wrong number"),
+        (&["--timeout '1"][..], ">>> 'timeout '1'", "Unbalanced quotes"),
         (&["none.conf"][..], ">>> 'none.conf'", "can't open config file 'none.conf'"),
-        (&["-x"][..], ">>> '-x'", "options start with `--`"),
+        (&["-x"][..], ">>> '\"-x\"'", "options start with `--`"),
     ] {
         let error = start(args, &[]).expect_err(line);
         for part in ["command line", line, problem, "--help"] {

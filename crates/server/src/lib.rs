@@ -50,6 +50,8 @@ pub fn read_config_file(path: &Path) -> io::Result<String> {
 /// What keeps the node from starting or running, with what to do about it.
 pub fn serve(launch: Launch) -> io::Result<()> {
     let Launch { config, config_file } = launch;
+    // Named from where we were started, and written long after `dir` was entered.
+    let config_file = config_file.map(absolute);
     let log = Log::open(&config)?;
     enter_dir(&config)?;
     let shards = shard_count(&config);
@@ -101,6 +103,10 @@ pub fn serve(launch: Launch) -> io::Result<()> {
     let _ = waiter.join();
     log.notice("Stoa is now ready to exit, bye bye...");
     ended
+}
+
+fn absolute(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
 }
 
 fn random() -> io::Result<u64> {
@@ -174,17 +180,14 @@ fn listeners(config: &Config) -> io::Result<Vec<SocketAddr>> {
 }
 
 fn facts(config: &Config, config_file: Option<PathBuf>) -> Facts {
-    let absolute = |path: PathBuf| {
-        let path = std::path::absolute(&path).unwrap_or(path);
-        path.display().to_string()
-    };
+    let printed = |path: PathBuf| path.display().to_string();
     let run_id = (0..5).map(|_| format!("{:08x}", random().unwrap_or(0) as u32)).collect();
     Facts {
         stoa_version: VERSION,
         pid: std::process::id(),
         run_id,
-        executable: std::env::current_exe().map_or_else(|_| String::new(), absolute),
-        config_file: config_file.map_or_else(String::new, absolute),
+        executable: std::env::current_exe().map_or_else(|_| String::new(), printed),
+        config_file: config_file.map_or_else(String::new, printed),
         tcp_port: config.port,
         driver: match config.driver {
             Driver::Poll => "poll",

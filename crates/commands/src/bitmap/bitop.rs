@@ -108,7 +108,9 @@ fn store(key: &[u8], bytes: Vec<u8>, ctx: &mut Ctx<'_>) {
     } else {
         let old = if keeps { db.peek(&key) } else { None };
         let deadline = old.and_then(|entry| entry.deadline());
-        db.put(&key, Owned { value: Value::Bytes { bytes, raw: true }, deadline, clock: 0 });
+        let value = Value::Bytes { bytes, raw: true };
+        let now = db.now();
+        db.put(&key, Owned { value, deadline, clock: 0 }.used_at(now));
         true
     };
     ctx.changed(stored.into());

@@ -36,8 +36,8 @@ impl Command for Lolwut {
             // There is one picture for all versions.
             args.int()?;
         }
-        let columns = if args.left() > 0 { args.int()? } else { COLUMNS };
-        // Pictures of other versions have more parameters.
+        // What this picture has no use for is no mistake: those of other versions have parameters.
+        let columns = args.int().unwrap_or(COLUMNS);
         args.rest();
         Ok(columns.clamp(1, COLUMNS_MAX))
     }

@@ -91,6 +91,9 @@ impl Command for Debug {
     }
 }
 
+/// The most of an unknown subcommand that its refusal repeats, bytes.
+const ECHO_LEN_MAX: usize = 128;
+
 fn allowed(ctx: &mut Ctx<'_>) -> bool {
     let origin = config::origin(ctx);
     ctx.node.config.enable_debug_command.allows(origin)
@@ -138,6 +141,7 @@ fn answer(what: &What<'_>, said: Vec<Said>, reply: &mut dyn Reply) -> Result<(),
         What::Reload => return Err(NO_SNAPSHOTS),
         What::Unknown(word) => {
             let before = "ERR unknown subcommand or wrong number of arguments for '";
+            let word = &word[..word.len().min(ECHO_LEN_MAX)];
             reply.error_echo(before, word, "'. Try DEBUG HELP.");
         }
         What::Object(_) => {
