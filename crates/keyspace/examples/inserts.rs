@@ -3,8 +3,6 @@
 //!
 //! `cargo run --release -p stoa-keyspace --example inserts -- [keys]`
 
-#![expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
-
 use rustix::time::{ClockId, clock_gettime};
 use stoa_keyspace::{Keyspace, Ttl};
 use stoa_stdx::{DbIndex, HashSeed, UnixMs};

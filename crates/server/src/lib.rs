@@ -167,7 +167,7 @@ fn listeners(config: &Config) -> io::Result<Vec<SocketAddr>> {
             Ok(addrs) => {
                 found.extend(addrs.filter(|addr| {
                     !optional || std::net::TcpListener::bind((addr.ip(), 0)).is_ok()
-                }))
+                }));
             }
             Err(_) if optional => {}
             Err(error) => {
