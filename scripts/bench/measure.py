@@ -139,9 +139,9 @@ def insert(plan):
 
 
 def insert_us_max(histogram):
-    """The slowest insert, where the histogram names it `max_us`; else None."""
-    match = re.search(r"\bmax_us\W+(\d+(?:\.\d+)?)", histogram)
-    return float(match.group(1)) if match else None
+    """The slowest insert, where the histogram ends with `max N ns`; else None."""
+    match = re.search(r"\bmax (\d+) ns", histogram)
+    return int(match.group(1)) / 1000 if match else None
 
 
 def memtier(plan):

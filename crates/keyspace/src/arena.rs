@@ -44,6 +44,8 @@ struct Region {
     base: NonNull<u8>,
     /// Pages in use, one bit each.
     in_use: u32,
+    /// Huge pages were asked for.
+    advised: bool,
 }
 
 const _: () = assert!(PAGES_PER_REGION == 32, "a region's pages are the bits of a u32");
@@ -184,6 +186,13 @@ impl Arena {
         let region = self.regions[at].as_mut().expect("chosen because it is there");
         let number = region.in_use.trailing_ones();
         region.in_use |= 1 << number;
+        // Asked before the region is filled, the first touch would look for two contiguous mebibytes
+        // at once, which was seen to take 72 ms on a fragmented machine. Asked afterwards, the
+        // kernel puts the region together in a thread of its own.
+        if region.in_use == u32::MAX && !region.advised {
+            region.advised = true;
+            advise_huge(region.base);
+        }
         // SAFETY: `number` < 32, so the page lies inside the region; it is free, so nothing else
         // points there; alignment of the region makes it a multiple of PAGE_SIZE.
         unsafe {
@@ -205,9 +214,8 @@ impl Arena {
 
     fn add_region(&mut self) -> usize {
         let base = alloc_or_die(REGION_LAYOUT);
-        advise_huge(base);
         self.region_count += 1;
-        let region = Some(Region { base, in_use: 0 });
+        let region = Some(Region { base, in_use: 0, advised: false });
         if let Some(at) = self.regions.iter().position(Option::is_none) {
             self.regions[at] = region;
             at
