@@ -42,6 +42,9 @@ def reference_server() -> str:
     return found
 
 
+FRAGMENT = Path(__file__).parents[2] / "crates/commands/tests/reference/suite.md"
+
+
 def suite_tcl(options: argparse.Namespace) -> bool:
     if not shutil.which("tclsh"):
         raise Skipped("tclsh is missing; on Debian: apt-get install tcl")
@@ -53,7 +56,10 @@ def suite_tcl(options: argparse.Namespace) -> bool:
     verdict = reasons.judge(runs, reasons.read(), reference)
     OUT.mkdir(parents=True, exist_ok=True)
     (OUT / "tcl.json").write_text(json.dumps(tcl_suite.as_json(runs), indent=1))
-    (OUT / "tcl.md").write_text(reasons.markdown(runs, reference, verdict))
+    fragment = reasons.markdown(runs, reference, verdict)
+    (OUT / "tcl.md").write_text(fragment)
+    if options.record_fragment and not options.unit:
+        FRAGMENT.write_text(fragment)
     print(reasons.table(runs, reference))
     by_reason: dict[str, int] = {}
     for _, reason in verdict.explained:
@@ -174,6 +180,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--server", default=os.environ.get("STOA_SERVER", str(CANDIDATE)))
     parser.add_argument("--milestone", default="first-light", help="which units and flags (milestones.toml)")
     parser.add_argument("--unit", action="append", help="only this unit of the Tcl suite; may be repeated")
+    parser.add_argument("--record-fragment", action="store_true",
+                        help="keep the report of all Tcl units for docs/COMPATIBILITY.md (then run `make docs`)")
     parser.add_argument("--record-baseline", action="store_true", help="run the reference, write baseline.tsv")
     parser.add_argument("--seed", type=int, default=1, help="of the random programs")
     parser.add_argument("--commands", type=int, default=20_000, help="how many random commands")

@@ -2,6 +2,7 @@
 //! group's list. Everything else (routing, arity, access, documentation, tests) is read off the specs.
 
 pub mod bitmap;
+pub mod compatibility;
 pub mod connection;
 mod container;
 pub mod generic;

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use stoa_command::{BeginSearch, Category, FindKeys, Flags, KeyFlags, KeySpec, Spec, syntax};
+use stoa_commands::compatibility::{MISSING, UNFINISHED};
 
 /// One command of the reference.
 struct Fact {
@@ -18,41 +19,6 @@ struct Fact {
     categories: BTreeSet<&'static str>,
     keys: Vec<&'static str>,
 }
-
-/// Groups that have a folder here and are not whole yet: what they lack needs no reason.
-const UNFINISHED: &[&str] = &["generic", "connection", "server"];
-
-/// Commands of our groups that are not here, and why.
-const MISSING: &[(&str, &str)] = &[
-    ("client|caching", "comes with client-side caching"),
-    ("client|getredir", "comes with client-side caching"),
-    ("client|tracking", "comes with client-side caching"),
-    ("client|trackinginfo", "comes with client-side caching"),
-    ("dump", "comes with the RDB encoding of values"),
-    ("restore", "comes with the RDB encoding of values"),
-    ("restore-asking", "comes with the RDB encoding of values"),
-    ("migrate", "comes with the RDB encoding of values"),
-    ("failover", "comes with replication"),
-    ("psync", "comes with replication"),
-    ("replconf", "comes with replication"),
-    ("replicaof", "comes with replication"),
-    ("slaveof", "comes with replication"),
-    ("sync", "comes with replication"),
-    ("wait", "comes with replication"),
-    ("waitaof", "comes with the log"),
-    ("bgrewriteaof", "comes with the log"),
-    ("bgsave", "comes with snapshots"),
-    ("save", "comes with snapshots"),
-    ("lastsave", "comes with snapshots"),
-    ("sort", "sorts lists, sets and sorted sets: comes with them"),
-    ("sort_ro", "sorts lists, sets and sorted sets: comes with them"),
-    ("module", "modules are C plugins, which are not loaded here"),
-    ("module|help", "modules are C plugins, which are not loaded here"),
-    ("module|list", "modules are C plugins, which are not loaded here"),
-    ("module|load", "modules are C plugins, which are not loaded here"),
-    ("module|loadex", "modules are C plugins, which are not loaded here"),
-    ("module|unload", "modules are C plugins, which are not loaded here"),
-];
 
 /// Commands that the reference does not have, and why they are here.
 const OURS: &[(&str, &str)] = &[];
