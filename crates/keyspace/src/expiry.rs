@@ -10,7 +10,6 @@ use stoa_stdx::{DbIndex, Key, SLOT_COUNT, SlotId, UnixMs};
 use crate::Keyspace;
 use crate::db::Database;
 use crate::entry::Due;
-use crate::table::Slot;
 
 const HASH_BITS: u32 = 40;
 const SLOT_BITS: u32 = 14;
@@ -92,7 +91,7 @@ impl Keyspace {
             while freed < limit
                 && let Some(at) = slots.iter().rposition(|slot| slot.len() > 0)
             {
-                freed += self.free_slot(&mut slots[at]);
+                freed += slots[at].free_some(&mut self.arena);
                 // What lies behind is empty, so the next search starts here.
                 let mut shorter = slots.into_vec();
                 shorter.truncate(at + 1);
@@ -104,15 +103,6 @@ impl Keyspace {
             }
         }
         false
-    }
-
-    fn free_slot(&mut self, slot: &mut Slot) -> usize {
-        let arena = &mut self.arena;
-        let freed = slot.len();
-        // SAFETY: each entry is handed over once, and the table that points to it is freed below.
-        slot.for_each(&mut |entry| unsafe { entry.discard(arena) });
-        slot.free_tables(arena);
-        freed
     }
 }
 
@@ -140,4 +130,31 @@ const fn cookie(id: u16, slot: SlotId, hash: u64) -> u64 {
 const fn parts(cookie: u64) -> (u16, SlotId, u64) {
     let slot = (cookie >> (64 - HASH_BITS - SLOT_BITS)) as u16 & ((1 << SLOT_BITS) - 1);
     (cookie as u16 & 0x3ff, SlotId(slot), cookie >> (64 - HASH_BITS) << (64 - HASH_BITS))
+}
+
+#[cfg(test)]
+mod tests {
+    use stoa_stdx::{DbIndex, HashSeed, UnixMs};
+
+    use crate::{Keyspace, Ttl};
+
+    #[test]
+    fn a_slot_of_many_keys_is_freed_in_portions() {
+        let secret = HashSeed::new([1, 2, 3, 4]);
+        let now = UnixMs(1);
+        let keys = if cfg!(miri) { 2_000 } else { 30_000 };
+        let mut keyspace = Keyspace::new(1, secret.clone(), now);
+        for n in 0..keys {
+            let name = format!("{{tag}}{n}").into_bytes();
+            keyspace.db(DbIndex(0), now, true).set_string(&secret.key(&name), b"v", Ttl::Clear);
+        }
+        keyspace.db(DbIndex(0), now, true).clear();
+        let mut portions = 0;
+        while keyspace.free_condemned(64) {
+            portions += 1;
+        }
+        // A table, the least that is freed at once, has at most a thousand words.
+        assert!(portions + 1 >= keys / 1_024, "{keys} keys in {portions} portions");
+        assert_eq!(keyspace.arena.used_bytes(), 0);
+    }
 }

@@ -257,6 +257,25 @@ impl Slot {
         *self = Self::EMPTY;
     }
 
+    /// Frees one table of the slot with its entries, so that a slot of millions is freed in portions.
+    /// Gives how many entries that were.
+    pub(crate) fn free_some(&mut self, arena: &mut Arena) -> usize {
+        if self.cap == NODE {
+            let child = self.children_mut().iter_mut().rfind(|child| child.len > 0);
+            let freed = child.map_or(0, |child| child.free_some(arena));
+            self.len -= freed as u32;
+            if self.len == 0 {
+                self.free_tables(arena);
+            }
+            return freed;
+        }
+        let freed = self.len();
+        // SAFETY: each entry is handed over once, and the table that points to it is freed below.
+        self.for_each(&mut |entry| unsafe { entry.discard(arena) });
+        self.free_tables(arena);
+        freed
+    }
+
     /// Brings this header's table line into the cache.
     #[inline]
     pub(crate) fn prefetch_words(&self, hash: u64) {

@@ -9,6 +9,10 @@ use std::collections::VecDeque;
 use stoa_resp::Parser;
 use stoa_stdx::{ConnId, MonoMs};
 
+/// Bytes of replies that left may stay in the queue's buffer up to this, before it is cleaned: a client
+/// that always awaits some answer never empties its queue.
+const HELD_SPENT_MAX: usize = 64 * 1024;
+
 /// Why a connection's next request may not run yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stall {
@@ -74,7 +78,7 @@ impl Conn {
 
     /// Bytes owed to the peer, wherever they are.
     pub(crate) fn output_len(&self) -> usize {
-        self.out.len() + self.in_flight + self.owed.held.len()
+        self.out.len() + self.in_flight + self.owed.held.len() - self.owed.spent
     }
 
     /// Where the next local reply is written.
@@ -116,13 +120,15 @@ impl Conn {
         }
         while let Some(front) = self.owed.queue.front() {
             if front.state != State::Ready {
-                return;
+                return self.owed.clean();
             }
             self.out.extend_from_slice(&self.owed.held[front.start..front.end]);
+            self.owed.spent += front.end - front.start;
             self.owed.queue.pop_front();
             self.owed.base = self.owed.base.wrapping_add(1);
         }
         self.owed.held.clear();
+        self.owed.spent = 0;
     }
 
     /// Nothing is owed, running or waiting to run.
@@ -139,12 +145,31 @@ pub(crate) struct Owed {
     queue: VecDeque<Owing>,
     /// Bytes of those that are ready.
     held: Vec<u8>,
+    /// How many of them left already.
+    spent: usize,
 }
 
 impl Owed {
     /// Some answer is still with another shard.
     pub(crate) fn is_waiting(&self) -> bool {
         !self.queue.is_empty()
+    }
+
+    /// Drops bytes that left once they are the larger part. Each byte and each row pays for its share:
+    /// both are looked at once for as many bytes dropped.
+    fn clean(&mut self) {
+        let kept_len = self.held.len() - self.spent;
+        if self.spent <= HELD_SPENT_MAX.max(kept_len).max(self.queue.len()) {
+            return;
+        }
+        let mut kept = Vec::with_capacity(kept_len);
+        for owing in self.queue.iter_mut().filter(|owing| owing.state == State::Ready) {
+            let start = kept.len();
+            kept.extend_from_slice(&self.held[owing.start..owing.end]);
+            (owing.start, owing.end) = (start, kept.len());
+        }
+        self.held = kept;
+        self.spent = 0;
     }
 }
 
@@ -205,5 +230,26 @@ mod tests {
             assert_eq!(String::from_utf8_lossy(&conn.out), want, "seed {seed}");
             assert!(conn.is_settled());
         }
+    }
+
+    #[test]
+    fn replies_that_left_are_not_kept_though_some_answer_is_always_awaited() {
+        let mut conn = Conn::new(ConnId::default());
+        let mut want = Vec::new();
+        let mut awaited = conn.hole(false);
+        for step in 0..20_000 {
+            let text = format!("<{step}>");
+            let start = conn.sink().len();
+            conn.sink().extend_from_slice(text.as_bytes());
+            conn.written(start);
+            let next = conn.hole(false);
+            conn.fill(awaited, b"!");
+            awaited = next;
+            want.extend_from_slice(b"!");
+            want.extend_from_slice(text.as_bytes());
+            assert_eq!(conn.output_len(), conn.out.len(), "nothing waits behind the last hole");
+        }
+        assert_eq!(conn.out, want);
+        assert!(conn.owed.held.len() <= 2 * super::HELD_SPENT_MAX, "{}", conn.owed.held.len());
     }
 }

@@ -150,7 +150,10 @@ impl Shard {
         let alone = self.node.shards == 1;
         match self.plans[req.verdict.index as usize] {
             Plan::Home => self.run_here(req, None),
-            Plan::AllShards(_) if !self.loans.is_idle() => return self.wait_for_loans(req.conn),
+            // Nor may a walk pass by a key that is only lent.
+            Plan::AllShards(_) | Plan::Walk if !self.loans.is_idle() => {
+                return self.wait_for_loans(req.conn);
+            }
             Plan::AllShards(Join::Merge) if alone => self.merge_alone(req, Ask::Collect),
             Plan::Walk if alone => {
                 let end_slot = stoa_stdx::SLOT_COUNT;

@@ -17,6 +17,9 @@ use crate::message::{Ask, Batch, Dest, GatherId, Message};
 use crate::plan::Join;
 use crate::reply::RespReply;
 
+/// A batch whose buffers are larger is not kept: dozens of them would hold memory for good.
+const SPARE_BYTES_MAX: usize = 256 * 1024;
+
 /// All gathers of a shard.
 #[derive(Default)]
 pub(crate) struct Gathers {
@@ -107,8 +110,9 @@ impl Shard {
             }
         }
         batch.clear();
-        // A few are kept for the next passes; a burst's buffers go back.
-        if self.spare_batches.len() < 4 * self.outbound.len() {
+        // A few are kept for the next passes; a burst's buffers go back, and so do a large value's.
+        if self.spare_batches.len() < 4 * self.outbound.len() && batch.capacity() <= SPARE_BYTES_MAX
+        {
             self.spare_batches.push(batch);
         }
     }

@@ -122,7 +122,9 @@ impl Shard {
             }
             if let Some(conn) = self.conn(id)
                 && conn.read_paused
-                && conn.input.len() < HELD_INPUT_MAX
+                // What is left of a connection that waits no more is a long request's beginning, whose
+                // end must be read.
+                && (conn.stall.is_none() || conn.input.len() < HELD_INPUT_MAX)
             {
                 conn.read_paused = false;
                 self.actions.push_back(Action::ResumeRead(id));

@@ -42,6 +42,11 @@ impl Batch {
         self.ends.clear();
         self.parts.clear();
     }
+
+    /// Bytes of its buffers for arguments and replies.
+    pub(crate) const fn capacity(&self) -> usize {
+        self.args.bytes.capacity() + self.replies.capacity()
+    }
 }
 
 /// Arguments of many requests in two buffers.
