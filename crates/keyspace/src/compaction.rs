@@ -12,6 +12,9 @@ use crate::Keyspace;
 /// Idle memory below this is not worth a walk.
 const IDLE_BYTES_MIN: usize = 1 << 20;
 
+/// Fewer stale wheel items than this are not worth clearing.
+const STALE_ITEMS_MIN: usize = 4_096;
+
 /// Where the walk is.
 #[derive(Debug, Default)]
 pub(crate) struct Compaction {
@@ -24,6 +27,10 @@ pub(crate) struct Compaction {
 impl Keyspace {
     /// Looks at up to `limit` slots. True while a walk is under way.
     pub fn compact(&mut self, limit: usize) -> bool {
+        // Stale items stay in the wheel until they fire; when no key has a deadline all are stale.
+        if self.wheel.len() > STALE_ITEMS_MIN && self.databases.iter().all(|db| db.expires == 0) {
+            self.wheel.clear();
+        }
         let idle = self.arena.reserved_bytes() - self.arena.used_bytes();
         let Some((mut database, mut slot)) = self.compaction.at else {
             let wasted = idle.saturating_sub(self.compaction.rest);

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use stoa_resp::Parser;
-use stoa_stdx::{ConnId, MonoMs};
+use stoa_stdx::{ConnId, MonoMs, MonoNs};
 
 /// Bytes of replies that left may stay in the queue's buffer up to this, before it is cleaned: a client
 /// that always awaits some answer never empties its queue.
@@ -41,6 +41,8 @@ pub(crate) struct Conn {
     /// Where in this pass's sources its bytes are.
     pub(crate) source: Option<u32>,
     pub(crate) send_asked: bool,
+    /// Since when replies have waited for a hole behind them.
+    pub(crate) held_since: Option<MonoNs>,
     /// It is in the list of connections with new output.
     pub(crate) dirty: bool,
     /// The peer sends no more; closed once all is answered.
@@ -67,6 +69,7 @@ impl Conn {
             in_flight: 0,
             source: None,
             send_asked: false,
+            held_since: None,
             dirty: false,
             ended: false,
             closing: false,

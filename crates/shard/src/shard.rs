@@ -27,6 +27,9 @@ use crate::transact::Loans;
 
 /// Replies before a hole leave without waiting for it from this many bytes on.
 const SEND_EARLY_LEN: usize = 64 * 1024;
+/// Nor do they wait for it longer than this while answers keep coming: a client that always awaits
+/// some other shard gets its replies all the same. Nanoseconds.
+const HOLD_NS_MAX: u64 = 1_000_000;
 
 /// What a shard is made with.
 pub struct Setup {
@@ -268,14 +271,19 @@ impl Shard {
         if self.stalled_until.is_some() {
             return;
         }
+        let now = self.now.mono;
         for id in std::mem::take(&mut self.dirty) {
             let Some(conn) = self.conn(id) else { continue };
             conn.dirty = false;
             // What stands before a hole waits with it: its answer is microseconds away, and one send
             // for a whole pipeline costs half of two. The answer touches the connection again.
             if conn.owed.is_waiting() && conn.out.len() < SEND_EARLY_LEN {
-                continue;
+                let since = *conn.held_since.get_or_insert(now);
+                if now.0.saturating_sub(since.0) < HOLD_NS_MAX {
+                    continue;
+                }
             }
+            conn.held_since = None;
             // A driver that was asked and has not taken it will; what it leaves may grow too long.
             if !std::mem::replace(&mut conn.send_asked, true) {
                 self.actions.push_back(Action::Send(id));
