@@ -20,6 +20,8 @@ const WINDOW_LEN: usize = 512;
 const STAGE_LEN: usize = 32;
 /// Below this, staging costs more than it hides.
 const STAGE_LEN_MIN: usize = 2;
+/// The most unfinished input a client may have, whatever `client-query-buffer-limit` says.
+const INPUT_LEN_MAX: usize = 3 << 30;
 /// Input held for a stalled connection before its socket is no longer read.
 const HELD_INPUT_MAX: usize = 256 * 1024;
 
@@ -325,7 +327,11 @@ impl Shard {
 
     /// Gives a connection back what did not run.
     fn finish_source(&mut self, source: Source<'_>) {
-        let limit = self.node.config.client_query_buffer_limit as usize;
+        // Places in a buffer are counted in 32 bits, so no setting lifts the limit altogether.
+        let limit = match self.node.config.client_query_buffer_limit {
+            0 => INPUT_LEN_MAX,
+            limit => INPUT_LEN_MAX.min(limit as usize),
+        };
         let id = source.conn;
         let Some(conn) = self.conn(id) else { return };
         conn.source = None;
@@ -349,7 +355,7 @@ impl Shard {
         if let Some(session) = self.sessions.get(id) {
             session.input_len = held;
         }
-        if held > limit && limit > 0 && waits_for_more {
+        if held > limit && waits_for_more {
             self.node.counters.query_buffer_limit_disconnections += 1;
             self.close(id, false);
         }
