@@ -14,11 +14,13 @@ ARGS ?=
 # How long each fuzz target runs: a taste in `make test`, longer in `make fuzz`.
 FUZZ_SECONDS ?= 60
 FUZZ_TASTE_SECONDS ?= 5
+# Which run of the simulator to replay.
+SEED ?= 1
 # What these two take: scripts/bench/run.py --help, scripts/conformance/run.py --help.
 BENCH_ARGS ?=
 CONFORMANCE_ARGS ?=
 
-.PHONY: help setup setup-build server run build test check lint fmt clippy unit doctest scripttest fuzz-taste \
+.PHONY: help setup setup-build server run build test check lint fmt clippy unit doctest scripttest fuzz-taste sim \
 	tidy fuzz bench conformance deny docs hooks clean
 
 help: ## list the targets
@@ -64,6 +66,9 @@ doctest: ## the examples in the documentation
 
 scripttest: ## the scripts' own tests
 	@scripts/scripttest.sh
+
+sim: setup-build ## replay one seed of the simulator: make sim SEED=7
+	cargo run --quiet --locked -p stoa-sim --example replay -- $(SEED)
 
 fuzz-taste: ## every fuzz target for a moment
 	@scripts/fuzz.sh $(FUZZ_TASTE_SECONDS)
