@@ -22,6 +22,8 @@ pub(crate) enum Stall {
     Lent,
     /// CLIENT PAUSE.
     Paused,
+    /// Very many answers are with other shards.
+    Holes,
 }
 
 /// One connection.
@@ -153,6 +155,11 @@ pub(crate) struct Owed {
 }
 
 impl Owed {
+    /// Replies from the first hole on.
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
     /// Some answer is still with another shard.
     pub(crate) fn is_waiting(&self) -> bool {
         !self.queue.is_empty()

@@ -18,6 +18,11 @@ use crate::reply::RespReply;
 
 /// A batch is posted before the end of its pass once its arguments are this long.
 const BATCH_BYTES_MAX: usize = 1 << 20;
+/// Replies a client may be owed from its first unanswered foreign request on. Bounds what other
+/// shards may be preparing for one client that does not read.
+const HOLES_MAX: usize = 128;
+/// Output from which each further reply is held against the client's limits at once.
+const OUTPUT_LOOK_LEN: usize = 64 * 1024;
 /// Arguments of a request that fit on the stack.
 const ARGV_INLINE: usize = 8;
 
@@ -37,7 +42,12 @@ impl Shard {
         let id = source.conn;
         let waits = match self.conn(id) {
             None => return,
-            Some(conn) => conn.stall.is_some() || conn.closing,
+            Some(conn) => {
+                if conn.owed.len() >= HOLES_MAX && conn.stall.is_none() {
+                    conn.stall = Some(Stall::Holes);
+                }
+                conn.stall.is_some() || conn.closing
+            }
         } || self.stalled_until.is_some();
         let ran = !waits && {
             let spans_at = cmd.spans_at as usize;
@@ -256,7 +266,12 @@ impl Shard {
         }
         let closing = session.closing;
         conn.written(start);
+        let long = conn.output_len() > OUTPUT_LOOK_LEN;
         self.touched(req.conn);
+        // Before the next request runs: a pipeline of large values must not pass its limit first.
+        if long {
+            self.check_output(req.conn);
+        }
         if closing {
             self.close(req.conn, true);
         }
@@ -504,6 +519,20 @@ impl Shard {
         if let Err(error) = merged {
             out.clear();
             stoa_engine::Reply::error(&mut RespReply::new(out, proto), error);
+        }
+    }
+
+    /// An answer of another shard filled a hole of a connection.
+    pub(crate) fn filled(&mut self, id: ConnId) {
+        let Some(conn) = self.conn(id) else { return };
+        let goes_on = conn.stall == Some(Stall::Holes) && conn.owed.len() <= HOLES_MAX / 2;
+        let long = conn.output_len() > OUTPUT_LOOK_LEN;
+        if goes_on {
+            self.unstall(id);
+        }
+        self.touched(id);
+        if long {
+            self.check_output(id);
         }
     }
 

@@ -99,7 +99,7 @@ impl Shard {
                 Dest::Hole { conn: id, ticket } => {
                     if let Some(conn) = self.conn(id) {
                         conn.fill(ticket, reply);
-                        self.touched(id);
+                        self.filled(id);
                         self.close_if_done(id);
                     }
                 }
@@ -387,7 +387,7 @@ impl Shard {
         if stalls {
             self.unstall(id);
         }
-        self.touched(id);
+        self.filled(id);
         // CLIENT KILL of the very client that asked for it.
         if self.sessions.get(id).is_some_and(|session| session.closing) {
             self.close(id, true);
