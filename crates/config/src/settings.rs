@@ -64,10 +64,6 @@ pub struct Settings {
 
     /// `dir`.
     pub dir: Box<[u8]>,
-    /// `daemonize`.
-    pub daemonize: bool,
-    /// `pidfile`.
-    pub pid_file: Option<Box<[u8]>>,
     /// `loglevel`.
     pub log_level: LogLevel,
     /// `logfile`.
@@ -163,8 +159,6 @@ impl Settings {
             latency_tracking: flag(value("latency-tracking")),
             hz: integer(value("hz")) as u16,
             dir: text(value("dir")).unwrap_or_default(),
-            daemonize: flag(value("daemonize")),
-            pid_file: text(value("pidfile")),
             log_level: [
                 LogLevel::Debug,
                 LogLevel::Verbose,

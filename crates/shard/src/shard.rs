@@ -25,6 +25,10 @@ use crate::orders::Pause;
 use crate::plan::{Plan, plans};
 use crate::transact::Loans;
 
+/// What a client from another host reads while nobody has set a password.
+const PROTECTED: &[u8] = b"-DENIED Stoa is running in protected mode because no password is set: \
+    only clients of this host are served. Set one with requirepass, or, if only trusted hosts can \
+    reach the server, say 'protected-mode no'.\r\n";
 /// Replies before a hole leave without waiting for it from this many bytes on.
 const SEND_EARLY_LEN: usize = 64 * 1024;
 /// Nor do they wait for it longer than this while answers keep coming: a client that always awaits
@@ -156,6 +160,12 @@ impl Shard {
         if peer.clients > self.node.config.maxclients as usize {
             self.node.counters.connections_rejected += 1;
             out.extend_from_slice(b"-ERR max number of clients reached\r\n");
+            return false;
+        }
+        let config = &self.node.config;
+        if config.protected_mode && config.requirepass.is_none() && !peer.is_local {
+            self.node.counters.connections_rejected += 1;
+            out.extend_from_slice(PROTECTED);
             return false;
         }
         self.now = now;
