@@ -20,7 +20,7 @@ pub use config::{Changed, Config, ConfigError, Origin};
 pub use directive::{ADDRESSES_MAX, Directive, Kind, Mutability};
 pub use docs::{default_conf, markdown, usage};
 pub use line::split_words;
-pub use settings::{Driver, LogLevel, Permission, PipelineOrder, Settings};
+pub use settings::{Driver, LogLevel, Permission, Settings};
 pub use special::{ClientClass, EVENT_CLASSES, EVENT_CLASSES_IN_ALL, OutputLimit, SavePoint};
 pub use startup::{Launch, Startup, StartupError, load};
 pub use value::Value;

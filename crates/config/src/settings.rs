@@ -17,8 +17,6 @@ pub struct Settings {
     pub driver: Driver,
     /// `pin`: each shard to its core.
     pub pin: bool,
-    /// `pipeline-order`.
-    pub pipeline_order: PipelineOrder,
 
     /// `port`: 0 is no TCP.
     pub port: u16,
@@ -81,15 +79,6 @@ pub enum Driver {
     Poll,
 }
 
-/// In what order the commands of one pipeline take effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PipelineOrder {
-    /// Those of one key in order.
-    Key,
-    /// All in order.
-    Strict,
-}
-
 /// Who may do something dangerous.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permission {
@@ -137,8 +126,6 @@ impl Settings {
             shards: integer(value("shards")) as u16,
             driver: [Driver::Auto, Driver::Uring, Driver::Poll][choice(value("driver"))],
             pin: flag(value("pin")),
-            pipeline_order: [PipelineOrder::Key, PipelineOrder::Strict]
-                [choice(value("pipeline-order"))],
             port: integer(value("port")) as u16,
             bind: words(value("bind")),
             unix_socket: text(value("unixsocket")),
