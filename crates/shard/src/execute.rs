@@ -2,14 +2,14 @@
 
 use stoa_command::{Args, KeyPositions, ReplyError};
 use stoa_engine::{
-    Ctx, Part, Refusal, ReplyMode, Sessions, Verdict, Walk, admit_found, refuse, run,
+    Ctx, Part, Refusal, ReplyMode, SessionRow, Sessions, Verdict, Walk, admit_found, refuse, run,
 };
 use stoa_resp::ProtocolError;
 use stoa_stdx::{ConnId, Key, ShardId};
 
 use crate::Shard;
 use crate::conn::Stall;
-use crate::input::{Cmd, Source, What};
+use crate::input::{Cmd, STAGE_LEN, Source, What};
 use crate::keys::owner_of;
 use crate::message::{Args as ArgStore, Ask, Batch, Dest, Request};
 use crate::orders::holds_back;
@@ -341,20 +341,19 @@ impl Shard {
     /// Runs the requests of another shard from number `from` on; gives the number of the first that
     /// has to wait for a lent key.
     pub(crate) fn run_batch(&mut self, batch: &mut Batch, from: usize) -> Option<usize> {
-        const STAGE_LEN: usize = 32;
         let started = (self.clock)();
         self.ran.clear();
-        let waits_at = self.run_requests(batch, from, STAGE_LEN);
+        let waits_at = self.run_requests(batch, from);
         let took_ns = (self.clock)().0.saturating_sub(started.0);
         self.count_ran(took_ns);
         waits_at
     }
 
-    fn run_requests(&mut self, batch: &mut Batch, from: usize, stage_len: usize) -> Option<usize> {
+    fn run_requests(&mut self, batch: &mut Batch, from: usize) -> Option<usize> {
         let Batch { requests, args, replies, ends, parts } = batch;
         for number in from..requests.len() {
-            if (number - from).is_multiple_of(stage_len) {
-                let stage = &requests[number..requests.len().min(number + stage_len)];
+            if (number - from).is_multiple_of(STAGE_LEN) {
+                let stage = &requests[number..requests.len().min(number + STAGE_LEN)];
                 let keyspace = &self.keyspace;
                 stage.iter().for_each(|r| keyspace.prefetch_slot(r.db, r.slot));
                 stage.iter().for_each(|r| keyspace.prefetch_table(r.db, r.slot, r.hash));
@@ -448,6 +447,20 @@ impl Shard {
         part
     }
 
+    /// The context of a command that was not routed by a key.
+    pub(crate) fn context(&mut self, row: SessionRow, walk: Option<Walk>) -> Ctx<'_> {
+        Ctx {
+            keyspace: &mut self.keyspace,
+            sessions: &mut self.sessions,
+            node: &mut self.node,
+            now: self.now.unix,
+            mono: self.now.mono.ms(),
+            row,
+            key: None,
+            walk,
+        }
+    }
+
     /// Collects this shard's part for a client of this shard.
     pub(crate) fn collect_here(&mut self, req: Req<'_>, ask: Ask) -> Result<Part, ReplyError> {
         let entry = self.node.table.at(req.verdict.index);
@@ -455,16 +468,7 @@ impl Shard {
             Ask::Walk(walk) => Some(*walk),
             Ask::Execute | Ask::Collect => None,
         };
-        let mut ctx = Ctx {
-            keyspace: &mut self.keyspace,
-            sessions: &mut self.sessions,
-            node: &mut self.node,
-            now: self.now.unix,
-            mono: self.now.mono.ms(),
-            row: Sessions::row(req.conn),
-            key: None,
-            walk,
-        };
+        let mut ctx = self.context(Sessions::row(req.conn), walk);
         (entry.collect)(&mut Args::new(req.argv, req.verdict.args_at), &mut ctx)
     }
 
@@ -503,16 +507,7 @@ impl Shard {
         let entry = self.node.table.at(req.verdict.index);
         let proto = self.sessions.at(row).proto;
         self.ran.push((req.verdict.index, false));
-        let mut ctx = Ctx {
-            keyspace: &mut self.keyspace,
-            sessions: &mut self.sessions,
-            node: &mut self.node,
-            now: self.now.unix,
-            mono: self.now.mono.ms(),
-            row,
-            key: None,
-            walk: None,
-        };
+        let mut ctx = self.context(row, None);
         let mut reply = RespReply::new(out, proto);
         let mut args = Args::new(req.argv, req.verdict.args_at);
         let merged = parts.and_then(|parts| (entry.merge)(&mut args, parts, &mut ctx, &mut reply));

@@ -188,16 +188,7 @@ impl Shard {
         let proto = self.sessions.at(row).proto;
         let mut out = Vec::new();
         let entry = self.node_entry(req.verdict);
-        let mut ctx = stoa_engine::Ctx {
-            keyspace: &mut self.keyspace,
-            sessions: &mut self.sessions,
-            node: &mut self.node,
-            now: self.now.unix,
-            mono: self.now.mono.ms(),
-            row,
-            key: None,
-            walk: None,
-        };
+        let mut ctx = self.context(row, None);
         let mut reply = RespReply::new(&mut out, proto);
         stoa_engine::run(&entry, req.argv, req.verdict.args_at, &mut ctx, &mut reply);
         out

@@ -17,7 +17,7 @@ use crate::plan::Plan;
 /// Requests parsed before any of them runs. Bounds the scratch tables; a pipeline goes on after it.
 const WINDOW_LEN: usize = 512;
 /// Requests whose memory is fetched together: enough to overlap misses, few enough to stay in L1.
-const STAGE_LEN: usize = 32;
+pub(crate) const STAGE_LEN: usize = 32;
 /// Below this, staging costs more than it hides.
 const STAGE_LEN_MIN: usize = 2;
 /// The most unfinished input a client may have, whatever `client-query-buffer-limit` says.
