@@ -32,6 +32,8 @@ pub struct Keyspace {
     pub stats: KeyspaceStats,
     pub(crate) next_arm: u16,
     pub(crate) due: Vec<Item>,
+    /// A round of sifting the wheel is under way.
+    pub(crate) is_sifting: bool,
     /// Databases emptied by FLUSH*, freed in portions.
     pub(crate) condemned: Vec<Box<[Slot]>>,
     pub(crate) compaction: Compaction,
@@ -54,6 +56,7 @@ impl Keyspace {
             stats: KeyspaceStats::default(),
             next_arm: 0,
             due: Vec::new(),
+            is_sifting: false,
             condemned: Vec::new(),
             compaction: Compaction::default(),
         }

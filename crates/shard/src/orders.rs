@@ -154,7 +154,8 @@ impl Shard {
     pub(crate) fn background(&mut self) {
         let freeing = self.keyspace.free_condemned(PORTION_LEN);
         let compacting = self.keyspace.compact(PORTION_LEN);
-        self.background_waits = self.expiry_waits || freeing || compacting;
+        let sifting = self.keyspace.sift(PORTION_LEN);
+        self.background_waits = self.expiry_waits || freeing || compacting || sifting;
     }
 
     /// When to be called again though nothing arrives.
