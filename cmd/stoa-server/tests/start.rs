@@ -175,6 +175,22 @@ fn what_it_listens_on_is_said_once_it_does() {
 }
 
 #[test]
+fn what_a_shard_has_to_say_is_in_the_log_before_the_end() {
+    let dir = dir("says");
+    let server = Running::start(&dir, "", &[]);
+    let mut browser = UnixStream::connect(&server.socket).expect("the server listens");
+    browser.set_read_timeout(Some(SILENCE_MAX)).expect("a socket");
+    browser.write_all(b"POST / HTTP/1.1\r\nHost: a\r\n\r\n").expect("it reads");
+    let mut answer = Vec::new();
+    // The rest of the request may be unread when the connection ends.
+    let _ = browser.read_to_end(&mut answer);
+    assert_eq!(answer, b"");
+    let said = server.stop();
+    let attack = said.iter().find(|line| line.contains("SECURITY ATTACK"));
+    assert!(attack.is_some_and(|line| line.contains(" # ")), "{said:?}");
+}
+
+#[test]
 fn a_server_with_nowhere_to_listen_says_what_to_do() {
     let dir = dir("nowhere");
     let none = server_output(&dir, "", &["--port", "0", "--tls-port", "6380"]);

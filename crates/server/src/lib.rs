@@ -67,6 +67,7 @@ pub fn serve(launch: Launch) -> io::Result<()> {
     for directive in config.without_effect() {
         log.warning(&format!("directive '{}' is accepted and not acting yet", directive.name));
     }
+    let (log_port, log_thread) = log.port()?;
     let make = move |id: ShardId| {
         let setup = Setup {
             id,
@@ -79,7 +80,7 @@ pub fn serve(launch: Launch) -> io::Result<()> {
             now: Moment { mono: process::mono_now(), unix: process::unix_now() },
             clock: process::mono_now,
         };
-        ShardService::new(setup, Arc::clone(&clients))
+        ShardService::new(setup, Arc::clone(&clients), log_port.clone())
     };
     let unix = options.unix.as_ref().map(|unix| absolute(unix.path.clone()));
     let running = stoa_uring::run(options, make)?;
@@ -109,8 +110,9 @@ pub fn serve(launch: Launch) -> io::Result<()> {
     log.notice(&format!("Connect with: {}", listen::how_to_connect(addrs, unix)));
     let ended = running.join();
     handle.close();
-    // The thread ends with its signals; a panic in it has nothing left to spoil.
+    // These threads end with their signals and lines; a panic in them has nothing left to spoil.
     let _ = waiter.join();
+    let _ = log_thread.join();
     log.notice("Stoa is now ready to exit, bye bye...");
     ended
 }

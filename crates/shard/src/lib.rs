@@ -12,6 +12,7 @@ mod gather;
 mod input;
 mod keys;
 mod message;
+mod notices;
 mod orders;
 mod plan;
 mod reply;

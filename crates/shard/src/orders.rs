@@ -138,6 +138,10 @@ impl Shard {
         }
         if limit.hard_bytes > 0 && len as u64 > limit.hard_bytes || too_long {
             self.node.counters.output_buffer_limit_disconnections += 1;
+            let which = if too_long { "soft limit, for too long" } else { "hard limit" };
+            self.log_cut_off(id, &format!(
+                "{len} bytes of replies that it does not read pass client-output-buffer-limit ({which})"
+            ));
             self.close(id, false);
         }
     }
