@@ -44,17 +44,27 @@ pub struct World {
     pub process: fn() -> ProcessFacts,
     /// Writes the configuration into the file it came from (CONFIG REWRITE). The error is the system's.
     pub rewrite_config: fn(path: &str, config: &Config) -> Result<(), String>,
+    /// Makes the process work in another directory (CONFIG SET dir), named as seen from the one it
+    /// works in; gives its absolute path. The error is the system's.
+    pub enter_dir: EnterDir,
+    /// How many of so many clients the system has room for (CONFIG SET maxclients).
+    pub clients_max: fn(wanted: u32) -> u32,
     /// Asks the allocator to give unused memory back to the system. False if it cannot be asked.
     pub purge_memory: fn() -> bool,
     /// The allocator's own report; empty if it gives none.
     pub allocator_report: fn() -> String,
 }
 
+/// From where, to where; the absolute path of that.
+pub type EnterDir = fn(from: &[u8], to: &[u8]) -> Result<Vec<u8>, String>;
+
 impl Default for World {
     fn default() -> Self {
         Self {
             process: ProcessFacts::default,
             rewrite_config: |path, _| Err(format!("{path} cannot be written from here")),
+            enter_dir: |_, to| Ok(to.to_vec()),
+            clients_max: |wanted| wanted,
             purge_memory: || false,
             allocator_report: String::new,
         }

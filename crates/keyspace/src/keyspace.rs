@@ -33,6 +33,8 @@ pub struct Keyspace {
     pub stats: KeyspaceStats,
     pub(crate) next_arm: u16,
     pub(crate) due: Vec<Item>,
+    /// A round of sifting the wheel is under way.
+    pub(crate) is_sifting: bool,
     /// Databases emptied by FLUSH*, freed in portions.
     pub(crate) condemned: Vec<Box<[Slot]>>,
     /// Removed values that take long to free.
@@ -57,6 +59,7 @@ impl Keyspace {
             stats: KeyspaceStats::default(),
             next_arm: 0,
             due: Vec::new(),
+            is_sifting: false,
             condemned: Vec::new(),
             condemned_objects: Vec::new(),
             compaction: Compaction::default(),

@@ -13,6 +13,7 @@ use crate::input::{Cmd, Source, What};
 use crate::intents::{Hold, Scope};
 use crate::keys::owner_of;
 use crate::message::{Ask, Batch, Dest, Request};
+use crate::notices::is_other_protocol;
 use crate::orders::holds_back;
 use crate::plan::{Join, Plan};
 use crate::reply::RespReply;
@@ -90,6 +91,10 @@ impl Shard {
         let verdict = match admit_found(self.node.table, found, argv, session) {
             Ok(verdict) => verdict,
             Err(refusal) => {
+                if refusal == Refusal::UnknownCommand && is_other_protocol(argv[0]) {
+                    self.end_other_protocol(id);
+                    return true;
+                }
                 self.refuse(id, argv, refusal);
                 return true;
             }

@@ -22,6 +22,7 @@ use crate::gather::Gathers;
 use crate::input::{Cmd, Source};
 use crate::intents::{Intents, Stamp};
 use crate::message::{Batch, Message};
+use crate::notices::Notices;
 use crate::orders::Pause;
 use crate::plan::{Plan, plans};
 
@@ -87,6 +88,7 @@ pub struct Shard {
     /// Serves nobody until then (DEBUG SLEEP).
     pub(crate) stalled_until: Option<MonoMs>,
     pub(crate) pause: Option<Pause>,
+    pub(crate) notices: Notices,
     pub(crate) next_cron: MonoMs,
     /// More keys are due than the last portion took.
     pub(crate) expiry_waits: bool,
@@ -147,6 +149,7 @@ impl Shard {
             dirty: Vec::new(),
             stalled_until: None,
             pause: None,
+            notices: Notices::default(),
             next_cron: MonoMs(0),
             expiry_waits: false,
             background_waits: false,
