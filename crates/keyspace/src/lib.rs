@@ -15,6 +15,7 @@ mod db;
 mod entry;
 mod expiry;
 mod keyspace;
+mod notice;
 mod table;
 pub mod wheel;
 
@@ -24,3 +25,4 @@ mod model_test;
 pub use db::{Db, EntryRef, Owned, ScanCursor, Ttl, WrongType};
 pub use entry::{DEADLINE_MAX, INLINE_LEN_MAX, Str, Type, Value};
 pub use keyspace::{Keyspace, KeyspaceStats};
+pub use notice::{Heeds, Notice, Notices};
