@@ -15,6 +15,7 @@ mod client;
 pub mod crowd;
 pub mod grammar;
 pub mod law;
+pub mod mix;
 pub mod program;
 mod shrink;
 mod world;
