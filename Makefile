@@ -21,7 +21,7 @@ BENCH_ARGS ?=
 CONFORMANCE_ARGS ?=
 
 .PHONY: help setup setup-build server run build test check lint fmt clippy unit doctest scripttest fuzz-taste sim \
-	tidy fuzz bench conformance deny docs hooks clean
+	tidy fuzz bench serializability conformance deny docs hooks clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -78,6 +78,9 @@ fuzz: setup-build ## every fuzz target for FUZZ_SECONDS (60)
 
 bench: setup server ## our server against the servers people use: make bench BENCH_ARGS=--quick
 	python3 scripts/bench/run.py $(BENCH_ARGS)
+
+serializability: server ## is the running server strictly serializable? SEED= TXNS= SHARDS="1 2 3 8"
+	cargo run --quiet --locked -p stoa-conformance --bin serializability
 
 conformance: server ## suites that others wrote: make conformance CONFORMANCE_ARGS="--suite tcl"
 	@scripts/setup.sh conformance

@@ -153,7 +153,7 @@ impl Search<'_> {
                 let mut next = place.clone();
                 next.lost |= 1 << number;
                 call.commands.iter().for_each(|argv| {
-                    next.state.run(argv);
+                    next.state.run(argv, None);
                 });
                 if next.state != place.state {
                     open.push(next);
@@ -184,14 +184,18 @@ impl Search<'_> {
     fn step(&self, call: &Call, state: &State) -> Option<State> {
         let mut next = state.clone();
         let (_, replies) = call.ended.as_ref()?;
-        let fits = call.commands.iter().zip(replies).all(|(argv, seen)| next.run(argv) == *seen);
+        let fits = call
+            .commands
+            .iter()
+            .zip(replies)
+            .all(|(argv, seen)| next.run(argv, Some(seen)) == *seen);
         fits.then_some(next)
     }
 
     /// Where every order that was tried comes to an end.
     fn tell(&self, place: &Place) -> String {
         let until = self.until(place).unwrap_or(u64::MAX);
-        let mut told = format!("no order explains what was seen; at best, with {:?},", place.state);
+        let mut told = format!("no order explains what was seen; at best, with {},", place.state);
         for at in self.ready(place, until) {
             told.push_str(&format!("\n    {}", self.known[at].tell()));
         }

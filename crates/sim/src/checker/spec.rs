@@ -6,6 +6,7 @@
 //! there, so there are no wrong types.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use stoa_resp::Value;
 
@@ -46,11 +47,11 @@ pub fn only_reads(argv: &[impl AsRef<[u8]>]) -> bool {
 }
 
 impl State {
-    /// Runs a command.
+    /// Runs a command. `seen` is the reply that a client had, for commands that leave a choice.
     ///
     /// # Panics
     /// On a command, or a form of one, that it does not know.
-    pub fn run<W: AsRef<[u8]>>(&mut self, argv: &[W]) -> Value {
+    pub fn run<W: AsRef<[u8]>>(&mut self, argv: &[W], seen: Option<&Value>) -> Value {
         let words: Vec<&[u8]> = argv.iter().map(AsRef::as_ref).collect();
         let (name, args) = words.split_first().expect("a command has a name");
         let name = std::str::from_utf8(name).expect("a name is text");
@@ -63,7 +64,7 @@ impl State {
             }
             "RENAME" | "RENAMENX" | "COPY" | "BITOP" | "PERSIST" => self.run_moves(name, args),
             "RPUSH" | "LPUSH" | "LPOP" | "RPOP" | "LLEN" | "LRANGE" | "LMOVE" | "LMPOP"
-            | "BLPOP" => self.run_lists(name, args),
+            | "BLPOP" => self.run_lists(name, args, seen),
             EXPIRE => {
                 let number = parse(args[0]).map(|number| number as u64);
                 self.0.retain(|_, entry| entry.deadline.is_none() || entry.deadline != number);
@@ -223,7 +224,7 @@ impl State {
         count(len)
     }
 
-    fn run_lists(&mut self, name: &str, args: &[&[u8]]) -> Value {
+    fn run_lists(&mut self, name: &str, args: &[&[u8]], seen: Option<&Value>) -> Value {
         match (name, args) {
             ("RPUSH" | "LPUSH", [key, items @ ..]) => {
                 items.iter().for_each(|item| self.push(key, item.to_vec(), name == "LPUSH"));
@@ -244,7 +245,7 @@ impl State {
                 None => Value::Null,
             },
             // One that gave up waiting says that there was nothing at some moment.
-            ("BLPOP", [keys @ .., _]) => match self.pop_first(keys, true) {
+            ("BLPOP", [keys @ .., _]) => match self.pop_first(&first_seen(keys, seen), true) {
                 Some((key, item)) => Value::Array(vec![key, item]),
                 None => Value::Null,
             },
@@ -291,6 +292,38 @@ impl State {
     }
 }
 
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let mut told: Vec<String> = Vec::new();
+        for (key, entry) in &self.0 {
+            let held = match &entry.held {
+                Held::Text(held) => text(held),
+                Held::List(items) => {
+                    let items: Vec<String> = items.iter().map(|item| text(item)).collect();
+                    format!("[{}]", items.join(" "))
+                }
+            };
+            told.push(format!("{} = {held}", text(key)));
+        }
+        f.write_str(if told.is_empty() { "no keys" } else { "" })?;
+        f.write_str(&told.join(", "))
+    }
+}
+
+/// Keys with the one that a blocked client was served from in front. A client that waits for several
+/// keys, of which a transaction fills two at once, is served from the one that was filled first, and
+/// nothing here remembers which.
+fn first_seen<'a>(keys: &[&'a [u8]], seen: Option<&Value>) -> Vec<&'a [u8]> {
+    let mut keys = keys.to_vec();
+    if let Some(Value::Array(pair)) = seen
+        && let [Value::Bulk(from), _] = pair.as_slice()
+    {
+        keys.sort_by_key(|key| key != from);
+    }
+    keys
+}
+
 fn ok() -> Value {
     Value::Simple(b"OK".to_vec())
 }
@@ -316,7 +349,7 @@ mod tests {
         let mut state = State::default();
         for (call, want) in calls {
             let argv: Vec<&str> = call.split(' ').collect();
-            assert_eq!(format!("{:?}", state.run(&argv)), *want, "{call}");
+            assert_eq!(format!("{:?}", state.run(&argv, None)), *want, "{call}");
         }
     }
 

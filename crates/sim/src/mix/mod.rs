@@ -14,6 +14,8 @@ mod record;
 pub use deed::{Deed, Progress};
 pub use record::{Record, Verdicts};
 
+use std::collections::BTreeSet;
+
 use stoa_stdx::Rng;
 
 use crate::checker::{Key, Lists};
@@ -123,7 +125,7 @@ impl Mix {
             return hidden::deed(self, group, token, rng);
         }
         let window = (number / self.space.deeds_per_window) as u32;
-        let mut maker = Maker { mix: self, window, token, rng };
+        let mut maker = Maker { mix: self, window, token, left: TOKENS_MAX, rng };
         Deed::Open(maker.open())
     }
 
@@ -148,6 +150,8 @@ struct Maker<'a> {
     mix: &'a Mix,
     window: u32,
     token: u64,
+    /// Numbers that it may still write.
+    left: u64,
     rng: &'a mut Rng,
 }
 
@@ -159,15 +163,11 @@ impl Maker<'_> {
             Form::Mset | Form::Mget => 2 + self.rng.below(4),
             Form::Exec | Form::Watch | Form::Eval { .. } => 1 + self.rng.below(5),
         };
-        let mut steps: Vec<Step> = Vec::new();
-        while steps.len() < count as usize {
-            let step = self.step(form);
-            // MSET of one key twice writes once, which says nothing new and is hard to explain.
-            if form != Form::Mset || steps.iter().all(|other| other.key() != step.key()) {
-                steps.push(step);
-            } else if self.rng.one_in(2) {
-                break;
-            }
+        let mut steps: Vec<Step> = (0..count).map(|_| self.step(form)).collect();
+        if form == Form::Mset {
+            // Of one key twice, only the last would be written.
+            let mut keys = BTreeSet::new();
+            steps.retain(|step| keys.insert(step.key()));
         }
         let mut watched: Vec<Step> = Vec::new();
         if form == Form::Watch {
@@ -227,6 +227,8 @@ impl Maker<'_> {
     }
 
     fn next_token(&mut self) -> u64 {
+        assert!(self.left > 0, "TOKENS_MAX holds for every form");
+        self.left -= 1;
         self.token += 1;
         self.token - 1
     }
