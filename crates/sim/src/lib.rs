@@ -18,6 +18,7 @@ pub mod law;
 pub mod mix;
 pub mod program;
 mod shrink;
+pub mod trial;
 mod world;
 
 pub use client::ClientId;

@@ -3,7 +3,7 @@
 use stoa_resp::Value;
 
 use super::hidden::Hidden;
-use super::{Mix, Record};
+use super::{Mix, Record, Torn};
 use crate::checker::search::brief;
 use crate::checker::{Key, Lists, Op, Outcome, Txn};
 
@@ -97,6 +97,16 @@ impl Deed {
         }
     }
 
+    /// The deadline that it sets, if any: its hidden group, its number in the history, and how far off
+    /// it is from the moment it is set, in milliseconds.
+    #[must_use]
+    pub fn deadline(&self) -> Option<(u32, u64, u64)> {
+        match self {
+            Self::Open(_) => None,
+            Self::Hidden(hidden) => hidden.deadline(),
+        }
+    }
+
     /// Requests to send now, all at once.
     #[must_use]
     pub fn requests(&self) -> Vec<Vec<String>> {
@@ -144,20 +154,29 @@ pub struct Open {
     seen: Option<Vec<Op>>,
     /// Name and kind of each key of `watched`, then `steps`.
     keys: Vec<(String, Lists)>,
+    /// Sent as a command a step, one after the other, although the form says otherwise: when the first
+    /// was sent, and the replies so far.
+    torn: Option<(u64, Vec<Value>)>,
 }
 
 impl Open {
     pub(super) fn new(form: Form, steps: Vec<Step>, watched: Vec<Step>, mix: &Mix) -> Self {
         let all = watched.iter().chain(&steps);
         let keys = all.map(|step| (mix.space.name(step.key()), mix.lists(step.key()))).collect();
-        Self { form, steps, watched, seen: None, keys }
+        let is_torn =
+            matches!((mix.torn, form), (Torn::Reads, Form::Mget) | (Torn::Writes, Form::Mset));
+        let torn = is_torn.then(|| (0, Vec::new()));
+        Self { form, steps, watched, seen: None, keys, torn }
     }
 
     fn requests(&self) -> Vec<Vec<String>> {
         let steps = || (self.watched.len()..self.keys.len()).map(|at| self.command(at));
         match self.form {
             Form::Single => steps().collect(),
-            Form::Mset | Form::Mget => vec![self.joined()],
+            Form::Mset | Form::Mget => match &self.torn {
+                Some((_, replies)) => steps().skip(replies.len()).take(1).collect(),
+                None => vec![self.joined()],
+            },
             Form::Watch if self.seen.is_none() => {
                 let mut watch = vec!["WATCH".to_owned()];
                 watch.extend(self.keys[..self.watched.len()].iter().map(|(name, _)| name.clone()));
@@ -244,10 +263,20 @@ impl Open {
     fn answer(
         &mut self,
         client: u32,
-        (began, ended): (u64, u64),
+        (mut began, ended): (u64, u64),
         replies: &[Value],
         record: &mut Record,
     ) -> Progress {
+        let mut replies = replies.to_vec();
+        if let Some((first, all)) = &mut self.torn {
+            *first = if all.is_empty() { began } else { *first };
+            all.append(&mut replies);
+            if all.len() < self.steps.len() {
+                return Progress::More;
+            }
+            (began, replies) = (*first, all.clone());
+        }
+        let replies = replies.as_slice();
         let mut add = |label: String, outcome, ops| {
             record.txns.push(Txn { client, label, began, ended, outcome, ops });
         };
@@ -290,6 +319,9 @@ impl Open {
     /// What the replies say of the whole, with one reply a step if it happened.
     fn fate(&self, replies: &[Value]) -> Fate {
         let Some(last) = replies.last() else { return Fate::Strange };
+        if self.torn.is_some() {
+            return Fate::Did(replies.to_vec());
+        }
         match (self.form, last) {
             (Form::Exec | Form::Watch, Value::Array(each)) => Fate::Did(each.clone()),
             (Form::Watch, Value::Null) => Fate::Refused,
@@ -306,6 +338,10 @@ impl Open {
         if self.form == Form::Watch && self.seen.is_none() {
             return;
         }
+        let began = match &self.torn {
+            Some((first, all)) if !all.is_empty() => *first,
+            Some(_) | None => began,
+        };
         let (label, ops) = (self.label(&[]), self.writes());
         let outcome = Outcome::Unknown;
         record.txns.push(Txn { client, label, began, ended: 0, outcome, ops });
@@ -313,7 +349,8 @@ impl Open {
 
     fn label(&self, replies: &[Value]) -> String {
         let mut words: Vec<String> = Vec::new();
-        for request in self.requests() {
+        let requests = if self.torn.is_some() { vec![self.joined()] } else { self.requests() };
+        for request in requests {
             let told = request.iter().map(|word| if word == SCRIPT { "(script)" } else { word });
             words.push(told.collect::<Vec<&str>>().join(" "));
         }

@@ -100,6 +100,11 @@ impl Hidden {
         if self.commands.len() > 1 { "any EXEC" } else { "any command" }
     }
 
+    /// The deadline that it sets: its group, its number, milliseconds from then.
+    pub(super) fn deadline(&self) -> Option<(u32, u64, u64)> {
+        self.deadline.map(|(number, ms)| (self.group, number, ms))
+    }
+
     pub(super) fn requests(&self) -> Vec<Vec<String>> {
         let mut commands = self.commands.clone();
         if let Some((_, ms)) = self.deadline {
@@ -135,9 +140,6 @@ impl Hidden {
         if replies.iter().any(is_oom) {
             return;
         }
-        if let Some((number, ms)) = self.deadline {
-            record.deadlines.push((self.group, number, ms));
-        }
         let ended = Some((ended, replies));
         let call = Call { client, commands: self.commands.clone(), began, ended };
         record.calls.push((self.group, call));
@@ -145,9 +147,6 @@ impl Hidden {
 
     pub(super) fn lose(&self, client: u32, began: u64, record: &mut Record) {
         let call = Call { client, commands: self.commands.clone(), began, ended: None };
-        if let Some((number, ms)) = self.deadline {
-            record.deadlines.push((self.group, number, ms));
-        }
         record.calls.push((self.group, call));
     }
 }

@@ -113,6 +113,19 @@ pub struct Mix {
     pub space: Space,
     /// Keys may have deadlines: only where the checker is told the time.
     pub deadlines: bool,
+    /// What is wrong on purpose.
+    pub torn: Torn,
+}
+
+/// A client that lies, so that the checkers have something to find on a server without faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Torn {
+    /// None does.
+    Nothing,
+    /// What is called MGET is many GETs.
+    Reads,
+    /// What is called MSET is many SETs.
+    Writes,
 }
 
 impl Mix {

@@ -13,8 +13,6 @@ pub struct Record {
     pub txns: Vec<Txn>,
     /// On hidden groups, by the group's number.
     pub calls: Vec<(u32, Call)>,
-    /// Deadlines that were set: group, number, milliseconds.
-    pub deadlines: Vec<(u32, u64, u64)>,
     /// Replies that make no sense.
     pub strange: Vec<String>,
 }
@@ -38,7 +36,6 @@ impl Record {
     pub fn extend(&mut self, other: Self) {
         self.txns.extend(other.txns);
         self.calls.extend(other.calls);
-        self.deadlines.extend(other.deadlines);
         self.strange.extend(other.strange);
     }
 
