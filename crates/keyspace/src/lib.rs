@@ -12,9 +12,11 @@
 mod arena;
 mod compaction;
 mod db;
+mod edit;
 mod entry;
 mod expiry;
 mod keyspace;
+mod notice;
 mod table;
 pub mod wheel;
 
@@ -22,5 +24,8 @@ pub mod wheel;
 mod model_test;
 
 pub use db::{Db, EntryRef, Owned, ScanCursor, Ttl, WrongType};
-pub use entry::{DEADLINE_MAX, INLINE_LEN_MAX, Str, Type, Value};
+pub use edit::Edit;
+pub use entry::{DEADLINE_MAX, INLINE_LEN_MAX, Value};
 pub use keyspace::{Keyspace, KeyspaceStats};
+pub use notice::{Heeds, Notice, Notices};
+pub use stoa_value::{Str, Type};
