@@ -60,6 +60,10 @@ pub struct Settings {
     /// `hz`, within 1 to 500.
     pub hz: u16,
 
+    /// `daemonize`.
+    pub daemonize: bool,
+    /// `pidfile`.
+    pub pid_file: Option<Box<[u8]>>,
     /// `dir`.
     pub dir: Box<[u8]>,
     /// `loglevel`.
@@ -145,6 +149,8 @@ impl Settings {
             set_preserves_ttl: flag(value("set-preserves-ttl")),
             latency_tracking: flag(value("latency-tracking")),
             hz: integer(value("hz")) as u16,
+            daemonize: flag(value("daemonize")),
+            pid_file: text(value("pidfile")),
             dir: text(value("dir")).unwrap_or_default(),
             log_level: [
                 LogLevel::Debug,
