@@ -55,6 +55,8 @@ pub struct Settings {
     pub databases: u16,
     /// `set-preserves-ttl`.
     pub set_preserves_ttl: bool,
+    /// `hll-sparse-max-bytes`.
+    pub hll_sparse_max_bytes: u64,
     /// `latency-tracking`.
     pub latency_tracking: bool,
     /// `hz`, within 1 to 500.
@@ -147,6 +149,7 @@ impl Settings {
             enable_debug_command: permission(value("enable-debug-command")),
             databases: integer(value("databases")) as u16,
             set_preserves_ttl: flag(value("set-preserves-ttl")),
+            hll_sparse_max_bytes: memory(value("hll-sparse-max-bytes")),
             latency_tracking: flag(value("latency-tracking")),
             hz: integer(value("hz")) as u16,
             daemonize: flag(value("daemonize")),

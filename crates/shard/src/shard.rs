@@ -20,11 +20,11 @@ use crate::conn::{Conn, Stall};
 use crate::event::{Action, Moment, Pass, PeerFacts};
 use crate::gather::Gathers;
 use crate::input::{Cmd, Source};
+use crate::intents::{Intents, Stamp};
 use crate::message::{Batch, Message};
 use crate::notices::Notices;
 use crate::orders::Pause;
 use crate::plan::{Plan, plans};
-use crate::transact::Loans;
 
 /// What a client from another host reads while nobody has set a password.
 const PROTECTED: &[u8] = b"-DENIED Stoa is running in protected mode because no password is set: \
@@ -74,7 +74,11 @@ pub struct Shard {
     #[expect(clippy::vec_box, reason = "they travel as boxes")]
     pub(crate) spare_batches: Vec<Box<Batch>>,
     pub(crate) gathers: Gathers,
-    pub(crate) loans: Loans,
+    pub(crate) intents: Intents,
+    /// The latest stamp given or seen.
+    pub(crate) stamp: Stamp,
+    /// The number of the last transaction whose home is here.
+    pub(crate) next_transaction: u64,
     /// Mail that came behind mail which must wait.
     pub(crate) deferred: VecDeque<(ShardId, Message)>,
     /// Connections whose wait is over; their held input runs next.
@@ -137,7 +141,9 @@ impl Shard {
             outbound: (0..shards).map(|_| None).collect(),
             spare_batches: Vec::new(),
             gathers: Gathers::default(),
-            loans: Loans::default(),
+            intents: Intents::default(),
+            stamp: Stamp(0),
+            next_transaction: 0,
             deferred: VecDeque::new(),
             resumable: Vec::new(),
             dirty: Vec::new(),
@@ -212,7 +218,9 @@ impl Shard {
             }
             self.close_if_done(*conn);
         }
+        self.settle();
         self.resume_waiting();
+        self.settle();
         self.background();
         self.post_batches();
         self.ask_sends();
@@ -313,7 +321,8 @@ impl Shard {
 
     /// Posts what this pass has for `to` so far.
     pub(crate) fn post_batch(&mut self, to: ShardId) {
-        if let Some(batch) = self.outbound[to.0 as usize].take() {
+        if let Some(mut batch) = self.outbound[to.0 as usize].take() {
+            batch.clock = self.stamp;
             self.actions.push_back(Action::Request { to, message: Message::Batch(batch) });
         }
     }
@@ -321,6 +330,7 @@ impl Shard {
     /// A connection is gone, by its peer's will or ours.
     pub(crate) fn forget(&mut self, id: ConnId) {
         if self.conn(id).is_some() {
+            self.end_turn(id);
             self.conns[id.index as usize] = None;
             self.sessions.remove(id);
         }
@@ -328,6 +338,7 @@ impl Shard {
 
     /// Ends a connection; with `after_flush` what is owed is sent first.
     pub(crate) fn close(&mut self, id: ConnId, after_flush: bool) {
+        self.end_turn(id);
         let Some(conn) = self.conn(id) else { return };
         conn.closing = true;
         if after_flush && !conn.is_settled() {

@@ -533,9 +533,6 @@ fn line_of(
         let kind = match message {
             Message::Batch(_) => "batch",
             Message::Done(_) => "done",
-            Message::Borrow(_) => "borrow",
-            Message::Lent(_) => "lent",
-            Message::Return(_) => "return",
         };
         let _ = write!(line, " {kind} of {}", from.0);
     }

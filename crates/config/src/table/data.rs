@@ -101,7 +101,7 @@ pub(super) const ENCODINGS: &[Directive] = &[
     memory("zset-max-listpack-value", "storage.encodings.zset_max_value", BYTES, "64",
         "Bytes of a member up to which a sorted set stays packed.").alias("zset-max-ziplist-value").later(),
     memory("hll-sparse-max-bytes", "storage.encodings.hll_sparse_max_bytes", BYTES, "3000",
-        "Bytes up to which a HyperLogLog stays sparse.").later(),
+        "Bytes up to which a HyperLogLog stays sparse."),
     memory("stream-node-max-bytes", "storage.encodings.stream_node_max_bytes", BYTES, "4096",
         "Bytes of a stream node; 0 is no limit.").later(),
     integer("stream-node-max-entries", "storage.encodings.stream_node_max_entries", LONG, "100",
