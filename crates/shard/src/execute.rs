@@ -8,6 +8,7 @@ use stoa_resp::ProtocolError;
 use stoa_stdx::{ConnId, Key, ShardId};
 
 use crate::Shard;
+use crate::account::Ran;
 use crate::conn::Stall;
 use crate::input::{Cmd, Source, What};
 use crate::intents::{Hold, Scope};
@@ -144,6 +145,12 @@ impl Shard {
         self.reply_here(id, |reply| refuse(table, argv, refusal, reply));
     }
 
+    /// Answers what parsing found wrong before the request was given to other shards.
+    pub(crate) fn refuse_parsed(&mut self, req: Req<'_>, error: ReplyError) {
+        self.ran.push(Ran::Whole { index: req.verdict.index, failed: true });
+        self.reply_here(req.conn, |reply| reply.error(error));
+    }
+
     /// Writes a reply that no command makes.
     pub(crate) fn reply_here(
         &mut self,
@@ -276,9 +283,10 @@ impl Shard {
             walk: None,
         };
         let mut reply = RespReply::new(sink, proto);
-        let good = run(entry, req.argv, req.verdict.args_at, &mut ctx, &mut reply);
-        self.ran.push((req.verdict.index, !good));
-        if sink.get(start) == Some(&b'-') {
+        run(entry, req.argv, req.verdict.args_at, &mut ctx, &mut reply);
+        let failed = sink.get(start) == Some(&b'-');
+        self.ran.push(Ran::Whole { index: req.verdict.index, failed });
+        if failed {
             self.node.counters.error_replies += 1;
             self.node.errors.record(&sink[start + 1..]);
         }
@@ -429,6 +437,7 @@ impl Shard {
         let mut out = Vec::new();
         let collected = self.collect_here(req, ask);
         self.merge_into(req, collected.map(|part| vec![part]), &mut out);
+        self.ran_whole(req.verdict.index, &out);
         if let Some(conn) = self.conn(id) {
             conn.fill(ticket, &out);
         }
@@ -452,7 +461,6 @@ impl Shard {
         let row = Sessions::row(req.conn);
         let entry = self.node.table.at(req.verdict.index);
         let proto = self.sessions.at(row).proto;
-        self.ran.push((req.verdict.index, false));
         let mut ctx = self.context(row, None);
         let mut reply = RespReply::new(out, proto);
         let mut args = Args::new(req.argv, req.verdict.args_at);
@@ -475,11 +483,5 @@ impl Shard {
         if long {
             self.check_output(id);
         }
-    }
-
-    /// Counts an error reply by its first word.
-    pub(crate) fn count_error(&mut self, reply: &[u8]) {
-        self.node.counters.error_replies += 1;
-        self.node.errors.record(&reply[1..]);
     }
 }

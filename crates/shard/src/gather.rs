@@ -9,6 +9,7 @@ use stoa_keyspace::ScanCursor;
 use stoa_stdx::{ConnId, DbIndex, ShardId, SlotId};
 
 use crate::Shard;
+use crate::account::Ran;
 use crate::conn::Stall;
 use crate::execute::Req;
 use crate::intents::{RowId, Scope, Work};
@@ -32,6 +33,8 @@ pub(crate) struct Gathers {
 pub(crate) struct Gather {
     pub(crate) conn: ConnId,
     pub(crate) ticket: u32,
+    /// Row in the command table.
+    pub(crate) index: u16,
     /// Parts that have not come.
     pub(crate) missing: usize,
     pub(crate) join: How,
@@ -163,8 +166,8 @@ impl Shard {
         if stalls {
             conn.stall = Some(Stall::Answer);
         }
-        let conn = req.conn;
-        self.gathers.add(Gather { conn, ticket, missing, join, stalls, transaction: None })
+        let (conn, index) = (req.conn, req.verdict.index);
+        self.gathers.add(Gather { conn, ticket, index, missing, join, stalls, transaction: None })
     }
 
     /// Sends each owner a request with its share of the keys.
@@ -173,7 +176,7 @@ impl Shard {
         // What can be refused without looking at keys is refused before a part leaves.
         let mut cursor = Cursor::new(req.argv, req.verdict.args_at);
         if let Err(error) = (entry.check)(&mut cursor) {
-            return self.reply_here(req.conn, |reply| reply.error(error));
+            return self.refuse_parsed(req, error);
         }
         let positions: Vec<usize> = keys.as_slice().iter().map(|(at, _)| *at).collect();
         // MSET: what follows a key up to the next belongs to it.
@@ -204,7 +207,9 @@ impl Shard {
     pub(crate) fn run_kept(&mut self, conn: ConnId, request: &Kept) -> Vec<u8> {
         let argv: Vec<&[u8]> = request.argv.iter().map(Vec::as_slice).collect();
         let row = self.row_or_proxy(conn, request.db);
-        self.run_into(row, request.verdict, &argv)
+        let reply = self.run_into(row, request.verdict, &argv);
+        self.ran_whole(request.verdict.index, &reply);
+        reply
     }
 
     /// A client's row; if it left, what it asked for still happens, for nobody.
@@ -239,7 +244,7 @@ impl Shard {
         let entry = self.node_entry(req.verdict);
         let mut cursor = Cursor::new(req.argv, req.verdict.args_at);
         if let Err(error) = (entry.check)(&mut cursor) {
-            return self.reply_here(req.conn, |reply| reply.error(error));
+            return self.refuse_parsed(req, error);
         }
         let shards = self.node.shards as usize;
         let db = self.sessions.at(Sessions::row(req.conn)).db;
@@ -275,6 +280,7 @@ impl Shard {
             }
             _ => {
                 let reply = self.run_aside(req);
+                self.ran.push(Ran::Share(req.verdict.index));
                 self.bytes_came(gather, here.0, reply);
             }
         }
@@ -288,7 +294,7 @@ impl Shard {
         let entry = self.node_entry(req.verdict);
         let mut cursor = Cursor::new(req.argv, req.verdict.args_at);
         if let Err(error) = (entry.check)(&mut cursor) {
-            return self.reply_here(req.conn, |reply| reply.error(error));
+            return self.refuse_parsed(req, error);
         }
         let wire = req.argv.get(req.verdict.args_at).copied().unwrap_or_default();
         let from = ScanCursor::parse(wire).unwrap_or(ScanCursor::START);
@@ -425,6 +431,7 @@ impl Shard {
     }
 
     fn finish_gather(&mut self, gather: &Gather, reply: &[u8]) {
+        self.ran_whole(gather.index, reply);
         self.answer_waiting(gather.conn, gather.ticket, reply, gather.stalls);
     }
 

@@ -16,6 +16,7 @@ use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram};
 use stoa_resp::Span;
 use stoa_stdx::{ConnId, HashSeed, MonoMs, MonoNs, Rng, ShardId, UnixMs};
 
+use crate::account::Ran;
 use crate::conn::{Conn, Stall};
 use crate::event::{Action, Moment, Pass, PeerFacts};
 use crate::gather::Gathers;
@@ -101,8 +102,8 @@ pub struct Shard {
     // Used again in every pass.
     pub(crate) spans: Vec<Span>,
     pub(crate) cmds: Vec<Cmd>,
-    /// Commands of the stage that ran, and whether they failed.
-    pub(crate) ran: Vec<(u16, bool)>,
+    /// What ran and is not counted yet.
+    pub(crate) ran: Vec<Ran>,
     pub(crate) sources: Vec<Source<'static>>,
 }
 
