@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use stoa_config::Config;
+use stoa_config::{Config, EventClass};
+use stoa_keyspace::Heeds;
 use stoa_observability::info::{Allocator, CpuUs};
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram};
 use stoa_stdx::{MonoMs, Rng, ShardId, UnixMs};
@@ -119,6 +120,17 @@ pub struct Node {
     pub dirty: u64,
     /// What commands asked for; the shard takes them after each command.
     pub orders: Vec<Order>,
+}
+
+/// Which of the events that only the keyspace sees it is to notice, from now on.
+#[must_use]
+pub fn heeds(config: &Config) -> Heeds {
+    let events = config.keyspace_events;
+    Heeds {
+        expired: events.has(EventClass::Expired),
+        added: events.has(EventClass::New),
+        missed: events.has(EventClass::Miss),
+    }
 }
 
 /// What a command asks of the shard around it.

@@ -51,6 +51,9 @@ impl Keyspace {
     pub(crate) fn reclaim(&mut self, index: DbIndex, key: &Key<'_>) {
         if self.discard(index, key) {
             self.stats.expired += 1;
+            if self.notices.heeds.expired {
+                self.notices.push(index, "expired", key.bytes);
+            }
         }
     }
 

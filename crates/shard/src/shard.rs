@@ -112,7 +112,8 @@ impl Shard {
     #[must_use]
     pub fn new(setup: Setup) -> Self {
         let Setup { id, shards, table, config, facts, seed, chance, now, clock } = setup;
-        let keyspace = Keyspace::new(config.databases, seed, now.unix);
+        let mut keyspace = Keyspace::new(config.databases, seed, now.unix);
+        keyspace.notices.heeds = stoa_engine::heeds(&config);
         let mut commands = CommandStats::new(table.entries().len());
         commands.set_latency_tracking(config.latency_tracking);
         let node = Node {
@@ -223,6 +224,8 @@ impl Shard {
         self.resume_waiting();
         self.settle();
         self.background();
+        // Nobody can subscribe yet, so nobody is told.
+        self.keyspace.notices.take();
         self.post_batches();
         self.ask_sends();
     }
