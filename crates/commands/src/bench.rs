@@ -12,7 +12,7 @@ use stoa_engine::{
     Ctx, Facts, Node, Order, Proto, Refusal, Session, Sessions, admit, heeds, refuse, run,
 };
 use stoa_keyspace::{Keyspace, Notice};
-use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram};
+use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_stdx::{ConnId, HashSeed, MonoMs, Rng, ShardId, UnixMs};
 
 use crate::page::Page;
@@ -50,6 +50,7 @@ impl Bench {
                 rng: Rng::new(1),
                 active_expire: true,
                 counters: Counters::default(),
+                rates: Rates::default(),
                 commands: CommandStats::new(crate::table().entries().len()),
                 errors: ErrorStats::default(),
                 inserts: Histogram::new(),

@@ -42,6 +42,7 @@ impl Shard {
     /// Runs a batch of another shard, and sends it back.
     fn serve_batch(&mut self, from: ShardId, mut batch: Box<Batch>) {
         self.witness(batch.clock);
+        self.node.counters.messages_received += 1;
         self.run_requests(from, &mut batch);
         self.send_done(from, batch);
     }
@@ -65,6 +66,8 @@ impl Shard {
                 stage.iter().for_each(|r| keyspace.prefetch_entry(r.db, r.slot, r.hash));
             }
             let request = &mut requests[number];
+            let answers = !matches!(request.dest, Dest::Nowhere);
+            self.node.counters.commands_for_others += u64::from(answers);
             let part = match request.ask {
                 Ask::Execute | Ask::Collect | Ask::Walk(_) => {
                     if self.intents.is_idle() || !self.parks(from, request, args) {

@@ -107,3 +107,33 @@ fn a_command_counts_once_whatever_it_takes() {
         assert_eq!(processed, Some((CALLS.len() - 3).to_string().as_str()), "{shards} shards");
     }
 }
+
+#[test]
+fn rates_are_those_of_the_last_moments_on_all_shards() {
+    let mut world = World::new(&Options::calm(3, 1));
+    let client = world.connect();
+    // Every key's shard is seen by INFO, wherever its client is.
+    for turn in 0..200 {
+        world.advance(20);
+        ask(&mut world, client, &["SET", &format!("k{turn}"), "v", "PX", "100000"]);
+    }
+    let number = |info: &str, name: &str| -> f64 {
+        let value = info.lines().find_map(|line| line.strip_prefix(&format!("{name}:")));
+        value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{name}: {info}"))
+    };
+    let info = ask(&mut world, client, &["INFO", "stats", "keyspace"]);
+    let ops = number(&info, "instantaneous_ops_per_sec");
+    assert!((40.0..=55.0).contains(&ops), "{ops} of 50");
+    // Some 46 bytes each, 50 times a second.
+    let input = number(&info, "instantaneous_input_kbps");
+    assert!((1.8..3.0).contains(&input), "{input}");
+    let output = number(&info, "instantaneous_output_kbps");
+    assert!((0.1..0.5).contains(&output), "{output}");
+    let ttl = info.split("avg_ttl=").nth(1).and_then(|rest| rest.split(',').next());
+    let ttl: u64 = ttl.and_then(|ttl| ttl.parse().ok()).expect(&info);
+    assert!((97_000..=99_000).contains(&ttl), "{ttl} of 98,000: {info}");
+    // Nobody was woken meanwhile.
+    world.advance(10_000);
+    let info = ask(&mut world, client, &["INFO", "stats"]);
+    assert!(number(&info, "instantaneous_ops_per_sec") < 1.0, "{info}");
+}
