@@ -19,6 +19,9 @@ pub struct Settings {
     /// `pin`: each shard to its core.
     pub pin: bool,
 
+    /// `pipeline-order`: `strict` is true.
+    pub pipeline_is_strict: bool,
+
     /// `port`: 0 is no TCP.
     pub port: u16,
     /// `bind`.
@@ -135,6 +138,7 @@ impl Settings {
             shards: integer(value("shards")) as u16,
             driver: [Driver::Auto, Driver::Uring, Driver::Poll][choice(value("driver"))],
             pin: flag(value("pin")),
+            pipeline_is_strict: choice(value("pipeline-order")) == 1,
             port: integer(value("port")) as u16,
             bind: words(value("bind")),
             unix_socket: text(value("unixsocket")),

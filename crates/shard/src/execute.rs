@@ -43,10 +43,11 @@ impl Shard {
     pub(crate) fn run_cmd(&mut self, cmd: &Cmd, sources: &mut [Source<'_>]) {
         let source = &sources[cmd.source as usize];
         let id = source.conn;
+        let holes_max = self.holes_max();
         let waits = match self.conn(id) {
             None => return,
             Some(conn) => {
-                if conn.owed.len() >= HOLES_MAX && conn.stall.is_none() && !conn.has_turn {
+                if conn.owed.len() >= holes_max && conn.stall.is_none() && !conn.has_turn {
                     conn.stall = Some(Stall::Holes);
                 }
                 conn.stall.is_some() || conn.closing
@@ -471,10 +472,18 @@ impl Shard {
         }
     }
 
+    /// Replies a client may be owed when its next request runs. In total order there must be none: what
+    /// is under way at one shard could take effect after what runs here, or at another.
+    #[inline]
+    fn holes_max(&self) -> usize {
+        if self.node.config.pipeline_is_strict { 1 } else { HOLES_MAX }
+    }
+
     /// An answer of another shard filled a hole of a connection.
     pub(crate) fn filled(&mut self, id: ConnId) {
+        let goes_on_at = self.holes_max() / 2;
         let Some(conn) = self.conn(id) else { return };
-        let goes_on = conn.stall == Some(Stall::Holes) && conn.owed.len() <= HOLES_MAX / 2;
+        let goes_on = conn.stall == Some(Stall::Holes) && conn.owed.len() <= goes_on_at;
         let long = conn.output_len() > OUTPUT_LOOK_LEN;
         if goes_on {
             self.unstall(id);
