@@ -13,7 +13,7 @@ use stoa_engine::{
     exec, heeds, refuse, run,
 };
 use stoa_keyspace::{Keyspace, Notice};
-use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram};
+use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_stdx::{ConnId, HashSeed, MonoMs, Rng, ShardId, UnixMs};
 
 use crate::page::Page;
@@ -51,6 +51,7 @@ impl Bench {
                 rng: Rng::new(1),
                 active_expire: true,
                 counters: Counters::default(),
+                rates: Rates::default(),
                 commands: CommandStats::new(crate::table().entries().len()),
                 errors: ErrorStats::default(),
                 inserts: Histogram::new(),

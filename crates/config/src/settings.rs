@@ -19,6 +19,9 @@ pub struct Settings {
     /// `pin`: each shard to its core.
     pub pin: bool,
 
+    /// `pipeline-order`: `strict` is true.
+    pub pipeline_is_strict: bool,
+
     /// `port`: 0 is no TCP.
     pub port: u16,
     /// `bind`.
@@ -67,6 +70,10 @@ pub struct Settings {
     /// `hz`, within 1 to 500.
     pub hz: u16,
 
+    /// `daemonize`.
+    pub daemonize: bool,
+    /// `pidfile`.
+    pub pid_file: Option<Box<[u8]>>,
     /// `dir`.
     pub dir: Box<[u8]>,
     /// `loglevel`.
@@ -133,6 +140,7 @@ impl Settings {
             shards: integer(value("shards")) as u16,
             driver: [Driver::Auto, Driver::Uring, Driver::Poll][choice(value("driver"))],
             pin: flag(value("pin")),
+            pipeline_is_strict: choice(value("pipeline-order")) == 1,
             port: integer(value("port")) as u16,
             bind: words(value("bind")),
             unix_socket: text(value("unixsocket")),
@@ -155,6 +163,8 @@ impl Settings {
             latency_tracking: flag(value("latency-tracking")),
             keyspace_events: events(value("notify-keyspace-events")),
             hz: integer(value("hz")) as u16,
+            daemonize: flag(value("daemonize")),
+            pid_file: text(value("pidfile")),
             dir: text(value("dir")).unwrap_or_default(),
             log_level: [
                 LogLevel::Debug,

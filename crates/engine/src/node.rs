@@ -5,7 +5,7 @@ use std::sync::Arc;
 use stoa_config::{Config, EventClass};
 use stoa_keyspace::Heeds;
 use stoa_observability::info::{Allocator, CpuUs};
-use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram};
+use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_stdx::{ConnId, MonoMs, Rng, ShardId, UnixMs};
 
 use crate::Table;
@@ -110,6 +110,8 @@ pub struct Node {
     pub active_expire: bool,
     /// This shard's counts.
     pub counters: Counters,
+    /// How fast they grow.
+    pub rates: Rates,
     /// Per command.
     pub commands: CommandStats,
     /// Per error code.

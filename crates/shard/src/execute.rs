@@ -9,6 +9,7 @@ use stoa_resp::ProtocolError;
 use stoa_stdx::{ConnId, Key, ShardId};
 
 use crate::Shard;
+use crate::account::Ran;
 use crate::conn::Stall;
 use crate::input::{Cmd, Source, What};
 use crate::intents::{Hold, Scope};
@@ -43,10 +44,11 @@ impl Shard {
     pub(crate) fn run_cmd(&mut self, cmd: &Cmd, sources: &mut [Source<'_>]) {
         let source = &sources[cmd.source as usize];
         let id = source.conn;
+        let holes_max = self.holes_max();
         let waits = match self.conn(id) {
             None => return,
             Some(conn) => {
-                if conn.owed.len() >= HOLES_MAX && conn.stall.is_none() && !conn.has_turn {
+                if conn.owed.len() >= holes_max && conn.stall.is_none() && !conn.has_turn {
                     conn.stall = Some(Stall::Holes);
                 }
                 conn.stall.is_some() || conn.closing
@@ -150,6 +152,12 @@ impl Shard {
             self.node.commands.rejected(index as usize);
         }
         self.reply_here(id, |reply| refuse(table, argv, refusal, reply));
+    }
+
+    /// Answers what parsing found wrong before the request was given to other shards.
+    pub(crate) fn refuse_parsed(&mut self, req: Req<'_>, error: ReplyError) {
+        self.ran.push(Ran::Whole { index: req.verdict.index, failed: true });
+        self.reply_here(req.conn, |reply| reply.error(error));
     }
 
     /// Writes a reply that no command makes.
@@ -269,18 +277,17 @@ impl Shard {
     pub(crate) fn run_here(&mut self, req: Req<'_>, key: Option<Key<'_>>) {
         let entry = self.node.table.at(req.verdict.index);
         self.answer_here(req, key, |ctx, reply, _| {
-            run(entry, req.argv, req.verdict.args_at, ctx, reply)
+            run(entry, req.argv, req.verdict.args_at, ctx, reply);
         });
     }
 
-    /// Answers a client of this shard with what `write` writes; it says whether that went well, and
-    /// which commands ran besides.
+    /// Answers a client of this shard with what `write` writes; it also says which commands ran.
     #[inline]
     pub(crate) fn answer_here(
         &mut self,
         req: Req<'_>,
         key: Option<Key<'_>>,
-        write: impl FnOnce(&mut Ctx<'_>, &mut dyn Reply, &mut Vec<(u16, bool)>) -> bool,
+        write: impl FnOnce(&mut Ctx<'_>, &mut dyn Reply, &mut Vec<Ran>),
     ) {
         let row = Sessions::row(req.conn);
         let session = self.sessions.at(row);
@@ -304,9 +311,10 @@ impl Shard {
             walk: None,
         };
         let mut reply = RespReply::new(sink, proto);
-        let good = write(&mut ctx, &mut reply, &mut self.ran);
-        self.ran.push((req.verdict.index, !good));
-        if sink.get(start) == Some(&b'-') {
+        write(&mut ctx, &mut reply, &mut self.ran);
+        let failed = sink.get(start) == Some(&b'-');
+        self.ran.push(Ran::Whole { index: req.verdict.index, failed });
+        if failed {
             self.node.counters.error_replies += 1;
             self.node.errors.record(&sink[start + 1..]);
         }
@@ -459,6 +467,7 @@ impl Shard {
         let mut out = Vec::new();
         let collected = self.collect_here(req, ask);
         self.merge_into(req, collected.map(|part| vec![part]), &mut out);
+        self.ran_whole(req.verdict.index, &out);
         if let Some(conn) = self.conn(id) {
             conn.fill(ticket, &out);
         }
@@ -482,7 +491,6 @@ impl Shard {
         let row = Sessions::row(req.conn);
         let entry = self.node.table.at(req.verdict.index);
         let proto = self.sessions.at(row).proto;
-        self.ran.push((req.verdict.index, false));
         let mut ctx = self.context(row, None);
         let mut reply = RespReply::new(out, proto);
         let mut args = Args::new(req.argv, req.verdict.args_at);
@@ -493,10 +501,18 @@ impl Shard {
         }
     }
 
+    /// Replies a client may be owed when its next request runs. In total order there must be none: what
+    /// is under way at one shard could take effect after what runs here, or at another.
+    #[inline]
+    fn holes_max(&self) -> usize {
+        if self.node.config.pipeline_is_strict { 1 } else { HOLES_MAX }
+    }
+
     /// An answer of another shard filled a hole of a connection.
     pub(crate) fn filled(&mut self, id: ConnId) {
+        let goes_on_at = self.holes_max() / 2;
         let Some(conn) = self.conn(id) else { return };
-        let goes_on = conn.stall == Some(Stall::Holes) && conn.owed.len() <= HOLES_MAX / 2;
+        let goes_on = conn.stall == Some(Stall::Holes) && conn.owed.len() <= goes_on_at;
         let long = conn.output_len() > OUTPUT_LOOK_LEN;
         if goes_on {
             self.unstall(id);
@@ -505,11 +521,5 @@ impl Shard {
         if long {
             self.check_output(id);
         }
-    }
-
-    /// Counts an error reply by its first word.
-    pub(crate) fn count_error(&mut self, reply: &[u8]) {
-        self.node.counters.error_replies += 1;
-        self.node.errors.record(&reply[1..]);
     }
 }

@@ -11,6 +11,7 @@ use stoa_keyspace::ScanCursor;
 use stoa_stdx::{ConnId, DbIndex, ShardId, SlotId};
 
 use crate::Shard;
+use crate::account::Ran;
 use crate::conn::Stall;
 use crate::execute::Req;
 use crate::intents::{RowId, Scope, Work};
@@ -35,6 +36,8 @@ pub(crate) struct Gathers {
 pub(crate) struct Gather {
     pub(crate) conn: ConnId,
     pub(crate) ticket: u32,
+    /// Row in the command table.
+    pub(crate) index: u16,
     /// Parts that have not come.
     pub(crate) missing: usize,
     pub(crate) join: How,
@@ -167,8 +170,8 @@ impl Shard {
         if stalls {
             conn.stall = Some(Stall::Answer);
         }
-        let conn = req.conn;
-        self.gathers.add(Gather { conn, ticket, missing, join, stalls, transaction: None })
+        let (conn, index) = (req.conn, req.verdict.index);
+        self.gathers.add(Gather { conn, ticket, index, missing, join, stalls, transaction: None })
     }
 
     /// Sends each owner a request with its share of the keys.
@@ -177,7 +180,7 @@ impl Shard {
         // What can be refused without looking at keys is refused before a part leaves.
         let mut cursor = Cursor::new(req.argv, req.verdict.args_at);
         if let Err(error) = (entry.check)(&mut cursor) {
-            return self.reply_here(req.conn, |reply| reply.error(error));
+            return self.refuse_parsed(req, error);
         }
         let positions: Vec<usize> = keys.as_slice().iter().map(|(at, _)| *at).collect();
         // MSET: what follows a key up to the next belongs to it.
@@ -224,12 +227,10 @@ impl Shard {
         let mut ctx = Ctx { borrowed, ..self.context(row, None) };
         match &request.job {
             Some(job) => run_queue(&job.queue, broken, &mut ctx, &mut reply, &mut ran),
-            None => {
-                let good = run_unrouted(entry, &argv, args_at, &mut ctx, &mut reply);
-                ran.push((index, !good));
-            }
+            None => drop(run_unrouted(entry, &argv, args_at, &mut ctx, &mut reply)),
         }
         self.ran.extend(ran);
+        self.ran_whole(index, &out);
         if !self.node.orders.is_empty() {
             self.carry_out_orders();
         }
@@ -268,7 +269,7 @@ impl Shard {
         let entry = self.node_entry(req.verdict);
         let mut cursor = Cursor::new(req.argv, req.verdict.args_at);
         if let Err(error) = (entry.check)(&mut cursor) {
-            return self.reply_here(req.conn, |reply| reply.error(error));
+            return self.refuse_parsed(req, error);
         }
         let shards = self.node.shards as usize;
         let db = self.sessions.at(Sessions::row(req.conn)).db;
@@ -304,6 +305,7 @@ impl Shard {
             }
             _ => {
                 let reply = self.run_aside(req);
+                self.ran.push(Ran::Share(req.verdict.index));
                 self.bytes_came(gather, here.0, reply);
             }
         }
@@ -317,7 +319,7 @@ impl Shard {
         let entry = self.node_entry(req.verdict);
         let mut cursor = Cursor::new(req.argv, req.verdict.args_at);
         if let Err(error) = (entry.check)(&mut cursor) {
-            return self.reply_here(req.conn, |reply| reply.error(error));
+            return self.refuse_parsed(req, error);
         }
         let wire = req.argv.get(req.verdict.args_at).copied().unwrap_or_default();
         let from = ScanCursor::parse(wire).unwrap_or(ScanCursor::START);
@@ -478,6 +480,7 @@ impl Shard {
     }
 
     fn finish_gather(&mut self, gather: &Gather, reply: &[u8]) {
+        self.ran_whole(gather.index, reply);
         self.answer_waiting(gather.conn, gather.ticket, reply, gather.stalls);
     }
 

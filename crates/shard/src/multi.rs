@@ -13,6 +13,7 @@ use stoa_engine::{Ctx, Queue, Refusal, Reply, Sessions, Verdict, exec};
 use stoa_stdx::{ConnId, ShardId};
 
 use crate::Shard;
+use crate::account::Ran;
 use crate::execute::Req;
 use crate::gather::{How, Kept};
 use crate::intents::{Hold, Scope};
@@ -194,7 +195,6 @@ impl Shard {
         self.unwatch(req.conn);
         self.answer_here(req, None, |ctx, reply, ran| {
             run_queue(queue, broken, ctx, reply, ran);
-            true
         });
     }
 
@@ -243,7 +243,7 @@ impl Shard {
         };
         let mut reply = RespReply::new(replies, request.proto);
         run_queue(&job.queue, broken, &mut ctx, &mut reply, ran);
-        ran.push((request.index, false));
+        ran.push(Ran::Whole { index: request.index, failed: false });
     }
 
     /// Notes keys for a client. False when it has to wait.
@@ -325,12 +325,12 @@ pub(crate) fn run_queue(
     broken: bool,
     ctx: &mut Ctx<'_>,
     reply: &mut dyn Reply,
-    ran: &mut Vec<(u16, bool)>,
+    ran: &mut Vec<Ran>,
 ) {
     if broken {
         return reply.null_array();
     }
-    exec(queue, ctx, reply, &mut |index, failed| ran.push((index, failed)));
+    exec(queue, ctx, reply, &mut |index, failed| ran.push(Ran::Whole { index, failed }));
 }
 
 fn owned(keys: BTreeSet<&[u8]>) -> Vec<Vec<u8>> {

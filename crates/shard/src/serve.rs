@@ -9,6 +9,7 @@ use stoa_keyspace::Keyspace;
 use stoa_stdx::{DbIndex, Key, ShardId};
 
 use crate::Shard;
+use crate::account::Ran;
 use crate::event::Action;
 use crate::execute::ARGV_INLINE;
 use crate::input::STAGE_LEN;
@@ -22,6 +23,7 @@ use crate::reply::RespReply;
 impl Shard {
     /// Takes a message of another shard.
     pub(crate) fn receive(&mut self, from: ShardId, message: Message) {
+        let started = (self.clock)();
         match message {
             Message::Done(batch) => self.batch_done(from, batch),
             Message::Batch(_) if !self.deferred.is_empty() || self.stalled_until.is_some() => {
@@ -30,6 +32,7 @@ impl Shard {
             Message::Batch(batch) => self.serve_batch(from, batch),
         }
         self.settle();
+        self.count_since(started);
     }
 
     /// Goes on with mail that came while the shard slept (DEBUG SLEEP).
@@ -42,11 +45,8 @@ impl Shard {
     /// Runs a batch of another shard, and sends it back.
     fn serve_batch(&mut self, from: ShardId, mut batch: Box<Batch>) {
         self.witness(batch.clock);
-        let started = (self.clock)();
-        self.ran.clear();
+        self.node.counters.messages_received += 1;
         self.run_requests(from, &mut batch);
-        let took_ns = (self.clock)().0.saturating_sub(started.0);
-        self.count_ran(took_ns);
         self.send_done(from, batch);
     }
 
@@ -69,6 +69,8 @@ impl Shard {
                 stage.iter().for_each(|r| keyspace.prefetch_entry(r.db, r.slot, r.hash));
             }
             let request = &mut requests[number];
+            let answers = !matches!(request.dest, Dest::Nowhere);
+            self.node.counters.commands_for_others += u64::from(answers);
             let part = match request.ask {
                 Ask::Execute | Ask::Collect | Ask::Walk(_) | Ask::Exec(_) | Ask::Watch(_) => {
                     if self.intents.is_idle() || !self.parks(from, request, args) {
@@ -433,15 +435,17 @@ impl Shard {
             Ask::Execute | Ask::Watch(_) => {
                 let mut reply = RespReply::new(replies, request.proto);
                 let start = stoa_engine::Reply::mark(&reply);
-                let good = run(entry, argv, at, &mut ctx, &mut reply);
-                self.ran.push((request.index, !good));
-                if replies.get(start) == Some(&b'-') {
-                    self.count_error(&replies[start..]);
+                run(entry, argv, at, &mut ctx, &mut reply);
+                if matches!(request.dest, Dest::Hole { .. }) {
+                    self.ran_whole(request.index, &replies[start..]);
+                } else {
+                    self.ran.push(Ran::Share(request.index));
                 }
             }
             Ask::Collect | Ask::Walk(_) => {
                 // It was parsed at home before it was sent.
                 part = (entry.collect)(&mut Args::new(argv, at), &mut ctx).ok();
+                self.ran.push(Ran::Share(request.index));
             }
             _ => unreachable!("no command runs for {:?}", request.ask),
         }

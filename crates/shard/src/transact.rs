@@ -162,7 +162,7 @@ impl Shard {
         let entry = self.node.table.at(req.verdict.index);
         let mut cursor = stoa_command::Args::new(req.argv, req.verdict.args_at);
         if let Err(error) = (entry.check)(&mut cursor) {
-            return self.reply_here(req.conn, |reply| reply.error(error));
+            return self.refuse_parsed(req, error);
         }
         let mut owners: BTreeMap<ShardId, BTreeSet<&[u8]>> = BTreeMap::new();
         for (at, _) in keys.as_slice() {
