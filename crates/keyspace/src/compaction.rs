@@ -28,7 +28,9 @@ impl Keyspace {
     /// Looks at up to `limit` slots. True while a walk is under way.
     pub fn compact(&mut self, limit: usize) -> bool {
         // Stale items stay in the wheel until they fire; when no key has a deadline all are stale.
-        if self.wheel.len() > STALE_ITEMS_MIN && self.databases.iter().all(|db| db.expires == 0) {
+        let none_waits =
+            || self.field_items == 0 && self.databases.iter().all(|db| db.expires == 0);
+        if self.wheel.len() > STALE_ITEMS_MIN && none_waits() {
             self.wheel.clear();
         }
         let idle = self.arena.reserved_bytes() - self.arena.used_bytes();

@@ -5,7 +5,7 @@
 
 use stoa_stdx::{DbIndex, HashSeed, Key, Rng, SLOT_COUNT, SlotId, UnixMs};
 
-use stoa_value::{Kind, ObjectRef, Str, Type};
+use stoa_value::{Hash, Kind, ObjectRef, Str, Type};
 
 use crate::Keyspace;
 use crate::edit::Edit;
@@ -233,8 +233,23 @@ impl<'a> Db<'a> {
                 self.keyspace.reclaim(self.index, key);
                 None
             }
+            Some(_) | None if entry.ty() == Type::Hash => self.without_due_fields(key, entry),
             Some(_) | None => Some(entry),
         }
+    }
+
+    /// The entry of a hash, rid of the fields that are past their deadline. None if that was all.
+    fn without_due_fields(&mut self, key: &Key<'_>, entry: Entry) -> Option<Entry> {
+        let mut place = entry.kind::<Hash>()?;
+        // SAFETY: a Hash lies there, and the database is borrowed exclusively.
+        let hash = unsafe { place.as_mut() };
+        let removed = hash.expire(self.now, usize::MAX);
+        self.keyspace.stats.expired_fields += removed as u64;
+        if removed > 0 && hash.is_empty() {
+            self.keyspace.reclaim(self.index, key);
+            return None;
+        }
+        Some(entry)
     }
 
     /// Reads `key` for its value: counts a hit or miss, moves the access clock.
@@ -375,6 +390,13 @@ impl<'a> Db<'a> {
         }
         let entry = self.database().find(key).expect("just stored");
         entry.set_clock(owned.clock);
+        if let Some(mut place) = entry.kind::<Hash>() {
+            // SAFETY: a Hash lies there, and the database is borrowed exclusively.
+            let hash = unsafe { place.as_mut() };
+            // It comes from another key or another shard, whose wheel looks for it in vain.
+            hash.set_armed(None);
+            self.keyspace.arm_fields(self.index, key, hash);
+        }
     }
 
     fn set(&mut self, key: &Key<'_>, value: NewValue<'_>, ttl: Ttl) {
@@ -482,8 +504,7 @@ impl<'a> Db<'a> {
                 here
             })?;
             let entry = slot.nth(n)?;
-            let expired = entry.deadline().is_some_and(|deadline| self.now > deadline);
-            if !expired {
+            if entry.is_live(self.now) {
                 return Some(EntryRef::new(entry, self.now));
             }
             let bytes = entry.key().to_vec();
@@ -523,7 +544,7 @@ impl<'a> Db<'a> {
             let mut count = 0;
             let next = slots[at].scan(from, limit - seen, &mut |entry| {
                 count += 1;
-                if entry.deadline().is_none_or(|deadline| now <= deadline) {
+                if entry.is_live(now) {
                     each(EntryRef::new(entry, now));
                 }
             });

@@ -1,13 +1,14 @@
 //! A list, set or hash while a command changes it.
 //!
 //! The value is changed where it lies, in its entry. When the change is over, a value that became
-//! empty takes its key with it: no key holds an empty collection.
+//! empty takes its key with it: no key holds an empty collection. A hash whose fields got deadlines is
+//! put on the wheel.
 
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
 use stoa_stdx::{DbIndex, Key};
-use stoa_value::Kind;
+use stoa_value::{Hash, Kind, Type};
 
 use crate::Keyspace;
 
@@ -52,6 +53,10 @@ impl<T: Kind> Drop for Edit<'_, T> {
     fn drop(&mut self) {
         if self.is_empty() {
             self.keyspace.discard(self.index, &self.key);
+        } else if T::TYPE == Type::Hash {
+            // SAFETY: the type says that T is Hash; borrowed exclusively as in `deref_mut`.
+            let hash = unsafe { self.place.cast::<Hash>().as_mut() };
+            self.keyspace.arm_fields(self.index, &self.key, hash);
         }
     }
 }

@@ -4,12 +4,22 @@
 //! look. A key has one live item there: moving its deadline forward adds none (the item fires, finds
 //! the later deadline and is armed again), moving it back adds one with a new arm number, which makes
 //! the other stale.
+//!
+//! A hash with deadlines of fields has one live item, too, for the earliest. It carries [`FIELDS`] and
+//! is told by its deadline, which the hash remembers.
 
 use stoa_stdx::{DbIndex, Key, SLOT_COUNT, SlotId, UnixMs};
 
-use crate::Keyspace;
+use stoa_value::Hash;
+
 use crate::db::Database;
 use crate::entry::Due;
+use crate::{Keyspace, wheel};
+
+/// Arm number of the items of hashes; those of keys are below.
+const FIELDS: u16 = Due::ARM_MAX + 1;
+/// Fields of one hash reclaimed in one portion.
+const FIELDS_LEN: usize = 64;
 
 const HASH_BITS: u32 = 40;
 const SLOT_BITS: u32 = 14;
@@ -49,9 +59,15 @@ impl Keyspace {
         for item in due.drain(..) {
             let (id, slot, hash) = parts(item.cookie);
             let Some(at) = self.databases.iter().position(|database| database.id == id) else {
+                self.field_items -= usize::from(item.arm() == FIELDS);
                 continue;
             };
             let index = DbIndex(at as u16);
+            if item.arm() == FIELDS {
+                self.field_items -= 1;
+                self.expire_fields(index, slot, hash, before(item.deadline()), now);
+                continue;
+            }
             let Some(slots) = &self.databases[at].slots else { continue };
             // Candidates share a few hash bits; the arm number tells whose item this is.
             let found = slots[slot.0 as usize]
@@ -69,6 +85,48 @@ impl Keyspace {
         }
         self.due = due;
         more
+    }
+
+    /// Sees to it that the wheel looks at a hash when its next field is due.
+    pub(crate) fn arm_fields(&mut self, index: DbIndex, key: &Key<'_>, hash: &mut Hash) {
+        let Some(next) = hash.next_deadline() else { return };
+        // Beyond the wheel's time every item would look the same, and nobody lives to see it.
+        if hash.armed().is_some_and(|armed| armed <= next) || next >= wheel::DEADLINE_MAX {
+            return;
+        }
+        hash.set_armed(Some(next));
+        self.field_items += 1;
+        let id = self.databases[index.0 as usize].id;
+        self.wheel.add(after(next), FIELDS, cookie(id, key.slot, key.hash));
+    }
+
+    /// Reclaims a portion of the fields of the hash that was armed for `armed`.
+    fn expire_fields(
+        &mut self,
+        index: DbIndex,
+        slot: SlotId,
+        hash: u64,
+        armed: UnixMs,
+        now: UnixMs,
+    ) {
+        let Some(slots) = &self.databases[index.0 as usize].slots else { return };
+        let armed_so = |entry: &crate::entry::Entry| {
+            // SAFETY: a Hash lies there; the keyspace is borrowed exclusively.
+            entry.kind::<Hash>().is_some_and(|at| unsafe { at.as_ref() }.armed() == Some(armed))
+        };
+        let Some(entry) = slots[slot.0 as usize].candidates(hash).find(armed_so) else { return };
+        let Some(mut place) = entry.kind::<Hash>() else { return };
+        let bytes = entry.key().to_vec();
+        let key = self.seed.key(&bytes);
+        // SAFETY: as above; the entry is not moved or freed before the last use.
+        let hash = unsafe { place.as_mut() };
+        self.stats.expired_fields += hash.expire(now, FIELDS_LEN) as u64;
+        hash.set_armed(None);
+        if hash.is_empty() {
+            self.reclaim(index, &key);
+        } else {
+            self.arm_fields(index, &key, hash);
+        }
     }
 
     /// When [`Keyspace::expire_due`] is worth calling next.
@@ -127,6 +185,10 @@ const fn after(deadline: UnixMs) -> UnixMs {
     UnixMs(deadline.0 + 1)
 }
 
+const fn before(looked: UnixMs) -> UnixMs {
+    UnixMs(looked.0 - 1)
+}
+
 /// What a wheel item remembers of its key: enough to find it again.
 const fn cookie(id: u16, slot: SlotId, hash: u64) -> u64 {
     hash >> (64 - HASH_BITS) << (64 - HASH_BITS)
@@ -142,8 +204,62 @@ const fn parts(cookie: u64) -> (u16, SlotId, u64) {
 #[cfg(test)]
 mod tests {
     use stoa_stdx::{DbIndex, HashSeed, UnixMs};
+    use stoa_value::{Hash, Limits, Rules};
 
     use crate::{Keyspace, Ttl};
+
+    #[test]
+    fn fields_are_reclaimed_in_portions_by_the_wheel_alone_and_their_key_with_the_last() {
+        let secret = HashSeed::new([1, 2, 3, 4]);
+        let rules = Rules { limits: Limits::default(), seed: secret.clone() };
+        let mut keyspace = Keyspace::new(1, secret.clone(), UnixMs(1));
+        for (name, count) in [(&b"small"[..], 20_u64), (b"large", 1_000), (b"stays", 20)] {
+            let key = secret.key(name);
+            let db = keyspace.db(DbIndex(0), UnixMs(1), true);
+            let mut hash = db.edit_or_new::<Hash>(&key).expect("a new key");
+            for n in 0..count {
+                let field = n.to_string().into_bytes();
+                hash.set(&field, b"v", &rules);
+                hash.set_deadline(&field, Some(UnixMs(100 + n % 7)));
+            }
+            if name == b"stays" {
+                hash.set(b"other", b"v", &rules);
+            }
+        }
+        // Moving one away and back must not lose its place on the wheel.
+        let key = secret.key(b"large");
+        let taken = keyspace.db(DbIndex(0), UnixMs(1), true).take(&key).expect("it is there");
+        keyspace.db(DbIndex(0), UnixMs(1), true).put(&key, taken);
+        assert!(!keyspace.expire_due(UnixMs(100), 10) && keyspace.counts(DbIndex(0)).0 == 3);
+        let mut turns = 0;
+        while keyspace.next_deadline().is_some_and(|at| at <= UnixMs(200)) {
+            keyspace.expire_due(UnixMs(200), 10);
+            turns += 1;
+        }
+        assert!(turns > 10, "a thousand fields in {turns} portions");
+        assert_eq!(keyspace.counts(DbIndex(0)).0, 1);
+        assert_eq!(keyspace.stats.expired_fields, 1_040);
+        assert_eq!((keyspace.field_items, keyspace.wheel.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_reader_never_sees_a_field_past_its_deadline() {
+        let secret = HashSeed::new([1, 2, 3, 4]);
+        let rules = Rules { limits: Limits::default(), seed: secret.clone() };
+        let mut keyspace = Keyspace::new(1, secret.clone(), UnixMs(1));
+        let key = secret.key(b"k");
+        let db = keyspace.db(DbIndex(0), UnixMs(1), true);
+        let mut hash = db.edit_or_new::<Hash>(&key).expect("a new key");
+        hash.set(b"f", b"v", &rules);
+        hash.set_deadline(b"f", Some(UnixMs(50)));
+        drop(hash);
+        let mut seen = 0;
+        keyspace.db(DbIndex(0), UnixMs(51), true).for_each(&mut |_| seen += 1);
+        assert_eq!(seen, 0);
+        assert!(keyspace.db(DbIndex(0), UnixMs(50), true).peek(&key).is_some());
+        assert!(keyspace.db(DbIndex(0), UnixMs(51), true).peek(&key).is_none());
+        assert_eq!(keyspace.counts(DbIndex(0)).0, 0);
+    }
 
     #[test]
     fn a_slot_of_many_keys_is_freed_in_portions() {

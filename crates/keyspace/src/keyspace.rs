@@ -19,6 +19,8 @@ pub struct KeyspaceStats {
     pub misses: u64,
     /// Keys reclaimed because their deadline passed.
     pub expired: u64,
+    /// Fields of hashes reclaimed because their deadline passed.
+    pub expired_fields: u64,
     /// Keys added.
     pub inserted: u64,
 }
@@ -32,6 +34,8 @@ pub struct Keyspace {
     /// Counts since the start.
     pub stats: KeyspaceStats,
     pub(crate) next_arm: u16,
+    /// Items of the wheel that are for fields of hashes.
+    pub(crate) field_items: usize,
     pub(crate) due: Vec<Item>,
     /// Databases emptied by FLUSH*, freed in portions.
     pub(crate) condemned: Vec<Box<[Slot]>>,
@@ -56,6 +60,7 @@ impl Keyspace {
             seed,
             stats: KeyspaceStats::default(),
             next_arm: 0,
+            field_items: 0,
             due: Vec::new(),
             condemned: Vec::new(),
             condemned_objects: Vec::new(),

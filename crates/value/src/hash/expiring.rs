@@ -14,6 +14,8 @@ pub(super) struct Expiring {
     pub(super) packed: Packed,
     /// The earliest deadline; `u64::MAX` without any.
     soonest: u64,
+    /// See [`super::Hash::armed`].
+    pub(super) armed: u64,
 }
 
 impl Expiring {
@@ -26,7 +28,7 @@ impl Expiring {
                 packed.push_str(Str::Int(0));
             }
         }
-        Self { packed, soonest: u64::MAX }
+        Self { packed, soonest: u64::MAX, armed: u64::MAX }
     }
 
     pub(super) const fn soonest(&self) -> u64 {

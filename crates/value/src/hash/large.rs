@@ -37,11 +37,13 @@ pub(super) struct Large {
     /// Deadlines with their fields. It doubles what a field with a deadline takes; others pay a word
     /// a hash.
     due: Option<Box<BTreeSet<(u64, Box<[u8]>)>>>,
+    /// See [`super::Hash::armed`].
+    pub(super) armed: u64,
 }
 
 impl Large {
     pub(super) fn new(seed: &HashSeed) -> Self {
-        Self { fields: Table::new(seed), due: None }
+        Self { fields: Table::new(seed), due: None, armed: u64::MAX }
     }
 
     pub(super) fn bytes(&self) -> usize {

@@ -249,6 +249,27 @@ impl Hash {
         (soonest != u64::MAX).then_some(UnixMs(soonest))
     }
 
+    /// The deadline at which its keeper will look at it again, if it said one.
+    #[must_use]
+    pub fn armed(&self) -> Option<UnixMs> {
+        let armed = match &self.0 {
+            Repr::Packed(_) => return None,
+            Repr::Expiring(expiring) => expiring.armed,
+            Repr::Table(large) => large.armed,
+        };
+        (armed != u64::MAX).then_some(UnixMs(armed))
+    }
+
+    /// Remembers when its keeper will look at it again. A hash without deadlines remembers nothing.
+    pub fn set_armed(&mut self, armed: Option<UnixMs>) {
+        let armed = armed.map_or(u64::MAX, |at| at.0);
+        match &mut self.0 {
+            Repr::Packed(_) => {}
+            Repr::Expiring(expiring) => expiring.armed = armed,
+            Repr::Table(large) => large.armed = armed,
+        }
+    }
+
     /// Takes out fields whose deadline lies before `now`, at most about `limit`; gives how many.
     pub fn expire(&mut self, now: UnixMs, limit: usize) -> usize {
         if self.next_deadline().is_none_or(|next| next >= now) {
@@ -348,6 +369,7 @@ impl Hash {
             return;
         }
         let mut large = Box::new(Large::new(&rules.seed));
+        large.armed = self.armed().map_or(u64::MAX, |at| at.0);
         for (field, value, deadline) in self.iter() {
             let deadline = deadline.map_or(0, |at| at.0);
             field.with(|field| value.with(|value| large.put(field, value, deadline)));
