@@ -6,6 +6,7 @@ pub mod compatibility;
 pub mod connection;
 mod container;
 pub mod generic;
+pub mod hyperloglog;
 pub mod server;
 pub mod string;
 mod ttl;
@@ -30,6 +31,7 @@ pub const GROUPS: &[&[Entry]] = &[
     connection::COMMANDS,
     server::COMMANDS,
     bitmap::COMMANDS,
+    hyperloglog::COMMANDS,
 ];
 
 /// The table of all commands, made once.

@@ -7,6 +7,7 @@
 use stoa_value::Limits;
 
 use crate::config::Origin;
+use crate::events::Events;
 use crate::special::OutputLimit;
 use crate::value::Value;
 
@@ -57,8 +58,12 @@ pub struct Settings {
     pub databases: u16,
     /// `set-preserves-ttl`.
     pub set_preserves_ttl: bool,
+    /// `hll-sparse-max-bytes`.
+    pub hll_sparse_max_bytes: u64,
     /// `latency-tracking`.
     pub latency_tracking: bool,
+    /// `notify-keyspace-events`.
+    pub keyspace_events: Events,
     /// `hz`, within 1 to 500.
     pub hz: u16,
 
@@ -148,7 +153,9 @@ impl Settings {
             enable_debug_command: permission(value("enable-debug-command")),
             databases: integer(value("databases")) as u16,
             set_preserves_ttl: flag(value("set-preserves-ttl")),
+            hll_sparse_max_bytes: memory(value("hll-sparse-max-bytes")),
             latency_tracking: flag(value("latency-tracking")),
+            keyspace_events: events(value("notify-keyspace-events")),
             hz: integer(value("hz")) as u16,
             limits: limits(value),
             dir: text(value("dir")).unwrap_or_default(),
@@ -209,6 +216,13 @@ fn choice(value: &Value) -> usize {
 
 fn permission(value: &Value) -> Permission {
     [Permission::No, Permission::Yes, Permission::Local][choice(value)]
+}
+
+fn events(value: &Value) -> Events {
+    match value {
+        Value::KeyspaceEvents(bits) => Events::of(*bits),
+        other => panic!("{other:?} is no set of event classes"),
+    }
 }
 
 /// An empty text is none.

@@ -8,12 +8,13 @@
 use stoa_stdx::SLOT_COUNT;
 
 use crate::Keyspace;
+use crate::db::Database;
 
 /// Idle memory below this is not worth a walk.
 const IDLE_BYTES_MIN: usize = 1 << 20;
 
-/// Fewer stale wheel items than this are not worth clearing.
-const STALE_ITEMS_MIN: usize = 4_096;
+/// Fewer wheel items than this are not worth clearing when all are stale.
+const CLEARED_ITEMS_MIN: usize = 4_096;
 
 /// Where the walk is.
 #[derive(Debug, Default)]
@@ -28,9 +29,8 @@ impl Keyspace {
     /// Looks at up to `limit` slots. True while a walk is under way.
     pub fn compact(&mut self, limit: usize) -> bool {
         // Stale items stay in the wheel until they fire; when no key has a deadline all are stale.
-        let none_waits =
-            || self.field_items == 0 && self.databases.iter().all(|db| db.expires == 0);
-        if self.wheel.len() > STALE_ITEMS_MIN && none_waits() {
+        let waits = |database: &Database| database.expires + database.armed_hashes > 0;
+        if self.wheel.len() > CLEARED_ITEMS_MIN && !self.databases.iter().any(waits) {
             self.wheel.clear();
         }
         let idle = self.arena.reserved_bytes() - self.arena.used_bytes();

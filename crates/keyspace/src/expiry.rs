@@ -3,7 +3,9 @@
 //! The truth is the deadline in the entry, and every reader checks it. The wheel only says where to
 //! look. A key has one live item there: moving its deadline forward adds none (the item fires, finds
 //! the later deadline and is armed again), moving it back adds one with a new arm number, which makes
-//! the other stale.
+//! the other stale. So does a key that goes away before its deadline. When stale items are the larger
+//! part of a long wheel they are sifted out: a portion a pass, and two with each new one, so that
+//! they cannot come faster than they go.
 //!
 //! A hash with deadlines of fields has one live item, too, for the earliest. It carries [`FIELDS`] and
 //! is told by its deadline, which the hash remembers.
@@ -12,14 +14,20 @@ use stoa_stdx::{DbIndex, Key, SLOT_COUNT, SlotId, UnixMs};
 
 use stoa_value::Hash;
 
+use crate::Keyspace;
 use crate::db::Database;
-use crate::entry::Due;
-use crate::{Keyspace, wheel};
+use crate::entry::{Due, Entry};
+use crate::wheel::{self, Item};
 
 /// Arm number of the items of hashes; those of keys are below.
 const FIELDS: u16 = Due::ARM_MAX + 1;
 /// Fields of one hash reclaimed in one portion.
 const FIELDS_LEN: usize = 64;
+
+/// Items that may lie in the wheel beside twice the live ones: a mebibyte that is not worth sifting.
+const STALE_ITEMS_MIN: usize = 64 * 1_024;
+/// Items sifted before one is added. With two, a round over n items ends before n / 2 were added.
+const SIFTED_AN_ADD: usize = 2;
 
 const HASH_BITS: u32 = 40;
 const SLOT_BITS: u32 = 14;
@@ -38,6 +46,10 @@ impl Keyspace {
         let arm = earlier.unwrap_or((self.next_arm + 1) & Due::ARM_MAX);
         let Some(due) = Due::armed(deadline, arm) else { return Due::far(deadline) };
         if earlier.is_none() {
+            // Before the new item is there: its entry is not yet.
+            if self.is_sifting {
+                self.sift(SIFTED_AN_ADD);
+            }
             self.next_arm = arm;
             let id = self.databases[index.0 as usize].id;
             self.wheel.add(after(deadline), arm, cookie(id, key.slot, key.hash));
@@ -49,6 +61,9 @@ impl Keyspace {
     pub(crate) fn reclaim(&mut self, index: DbIndex, key: &Key<'_>) {
         if self.discard(index, key) {
             self.stats.expired += 1;
+            if self.notices.heeds.expired {
+                self.notices.push(index, "expired", key.bytes);
+            }
         }
     }
 
@@ -57,23 +72,12 @@ impl Keyspace {
         let mut due = std::mem::take(&mut self.due);
         let more = self.wheel.advance(now, limit, &mut due);
         for item in due.drain(..) {
-            let (id, slot, hash) = parts(item.cookie);
-            let Some(at) = self.databases.iter().position(|database| database.id == id) else {
-                self.field_items -= usize::from(item.arm() == FIELDS);
-                continue;
-            };
+            let Some((at, entry)) = whose(&self.databases, item) else { continue };
             let index = DbIndex(at as u16);
             if item.arm() == FIELDS {
-                self.field_items -= 1;
-                self.expire_fields(index, slot, hash, before(item.deadline()), now);
+                self.expire_fields(index, entry, now);
                 continue;
             }
-            let Some(slots) = &self.databases[at].slots else { continue };
-            // Candidates share a few hash bits; the arm number tells whose item this is.
-            let found = slots[slot.0 as usize]
-                .candidates(hash)
-                .find(|entry| entry.due().and_then(Due::arm) == Some(item.arm()));
-            let Some(entry) = found else { continue };
             let deadline = entry.deadline().expect("just read");
             if now > deadline {
                 let bytes = entry.key().to_vec();
@@ -94,34 +98,26 @@ impl Keyspace {
         if hash.armed().is_some_and(|armed| armed <= next) || next >= wheel::DEADLINE_MAX {
             return;
         }
+        if self.is_sifting {
+            self.sift(SIFTED_AN_ADD);
+        }
+        let database = &mut self.databases[index.0 as usize];
+        database.armed_hashes += usize::from(hash.armed().is_none());
         hash.set_armed(Some(next));
-        self.field_items += 1;
-        let id = self.databases[index.0 as usize].id;
-        self.wheel.add(after(next), FIELDS, cookie(id, key.slot, key.hash));
+        self.wheel.add(after(next), FIELDS, cookie(database.id, key.slot, key.hash));
     }
 
-    /// Reclaims a portion of the fields of the hash that was armed for `armed`.
-    fn expire_fields(
-        &mut self,
-        index: DbIndex,
-        slot: SlotId,
-        hash: u64,
-        armed: UnixMs,
-        now: UnixMs,
-    ) {
-        let Some(slots) = &self.databases[index.0 as usize].slots else { return };
-        let armed_so = |entry: &crate::entry::Entry| {
-            // SAFETY: a Hash lies there; the keyspace is borrowed exclusively.
-            entry.kind::<Hash>().is_some_and(|at| unsafe { at.as_ref() }.armed() == Some(armed))
-        };
-        let Some(entry) = slots[slot.0 as usize].candidates(hash).find(armed_so) else { return };
+    /// Reclaims a portion of the fields of the hash in `entry`, whose item came.
+    fn expire_fields(&mut self, index: DbIndex, entry: Entry, now: UnixMs) {
         let Some(mut place) = entry.kind::<Hash>() else { return };
         let bytes = entry.key().to_vec();
         let key = self.seed.key(&bytes);
-        // SAFETY: as above; the entry is not moved or freed before the last use.
+        // SAFETY: a Hash lies there; the keyspace is borrowed exclusively, and the entry is not moved
+        // or freed before the last use.
         let hash = unsafe { place.as_mut() };
         self.stats.expired_fields += hash.expire(now, FIELDS_LEN) as u64;
         hash.set_armed(None);
+        self.databases[index.0 as usize].armed_hashes -= 1;
         if hash.is_empty() {
             self.reclaim(index, &key);
         } else {
@@ -133,6 +129,21 @@ impl Keyspace {
     #[must_use]
     pub fn next_deadline(&self) -> Option<UnixMs> {
         self.wheel.next_deadline_hint()
+    }
+
+    /// Drops stale items of the wheel once they are the larger part of it, looking at up to `limit`.
+    /// True while a round of that is under way.
+    pub fn sift(&mut self, limit: usize) -> bool {
+        let Self { databases, wheel, is_sifting, .. } = self;
+        if !*is_sifting {
+            let live = databases.iter().map(|database| database.expires + database.armed_hashes);
+            let live: usize = live.sum();
+            if wheel.len() <= 2 * live + STALE_ITEMS_MIN {
+                return false;
+            }
+        }
+        *is_sifting = wheel.sift(limit, &mut |item| whose(databases, item).is_some());
+        *is_sifting
     }
 
     /// Empties a database; its memory goes back in portions (see [`Keyspace::free_condemned`]).
@@ -180,13 +191,24 @@ impl Drop for Keyspace {
     }
 }
 
+/// The entry that an item is to look at, and the index of its database. None when it is stale.
+fn whose(databases: &[Database], item: Item) -> Option<(usize, Entry)> {
+    let (id, slot, hash) = parts(item.cookie);
+    let at = databases.iter().position(|database| database.id == id)?;
+    let slots = databases[at].slots.as_ref()?;
+    // Candidates share a few hash bits; the arm number tells whose item this is.
+    let mut candidates = slots[slot.0 as usize].candidates(hash);
+    let found = if item.arm() == FIELDS {
+        candidates.find(|entry| entry.armed_fields().map(after) == Some(item.deadline()))
+    } else {
+        candidates.find(|entry| entry.due().and_then(Due::arm) == Some(item.arm()))
+    };
+    Some((at, found?))
+}
+
 /// A key is gone when its deadline lies before now, so the wheel looks a millisecond later.
 const fn after(deadline: UnixMs) -> UnixMs {
     UnixMs(deadline.0 + 1)
-}
-
-const fn before(looked: UnixMs) -> UnixMs {
-    UnixMs(looked.0 - 1)
 }
 
 /// What a wheel item remembers of its key: enough to find it again.
@@ -239,7 +261,7 @@ mod tests {
         assert!(turns > 10, "a thousand fields in {turns} portions");
         assert_eq!(keyspace.counts(DbIndex(0)).0, 1);
         assert_eq!(keyspace.stats.expired_fields, 1_040);
-        assert_eq!((keyspace.field_items, keyspace.wheel.len()), (0, 0));
+        assert_eq!((keyspace.databases[0].armed_hashes, keyspace.wheel.len()), (0, 0));
     }
 
     #[test]
@@ -259,6 +281,34 @@ mod tests {
         assert!(keyspace.db(DbIndex(0), UnixMs(50), true).peek(&key).is_some());
         assert!(keyspace.db(DbIndex(0), UnixMs(51), true).peek(&key).is_none());
         assert_eq!(keyspace.counts(DbIndex(0)).0, 0);
+    }
+
+    #[test]
+    fn keys_that_go_before_their_deadline_do_not_fill_the_wheel() {
+        let secret = HashSeed::new([1, 2, 3, 4]);
+        let now = UnixMs(1);
+        let mut keyspace = Keyspace::new(1, secret.clone(), now);
+        let keep = |n: u32| n.is_multiple_of(1_000);
+        let (turns, stay) = (1_000_000_u32, 1_000);
+        let mut longest = 0;
+        for n in 0..turns {
+            let name = n.to_string().into_bytes();
+            let key = secret.key(&name);
+            let mut db = keyspace.db(DbIndex(0), now, true);
+            db.set_string(&key, b"v", Ttl::At(UnixMs(3_600_000 + u64::from(n))));
+            if !keep(n) {
+                db.remove(&key);
+            }
+            // As after a pass of a thousand pipelined commands.
+            if n % 500 == 0 {
+                keyspace.sift(64);
+            }
+            longest = longest.max(keyspace.wheel.len());
+        }
+        assert!(longest <= 2 * 64 * 1_024 + 3 * stay, "{longest} items for {stay} deadlines");
+        while keyspace.expire_due(UnixMs(u64::MAX >> 17), 1_000) {}
+        assert_eq!(keyspace.counts(DbIndex(0)), (0, 0), "no live item was dropped");
+        assert_eq!(keyspace.stats.expired, stay as u64);
     }
 
     #[test]

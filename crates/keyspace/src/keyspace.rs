@@ -7,6 +7,7 @@ use crate::arena::Arena;
 use crate::compaction::Compaction;
 use crate::db::{Database, Db, Owned};
 use crate::entry::{Due, Entry};
+use crate::notice::Notices;
 use crate::table::{Slot, prefetch};
 use crate::wheel::{Item, Wheel};
 
@@ -33,10 +34,12 @@ pub struct Keyspace {
     pub(crate) seed: HashSeed,
     /// Counts since the start.
     pub stats: KeyspaceStats,
+    /// What happened to keys, as far as anybody wants to know.
+    pub notices: Notices,
     pub(crate) next_arm: u16,
-    /// Items of the wheel that are for fields of hashes.
-    pub(crate) field_items: usize,
     pub(crate) due: Vec<Item>,
+    /// A round of sifting the wheel is under way.
+    pub(crate) is_sifting: bool,
     /// Databases emptied by FLUSH*, freed in portions.
     pub(crate) condemned: Vec<Box<[Slot]>>,
     /// Removed values that take long to free.
@@ -59,9 +62,10 @@ impl Keyspace {
             wheel: Wheel::new(now),
             seed,
             stats: KeyspaceStats::default(),
+            notices: Notices::default(),
             next_arm: 0,
-            field_items: 0,
             due: Vec::new(),
+            is_sifting: false,
             condemned: Vec::new(),
             condemned_objects: Vec::new(),
             compaction: Compaction::default(),
@@ -155,7 +159,7 @@ impl Keyspace {
         let Self { databases, arena, condemned_objects, .. } = self;
         let database = &mut databases[index.0 as usize];
         database.expires += usize::from(new.due().is_some());
-        database.expires -= usize::from(old.due().is_some());
+        database.forget(old);
         database.slot_mut(key.slot).replace(key.hash, old, new);
         // SAFETY: the table points to `new` now, and `old` was made by this arena.
         unsafe { old.discard(arena, condemned_objects) };
@@ -185,7 +189,7 @@ impl Keyspace {
             return false;
         };
         database.len -= 1;
-        database.expires -= usize::from(entry.due().is_some());
+        database.forget(entry);
         // SAFETY: out of the table, made by this arena.
         unsafe { entry.discard(arena, condemned_objects) };
         true
@@ -196,7 +200,7 @@ impl Keyspace {
         let database = &mut databases[index.0 as usize];
         let entry = database.slot_mut(key.slot).remove(arena, key.hash, key.bytes)?;
         database.len -= 1;
-        database.expires -= usize::from(entry.due().is_some());
+        database.forget(entry);
         let (deadline, clock) = (entry.deadline(), entry.clock());
         // SAFETY: out of the table, made by this arena.
         let value = unsafe { entry.into_value(arena) };

@@ -6,7 +6,8 @@ use stoa_sim::law::{Pace, is_compared, program_of, replies};
 use stoa_sim::{Grammar, Item};
 
 /// Commands that only ever refuse here, and why.
-const NEVER_GOOD: &[(&str, &str)] = &[("auth", "no password is set")];
+const NEVER_GOOD: &[(&str, &str)] =
+    &[("auth", "no password is set"), ("pfdebug", "its words are not in its grammar")];
 
 #[test]
 fn every_command_of_the_grammar_succeeds_in_some_program() {
