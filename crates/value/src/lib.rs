@@ -12,17 +12,19 @@
 mod buf;
 mod element;
 mod hash;
+mod intset;
 mod limits;
 mod list;
 mod object;
 mod packed;
 mod set;
+mod table;
 mod text;
 
-pub use hash::Hash;
+pub use hash::{Fields, Hash};
 pub use limits::{Limits, Rules};
-pub use list::List;
+pub use list::{Elements, ElementsBack, End, List};
 pub use object::{Kind, OBJECT_SIZE, Object, ObjectRef, Type};
 pub use packed::{Iter, IterBack, Packed, Place};
-pub use set::Set;
+pub use set::{Members, Set};
 pub use text::Str;
