@@ -5,9 +5,12 @@
 
 use stoa_stdx::{DbIndex, HashSeed, Key, Rng, SLOT_COUNT, SlotId, UnixMs};
 
-use crate::entry::{EMBSTR_LEN_MAX, Entry, INLINE_LEN_MAX, NewValue, Repr, Str, Value};
+use stoa_value::{Kind, ObjectRef, Str, Type};
+
+use crate::Keyspace;
+use crate::edit::Edit;
+use crate::entry::{EMBSTR_LEN_MAX, Entry, INLINE_LEN_MAX, NewValue, Repr, Value};
 use crate::table::Slot;
-use crate::{Keyspace, Type};
 
 /// What a write does to the deadline of its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,16 +108,33 @@ impl<'a> EntryRef<'a> {
 
     /// The value's type.
     #[must_use]
-    pub const fn ty(&self) -> Type {
-        Type::String
+    pub fn ty(&self) -> Type {
+        self.entry.ty()
+    }
+
+    /// The value, if it is no string.
+    #[must_use]
+    pub fn object(&self) -> Option<ObjectRef<'a>> {
+        self.entry.object()
+    }
+
+    /// The value as a list, set or hash.
+    ///
+    /// # Errors
+    /// [`WrongType`] when it is of another type.
+    pub fn read<T: Kind>(&self) -> Result<&'a T, WrongType> {
+        let place = self.entry.kind::<T>().ok_or(WrongType)?;
+        // SAFETY: a T lies there; nobody changes or frees it while the database is borrowed for 'a.
+        Ok(unsafe { place.as_ref() })
     }
 
     /// The string value.
     ///
     /// # Errors
     /// [`WrongType`] when it is no string.
+    #[inline]
     pub fn string(&self) -> Result<Str<'a>, WrongType> {
-        Ok(self.entry.str())
+        if self.entry.ty() == Type::String { Ok(self.entry.str()) } else { Err(WrongType) }
     }
 
     /// When the key is due.
@@ -130,6 +150,7 @@ impl<'a> EntryRef<'a> {
             Repr::Int => "int",
             Repr::Inline if self.entry.str().len() <= EMBSTR_LEN_MAX => "embstr",
             Repr::Inline | Repr::InlineRaw | Repr::Heap => "raw",
+            Repr::Object => self.entry.object().map_or("", ObjectRef::encoding),
         }
     }
 
@@ -149,9 +170,10 @@ impl<'a> EntryRef<'a> {
     /// A copy that stands on its own.
     #[must_use]
     pub fn to_owned(&self) -> Owned {
-        let value = match self.entry.str() {
-            Str::Int(value) => Value::Int(value),
-            Str::Bytes(bytes) => {
+        let value = match (self.entry.object(), self.entry.str()) {
+            (Some(object), _) => Value::Object(object.to_object()),
+            (None, Str::Int(value)) => Value::Int(value),
+            (None, Str::Bytes(bytes)) => {
                 Value::Bytes { bytes: bytes.to_vec(), raw: self.entry.repr() == Repr::InlineRaw }
             }
         };
@@ -248,6 +270,70 @@ impl<'a> Db<'a> {
         Some(EntryRef::new(entry, self.now))
     }
 
+    /// Reads the list, set or hash of `key`: counts a hit or miss, moves the access clock.
+    ///
+    /// # Errors
+    /// [`WrongType`] when the key holds something else.
+    pub fn read<T: Kind>(mut self, key: &Key<'_>) -> Result<Option<&'a T>, WrongType> {
+        self.find_kind(key)
+    }
+
+    /// [`Db::read`] of several keys at once; the same key may stand among them twice.
+    ///
+    /// # Errors
+    /// [`WrongType`] when a key holds something else.
+    pub fn read_all<'k, T: Kind>(
+        mut self,
+        keys: impl Iterator<Item = Key<'k>>,
+    ) -> Result<Vec<Option<&'a T>>, WrongType> {
+        keys.map(|key| self.find_kind(&key)).collect()
+    }
+
+    fn find_kind<T: Kind>(&mut self, key: &Key<'_>) -> Result<Option<&'a T>, WrongType> {
+        let Some(place) = self.get(key).map(|entry| entry.entry.kind::<T>()) else {
+            return Ok(None);
+        };
+        // SAFETY: a T lies there. The callers took the database itself, whose borrow of the keyspace
+        // lasts for 'a: nobody changes it meanwhile. Looking up another key frees that key at most,
+        // when it is past its deadline, which the keys found before it were not at this same moment.
+        place.map(|place| Some(unsafe { place.as_ref() })).ok_or(WrongType)
+    }
+
+    /// The list, set or hash of `key` to be changed; None without a key.
+    ///
+    /// # Errors
+    /// [`WrongType`] when the key holds something else.
+    pub fn edit<T: Kind>(mut self, key: &Key<'a>) -> Result<Option<Edit<'a, T>>, WrongType> {
+        let Some(entry) = self.locate(key) else { return Ok(None) };
+        let place = entry.kind::<T>().ok_or(WrongType)?;
+        self.touched(entry);
+        Ok(Some(Edit::new(self.keyspace, self.index, *key, place)))
+    }
+
+    /// As [`Db::edit`]; a missing key comes to be with an empty value, and goes again if the value is
+    /// still empty when the change is over.
+    ///
+    /// # Errors
+    /// [`WrongType`] when the key holds something else.
+    pub fn edit_or_new<T: Kind>(mut self, key: &Key<'a>) -> Result<Edit<'a, T>, WrongType> {
+        let entry = match self.locate(key) {
+            Some(entry) => {
+                self.touched(entry);
+                entry
+            }
+            None => {
+                let value = NewValue::Object(T::default().into_object());
+                let clock = access_clock(self.now);
+                let arena = &mut self.keyspace.arena;
+                let entry = Entry::new(arena, key.bytes, value, None, clock);
+                self.keyspace.insert(self.index, key, entry);
+                entry
+            }
+        };
+        let place = entry.kind::<T>().ok_or(WrongType)?;
+        Ok(Edit::new(self.keyspace, self.index, *key, place))
+    }
+
     #[inline]
     fn touched(&self, entry: Entry) {
         let clock = access_clock(self.now);
@@ -285,6 +371,7 @@ impl<'a> Db<'a> {
                 self.set(key, NewValue::Bytes { bytes: &bytes, raw }, ttl);
             }
             Value::Bytes { bytes, .. } => self.set(key, NewValue::Heap(bytes), ttl),
+            Value::Object(object) => self.set(key, NewValue::Object(object), ttl),
         }
         let entry = self.database().find(key).expect("just stored");
         entry.set_clock(owned.clock);
@@ -325,6 +412,9 @@ impl<'a> Db<'a> {
         len_min: usize,
     ) -> Result<(&mut [u8], usize), WrongType> {
         let old = self.locate(key);
+        if old.is_some_and(|entry| entry.ty() != Type::String) {
+            return Err(WrongType);
+        }
         let old_len = old.map_or(0, |entry| entry.str().len());
         let entry = match old {
             Some(entry) if entry.repr() != Repr::Int && old_len >= len_min => entry,

@@ -3,7 +3,9 @@
 //! ```text
 //!  0        8                16          ..            ..
 //! +--------+----------------+-----------+-------------+
-//! | header | deadline (TTL) | key bytes | value       |
+//! | header | deadline (TTL) | key bytes | string      |
+//! +--------+----------------+-----------+-------------+
+//! | header | deadline (TTL) | object 16 | key bytes   |
 //! +--------+----------------+-----------+-------------+
 //! header: type 3 | repr 3 | ttl 1 | long key 1 | access clock 24 | key length 16 | value length 16
 //! ```
@@ -12,12 +14,16 @@
 //! pays nothing for deadlines; a 16-byte key with a 64-byte value takes 88 bytes. The price is that
 //! changing a value's length may move the entry, which is why nobody keeps a pointer to one.
 //!
+//! A list, set or hash lies before the key, so that it is aligned: 16 bytes with one pointer to the
+//! rest (see `stoa_value::Object`). It moves with its entry like any bytes, and nothing points into it.
+//!
 //! The deadline word says when the key is due and which item of the wheel will look at it (see
 //! [`Due`]).
 
 use std::ptr::NonNull;
 
 use stoa_stdx::UnixMs;
+use stoa_value::{Kind, OBJECT_SIZE, Object, ObjectRef, Str, Type};
 
 use crate::arena::Arena;
 
@@ -73,25 +79,7 @@ impl Due {
 const LONG_KEY_LEN: usize = u16::MAX as usize;
 const HEAD: usize = 8;
 
-/// The type of a value. Numbers are stored in entries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Type {
-    /// Bytes, or an integer that prints to them.
-    String = 0,
-}
-
-impl Type {
-    /// The name that TYPE answers.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::String => "string",
-        }
-    }
-}
-
-/// How a string is stored.
+/// How a value is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Repr {
@@ -103,37 +91,8 @@ pub(crate) enum Repr {
     InlineRaw = 2,
     /// A `Vec<u8>` behind a pointer.
     Heap = 3,
-}
-
-/// A string value as a reader sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Str<'a> {
-    /// An integer in canonical decimal form.
-    Int(i64),
-    /// Any other bytes.
-    Bytes(&'a [u8]),
-}
-
-impl Str<'_> {
-    /// The bytes, through a buffer when it is an integer.
-    pub fn with<R>(&self, read: impl FnOnce(&[u8]) -> R) -> R {
-        match self {
-            Self::Bytes(bytes) => read(bytes),
-            Self::Int(value) => read(itoa::Buffer::new().format(*value).as_bytes()),
-        }
-    }
-
-    /// Length in bytes.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.with(<[u8]>::len)
-    }
-
-    /// Whether there are no bytes.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        matches!(self, Self::Bytes(b""))
-    }
+    /// Another type than a string, before the key.
+    Object = 4,
 }
 
 /// A value on its own, outside any entry: what moves between shards.
@@ -148,6 +107,8 @@ pub enum Value {
         /// OBJECT ENCODING stays `raw` however short it is.
         raw: bool,
     },
+    /// Another type.
+    Object(Object),
 }
 
 /// An entry in an arena. A plain pointer: whoever holds it keeps the rules (see SAFETY notes).
@@ -180,8 +141,19 @@ impl Header {
             0 => Repr::Int,
             1 => Repr::Inline,
             2 => Repr::InlineRaw,
-            _ => Repr::Heap,
+            3 => Repr::Heap,
+            _ => Repr::Object,
         }
+    }
+
+    const fn ty(self) -> Type {
+        Type::of_number(self.0 as u8 & 7)
+    }
+
+    /// Where the key (or its length, if long) begins.
+    const fn key_at(self) -> usize {
+        HEAD + if self.has_ttl() { 8 } else { 0 }
+            + if matches!(self.repr(), Repr::Object) { OBJECT_SIZE } else { 0 }
     }
 
     const fn has_ttl(self) -> bool {
@@ -203,11 +175,21 @@ pub(crate) enum NewValue<'a> {
     /// Zero bytes of this length, to be written by the caller (`raw`).
     Zeroed(usize),
     Heap(Vec<u8>),
+    Object(Object),
 }
 
 impl NewValue<'_> {
+    fn ty(&self) -> Type {
+        match self {
+            Self::Object(object) => object.as_ref().ty(),
+            Self::Int(_) | Self::Bytes { .. } | Self::Zeroed(_) | Self::Heap(_) => Type::String,
+        }
+    }
+
+    /// How it is stored, and its bytes behind the key.
     fn stored_len(&self) -> (Repr, usize) {
         match self {
+            Self::Object(_) => (Repr::Object, 0),
             Self::Int(_) => (Repr::Int, 8),
             Self::Bytes { bytes, raw } if bytes.len() <= INLINE_LEN_MAX => {
                 (if *raw { Repr::InlineRaw } else { Repr::Inline }, bytes.len())
@@ -229,16 +211,13 @@ impl Entry {
         clock: u32,
     ) -> Self {
         let (repr, value_len) = value.stored_len();
-        let header = Header::new(Type::String, repr, due.is_some(), clock, key.len(), value_len);
+        let header = Header::new(value.ty(), repr, due.is_some(), clock, key.len(), value_len);
         let long = key.len() >= LONG_KEY_LEN;
-        let size = HEAD
-            + if due.is_some() { 8 } else { 0 }
-            + if long { 8 } else { 0 }
-            + key.len()
-            + value_len;
+        let size = header.key_at() + if long { 8 } else { 0 } + key.len() + value_len;
         let block = arena.alloc(size);
         // SAFETY: the block is fresh and `size` bytes long; the writes below fill it front to back
-        // and end at `size`, unaligned where they must be.
+        // and end at `size`, unaligned where they must be. An object follows header and deadline,
+        // which are whole words of an aligned block.
         unsafe {
             let mut at = block.as_ptr();
             let mut put = |bytes: &[u8]| {
@@ -248,6 +227,9 @@ impl Entry {
             put(&header.0.to_ne_bytes());
             if let Some(due) = due {
                 put(&due.0.to_ne_bytes());
+            }
+            if repr == Repr::Object {
+                put(&[0; OBJECT_SIZE]);
             }
             if long {
                 put(&(key.len() as u64).to_ne_bytes());
@@ -262,6 +244,7 @@ impl Entry {
                 }
                 NewValue::Zeroed(len) => at.cast::<Vec<u8>>().write_unaligned(vec![0; len]),
                 NewValue::Heap(bytes) => at.cast::<Vec<u8>>().write_unaligned(bytes),
+                NewValue::Object(object) => object.write_to(Self(block).object_at()),
             }
         }
         Self(block)
@@ -279,7 +262,7 @@ impl Entry {
 
     pub(crate) fn key<'a>(self) -> &'a [u8] {
         let header = self.header();
-        let mut at = HEAD + if header.has_ttl() { 8 } else { 0 };
+        let mut at = header.key_at();
         // SAFETY: the layout of the head of this file; the lifetime is the holder's promise not to
         // free or change the entry while the slice lives (`Db` binds it to its borrow).
         unsafe {
@@ -292,6 +275,33 @@ impl Entry {
             };
             std::slice::from_raw_parts(base.add(at), len)
         }
+    }
+
+    /// Where an object lies.
+    fn object_at(self) -> *mut u8 {
+        let at = HEAD + if self.header().has_ttl() { 8 } else { 0 };
+        // SAFETY: an object follows the head inside the block.
+        unsafe { self.0.as_ptr().add(at) }
+    }
+
+    pub(crate) fn ty(self) -> Type {
+        self.header().ty()
+    }
+
+    /// A value that is no string.
+    pub(crate) fn object<'a>(self) -> Option<ObjectRef<'a>> {
+        let header = self.header();
+        // SAFETY: an Object of the header's type lies there, aligned to the block's words; the
+        // lifetime is the holder's promise as in `key`.
+        (header.repr() == Repr::Object)
+            .then(|| unsafe { ObjectRef::at(header.ty(), self.object_at()) })
+    }
+
+    /// The object as what it is, if it is that.
+    pub(crate) fn kind<T: Kind>(self) -> Option<NonNull<T>> {
+        // SAFETY: inside the block, so not null. A header's type is that of its object.
+        (self.header().ty() == T::TYPE)
+            .then(|| unsafe { NonNull::new_unchecked(self.object_at().cast::<T>()) })
     }
 
     fn value_at(self) -> *mut u8 {
@@ -312,6 +322,7 @@ impl Entry {
     pub(crate) fn bytes(self) -> usize {
         let elsewhere = match self.header().repr() {
             Repr::Heap => self.heap().capacity(),
+            Repr::Object => self.object().map_or(0, ObjectRef::bytes),
             Repr::Int | Repr::Inline | Repr::InlineRaw => 0,
         };
         Arena::rounded(self.size()) + elsewhere
@@ -321,6 +332,7 @@ impl Entry {
         self.header().repr()
     }
 
+    /// A string. An object is seen as none here; callers look at the type first.
     pub(crate) fn str<'a>(self) -> Str<'a> {
         let header = self.header();
         let at = self.value_at();
@@ -336,6 +348,7 @@ impl Entry {
                 // SAFETY: the vector's own content; lifetime as in `key`.
                 Str::Bytes(unsafe { std::slice::from_raw_parts(heap.as_ptr(), heap.len()) })
             }
+            Repr::Object => Str::Bytes(b""),
         }
     }
 
@@ -350,7 +363,8 @@ impl Entry {
     pub(crate) fn overwrite(self, value: &NewValue<'_>) -> bool {
         let header = self.header();
         let (repr, len) = value.stored_len();
-        if repr == Repr::Heap || header.repr() == Repr::Heap || len != header.value_len() {
+        let elsewhere = |repr| matches!(repr, Repr::Heap | Repr::Object);
+        if elsewhere(repr) || elsewhere(header.repr()) || len != header.value_len() {
             return false;
         }
         let at = self.value_at();
@@ -362,7 +376,7 @@ impl Entry {
                     at.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
                 }
                 NewValue::Zeroed(len) => at.write_bytes(0, *len),
-                NewValue::Heap(_) => return false,
+                NewValue::Heap(_) | NewValue::Object(_) => return false,
             }
         }
         self.set_header(Header(header.0 & !(7 << 3) | (repr as u64) << 3));
@@ -370,11 +384,11 @@ impl Entry {
     }
 
     /// The bytes of an inline or heap value, to be changed in place; the encoding becomes `raw`.
-    /// None for an integer.
+    /// None for an integer, and for what is no string.
     pub(crate) fn bytes_mut<'a>(self) -> Option<&'a mut [u8]> {
         let header = self.header();
         match header.repr() {
-            Repr::Int => None,
+            Repr::Int | Repr::Object => None,
             Repr::Inline | Repr::InlineRaw => {
                 self.set_header(Header(header.0 & !(7 << 3) | (Repr::InlineRaw as u64) << 3));
                 // SAFETY: inline bytes of this length; the caller holds the database exclusively.
@@ -421,21 +435,33 @@ impl Entry {
             Repr::Heap => {
                 Value::Bytes { bytes: std::mem::ManuallyDrop::into_inner(self.heap()), raw: true }
             }
+            // SAFETY: an Object of this type lies there, and the block is freed below.
+            Repr::Object => {
+                Value::Object(unsafe { Object::read_from(self.ty(), self.object_at()) })
+            }
         };
-        // SAFETY: by contract; the vector, if any, was moved out above.
+        // SAFETY: by contract; the vector or object, if any, was moved out above.
         unsafe { arena.free(self.0, self.size()) };
         value
     }
 
-    /// Frees the block and what the value owns.
+    /// Frees the block and what the value owns; what takes long to free goes to `condemned`.
     ///
     /// # Safety
     /// As for [`Entry::into_value`].
-    pub(crate) unsafe fn discard(self, arena: &mut Arena) {
-        if self.header().repr() == Repr::Heap {
-            drop(std::mem::ManuallyDrop::into_inner(self.heap()));
+    pub(crate) unsafe fn discard(self, arena: &mut Arena, condemned: &mut Vec<Object>) {
+        match self.header().repr() {
+            Repr::Heap => drop(std::mem::ManuallyDrop::into_inner(self.heap())),
+            Repr::Object => {
+                // SAFETY: an Object of this type lies there, and the block is freed below.
+                let object = unsafe { Object::read_from(self.ty(), self.object_at()) };
+                if !object.as_ref().is_light() {
+                    condemned.push(object);
+                }
+            }
+            Repr::Int | Repr::Inline | Repr::InlineRaw => {}
         }
-        // SAFETY: by contract; the vector, if any, was dropped above.
+        // SAFETY: by contract; the vector or object, if any, was dropped or moved out above.
         unsafe { arena.free(self.0, self.size()) };
     }
 
@@ -450,8 +476,8 @@ impl Entry {
         let new_head = HEAD + if due.is_some() { 8 } else { 0 };
         let block = arena.alloc(new_head + size - head);
         let ttl = if due.is_some() { Header::TTL } else { 0 };
-        // SAFETY: all behind the head moves as it is, a heap value's vector included; the old block
-        // is then freed without dropping that vector.
+        // SAFETY: all behind the head moves as it is, a heap value's vector and an object included;
+        // the old block is then freed without dropping them.
         unsafe {
             let tail = self.0.as_ptr().add(head);
             block.as_ptr().add(new_head).copy_from_nonoverlapping(tail, size - head);

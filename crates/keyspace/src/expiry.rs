@@ -84,14 +84,21 @@ impl Keyspace {
         *database = Database::new(database.id);
     }
 
-    /// Frees up to `limit` entries of flushed databases. True when more are waiting.
+    /// Frees about `limit` blocks of removed values and entries of flushed databases. True when more
+    /// are waiting.
     pub fn free_condemned(&mut self, limit: usize) -> bool {
+        if let Some(mut object) = self.condemned_objects.pop() {
+            if object.free_some(limit) {
+                self.condemned_objects.push(object);
+            }
+            return !(self.condemned_objects.is_empty() && self.condemned.is_empty());
+        }
         let mut freed = 0;
         while let Some(mut slots) = self.condemned.pop() {
             while freed < limit
                 && let Some(at) = slots.iter().rposition(|slot| slot.len() > 0)
             {
-                freed += slots[at].free_some(&mut self.arena);
+                freed += slots[at].free_some(&mut self.arena, &mut self.condemned_objects);
                 // What lies behind is empty, so the next search starts here.
                 let mut shorter = slots.into_vec();
                 shorter.truncate(at + 1);
@@ -102,7 +109,7 @@ impl Keyspace {
                 return true;
             }
         }
-        false
+        !self.condemned_objects.is_empty()
     }
 }
 

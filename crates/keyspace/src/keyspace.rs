@@ -1,6 +1,7 @@
 //! All databases of one shard with what they share: memory, the wheel, the hash secret.
 
 use stoa_stdx::{DbIndex, HashSeed, Key, SLOT_COUNT, SlotId, UnixMs};
+use stoa_value::Object;
 
 use crate::arena::Arena;
 use crate::compaction::Compaction;
@@ -34,6 +35,8 @@ pub struct Keyspace {
     pub(crate) due: Vec<Item>,
     /// Databases emptied by FLUSH*, freed in portions.
     pub(crate) condemned: Vec<Box<[Slot]>>,
+    /// Removed values that take long to free.
+    pub(crate) condemned_objects: Vec<Object>,
     pub(crate) compaction: Compaction,
 }
 
@@ -55,6 +58,7 @@ impl Keyspace {
             next_arm: 0,
             due: Vec::new(),
             condemned: Vec::new(),
+            condemned_objects: Vec::new(),
             compaction: Compaction::default(),
         }
     }
@@ -143,13 +147,13 @@ impl Keyspace {
     }
 
     pub(crate) fn replace(&mut self, index: DbIndex, key: &Key<'_>, old: Entry, new: Entry) {
-        let Self { databases, arena, .. } = self;
+        let Self { databases, arena, condemned_objects, .. } = self;
         let database = &mut databases[index.0 as usize];
         database.expires += usize::from(new.due().is_some());
         database.expires -= usize::from(old.due().is_some());
         database.slot_mut(key.slot).replace(key.hash, old, new);
         // SAFETY: the table points to `new` now, and `old` was made by this arena.
-        unsafe { old.discard(arena) };
+        unsafe { old.discard(arena, condemned_objects) };
     }
 
     pub(crate) fn move_deadline(
@@ -170,7 +174,7 @@ impl Keyspace {
     }
 
     pub(crate) fn discard(&mut self, index: DbIndex, key: &Key<'_>) -> bool {
-        let Self { databases, arena, .. } = self;
+        let Self { databases, arena, condemned_objects, .. } = self;
         let database = &mut databases[index.0 as usize];
         let Some(entry) = database.slot_mut(key.slot).remove(arena, key.hash, key.bytes) else {
             return false;
@@ -178,7 +182,7 @@ impl Keyspace {
         database.len -= 1;
         database.expires -= usize::from(entry.due().is_some());
         // SAFETY: out of the table, made by this arena.
-        unsafe { entry.discard(arena) };
+        unsafe { entry.discard(arena, condemned_objects) };
         true
     }
 

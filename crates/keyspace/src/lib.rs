@@ -12,6 +12,7 @@
 mod arena;
 mod compaction;
 mod db;
+mod edit;
 mod entry;
 mod expiry;
 mod keyspace;
@@ -22,5 +23,7 @@ pub mod wheel;
 mod model_test;
 
 pub use db::{Db, EntryRef, Owned, ScanCursor, Ttl, WrongType};
-pub use entry::{DEADLINE_MAX, INLINE_LEN_MAX, Str, Type, Value};
+pub use edit::Edit;
+pub use entry::{DEADLINE_MAX, INLINE_LEN_MAX, Value};
 pub use keyspace::{Keyspace, KeyspaceStats};
+pub use stoa_value::{Str, Type};

@@ -13,6 +13,8 @@
 
 use std::ptr::{NonNull, null_mut};
 
+use stoa_value::Object;
+
 use crate::arena::Arena;
 use crate::entry::Entry;
 
@@ -258,11 +260,11 @@ impl Slot {
     }
 
     /// Frees one table of the slot with its entries, so that a slot of millions is freed in portions.
-    /// Gives how many entries that were.
-    pub(crate) fn free_some(&mut self, arena: &mut Arena) -> usize {
+    /// Gives how many entries that were; values that take long to free go to `condemned`.
+    pub(crate) fn free_some(&mut self, arena: &mut Arena, condemned: &mut Vec<Object>) -> usize {
         if self.cap == NODE {
             let child = self.children_mut().iter_mut().rfind(|child| child.len > 0);
-            let freed = child.map_or(0, |child| child.free_some(arena));
+            let freed = child.map_or(0, |child| child.free_some(arena, condemned));
             self.len -= freed as u32;
             if self.len == 0 {
                 self.free_tables(arena);
@@ -271,7 +273,7 @@ impl Slot {
         }
         let freed = self.len();
         // SAFETY: each entry is handed over once, and the table that points to it is freed below.
-        self.for_each(&mut |entry| unsafe { entry.discard(arena) });
+        self.for_each(&mut |entry| unsafe { entry.discard(arena, condemned) });
         self.free_tables(arena);
         freed
     }

@@ -43,6 +43,11 @@ impl Digest {
     fn value(&mut self, entry: &EntryRef<'_>) {
         let type_number: u32 = match entry.ty() {
             Type::String => 0,
+            Type::List => 1,
+            Type::Set => 2,
+            Type::SortedSet => 3,
+            Type::Hash => 4,
+            Type::Stream => 6,
         };
         self.mix(&type_number.to_be_bytes());
         if let Ok(string) = entry.string() {

@@ -1,0 +1,28 @@
+//! The types that keys hold, besides strings: list, set, hash.
+//!
+//! Each is 16 bytes that lie in their key's entry: a tag, and one pointer to a packed buffer while the
+//! value is small, to a structure that grows and is freed in portions when it is large. What the two
+//! are called and where one turns into the other is what OBJECT ENCODING and the `*-max-*` directives
+//! say (see [`Limits`]). Nothing here knows of keys, deadlines of keys or commands.
+#![expect(
+    unsafe_code,
+    reason = "a small value is one pointer (buf), and lies in its key's entry without a tag (object)"
+)]
+
+mod buf;
+mod element;
+mod hash;
+mod limits;
+mod list;
+mod object;
+mod packed;
+mod set;
+mod text;
+
+pub use hash::Hash;
+pub use limits::{Limits, Rules};
+pub use list::List;
+pub use object::{Kind, OBJECT_SIZE, Object, ObjectRef, Type};
+pub use packed::{Iter, IterBack, Packed, Place};
+pub use set::Set;
+pub use text::Str;
