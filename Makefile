@@ -36,7 +36,6 @@ server: setup-build
 	cargo build --release --locked --bin stoa-server
 
 run: server ## build in release mode and serve on 127.0.0.1:6379
-	@echo "Stoa serves on 127.0.0.1:$(PORT). Connect with: redis-cli -p $(PORT)   Stop with: Ctrl-C"
 	exec target/release/stoa-server --bind 127.0.0.1 --port $(PORT) $(ARGS)
 
 build: setup-build ## build everything in release mode

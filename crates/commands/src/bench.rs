@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use stoa_command::{Args, KeyPositions, RequestPolicy, ResponsePolicy};
 use stoa_config::{Config, split_words};
-use stoa_engine::{Ctx, Facts, Node, Order, Proto, Refusal, Session, Sessions, admit, refuse, run};
-use stoa_keyspace::Keyspace;
+use stoa_engine::{
+    Ctx, Facts, Node, Order, Proto, Refusal, Session, Sessions, admit, heeds, refuse, run,
+};
+use stoa_keyspace::{Keyspace, Notice};
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram};
 use stoa_stdx::{ConnId, HashSeed, MonoMs, Rng, ShardId, UnixMs};
 
@@ -94,6 +96,7 @@ impl Bench {
     pub(crate) fn config(&mut self, name: &str, value: &str) {
         let set = self.node.config.settle(name, value.as_bytes());
         assert!(set.is_ok(), "config {name} {value}: {set:?}");
+        self.keyspace.notices.heeds = heeds(&self.node.config);
     }
 
     /// Runs a request written as in redis-cli; gives its reply as a transcript shows it.
@@ -114,6 +117,9 @@ impl Bench {
                 let conn = self.sessions.iter().find(|one| one.id == id).map(|one| one.conn);
                 conn.and_then(|conn| self.sessions.remove(conn));
             }
+        }
+        for Notice { db, event, key } in self.keyspace.notices.take() {
+            text.push_str(&format!("event: {event} {} in {}\n", key.escape_ascii(), db.0));
         }
         text.truncate(text.trim_end_matches('\n').len());
         text

@@ -8,6 +8,7 @@
 mod config;
 mod directive;
 mod docs;
+mod events;
 mod line;
 mod rewrite;
 mod settings;
@@ -19,8 +20,9 @@ mod value;
 pub use config::{Changed, Config, ConfigError, Origin};
 pub use directive::{ADDRESSES_MAX, Directive, Kind, Mutability};
 pub use docs::{default_conf, markdown, usage};
+pub use events::{EventClass, Events};
 pub use line::split_words;
 pub use settings::{Driver, LogLevel, Permission, Settings};
-pub use special::{ClientClass, EVENT_CLASSES, EVENT_CLASSES_IN_ALL, OutputLimit, SavePoint};
+pub use special::{ClientClass, OutputLimit, SavePoint};
 pub use startup::{Launch, Startup, StartupError, load};
 pub use value::Value;

@@ -5,6 +5,7 @@
 //! removal of `.later()`, and none can be forgotten.
 
 use crate::config::Origin;
+use crate::events::Events;
 use crate::special::OutputLimit;
 use crate::value::Value;
 
@@ -59,6 +60,8 @@ pub struct Settings {
     pub hll_sparse_max_bytes: u64,
     /// `latency-tracking`.
     pub latency_tracking: bool,
+    /// `notify-keyspace-events`.
+    pub keyspace_events: Events,
     /// `hz`, within 1 to 500.
     pub hz: u16,
 
@@ -147,6 +150,7 @@ impl Settings {
             set_preserves_ttl: flag(value("set-preserves-ttl")),
             hll_sparse_max_bytes: memory(value("hll-sparse-max-bytes")),
             latency_tracking: flag(value("latency-tracking")),
+            keyspace_events: events(value("notify-keyspace-events")),
             hz: integer(value("hz")) as u16,
             dir: text(value("dir")).unwrap_or_default(),
             log_level: [
@@ -191,6 +195,13 @@ fn choice(value: &Value) -> usize {
 
 fn permission(value: &Value) -> Permission {
     [Permission::No, Permission::Yes, Permission::Local][choice(value)]
+}
+
+fn events(value: &Value) -> Events {
+    match value {
+        Value::KeyspaceEvents(bits) => Events::of(*bits),
+        other => panic!("{other:?} is no set of event classes"),
+    }
 }
 
 /// An empty text is none.

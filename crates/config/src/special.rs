@@ -1,5 +1,5 @@
-//! Directives whose value has a grammar of its own: save points, output limits, event classes,
-//! percentiles, scores, the primary to follow.
+//! Directives whose value has a grammar of its own: save points, output limits, percentiles, scores,
+//! the primary to follow.
 //!
 //! Each has a parser and a printer here, side by side, with Redis's error texts. They keep the
 //! general value code free of special cases.
@@ -39,15 +39,6 @@ pub enum ClientClass {
 
 /// The names of the classes as CONFIG GET prints them; `replica` is taken for `slave`.
 const CLASS_NAMES: [&str; 3] = ["normal", "slave", "pubsub"];
-
-/// The event classes, in the order in which CONFIG GET prints them. The first
-/// [`EVENT_CLASSES_IN_ALL`] are what `A` stands for.
-pub const EVENT_CLASSES: &[u8] = b"g$lshzxetdKEmn";
-
-/// How many classes `A` stands for.
-pub const EVENT_CLASSES_IN_ALL: usize = 10;
-
-const ALL_EVENTS: u32 = (1 << EVENT_CLASSES_IN_ALL) - 1;
 
 pub(crate) fn parse_save_points(words: &[&[u8]]) -> Result<Box<[SavePoint]>, String> {
     let point = |pair: &[&[u8]]| {
@@ -107,26 +98,6 @@ pub(crate) fn print_output_limits(limits: &[OutputLimit; 3]) -> String {
         format!("{name} {} {} {}", limit.hard_bytes, limit.soft_bytes, limit.soft_seconds)
     };
     CLASS_NAMES.into_iter().zip(limits).map(class).collect::<Vec<_>>().join(" ")
-}
-
-pub(crate) fn parse_events(word: &[u8]) -> Result<u32, String> {
-    word.iter().try_fold(0, |bits, byte| {
-        let class = EVENT_CLASSES.iter().position(|class| class == byte);
-        match (byte, class) {
-            (b'A', _) => Ok(bits | ALL_EVENTS),
-            (_, Some(index)) => Ok(bits | 1 << index),
-            _ => Err("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".to_owned()),
-        }
-    })
-}
-
-pub(crate) fn print_events(bits: u32) -> String {
-    let has_all = bits & ALL_EVENTS == ALL_EVENTS;
-    let first_listed = if has_all { EVENT_CLASSES_IN_ALL } else { 0 };
-    let listed = (first_listed..EVENT_CLASSES.len())
-        .filter(|index| bits & (1 << index) != 0)
-        .map(|index| char::from(EVENT_CLASSES[index]));
-    has_all.then_some('A').into_iter().chain(listed).collect()
 }
 
 pub(crate) fn parse_percentiles(words: &[&[u8]]) -> Result<Box<[Box<[u8]>]>, String> {

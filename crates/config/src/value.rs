@@ -5,6 +5,7 @@
 //! suites and scripts compare them.
 
 use crate::directive::{ADDRESSES_MAX, Kind};
+use crate::events;
 use crate::special;
 use crate::special::{OutputLimit, SavePoint};
 
@@ -31,7 +32,7 @@ pub enum Value {
     SavePoints(Box<[SavePoint]>),
     /// The limits of all classes.
     OutputLimits([OutputLimit; 3]),
-    /// Event classes, a bit each in the order of [`special::EVENT_CLASSES`].
+    /// Event classes, a bit each in the order of its letters (see `events`).
     KeyspaceEvents(u32),
 }
 
@@ -93,7 +94,7 @@ impl Kind {
                 }
                 Ok(Value::Text(word.into()))
             }
-            Self::KeyspaceEvents => special::parse_events(word).map(Value::KeyspaceEvents),
+            Self::KeyspaceEvents => events::parse_events(word).map(Value::KeyspaceEvents),
             Self::Choices(_)
             | Self::Addresses
             | Self::SavePoints
@@ -165,7 +166,7 @@ impl Value {
             Self::Words(words) => words.join(&b' '),
             Self::SavePoints(points) => special::print_save_points(points).into(),
             Self::OutputLimits(limits) => special::print_output_limits(limits).into(),
-            Self::KeyspaceEvents(bits) => special::print_events(*bits).into(),
+            Self::KeyspaceEvents(bits) => events::print_events(*bits).into(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What a command runs on: one shard's keys, one client, one moment.
 
+use stoa_config::EventClass;
 use stoa_keyspace::{Db, Keyspace, ScanCursor};
 use stoa_stdx::{DbIndex, Key, MonoMs, SLOT_COUNT, UnixMs, owner_of};
 
@@ -63,13 +64,13 @@ impl Ctx<'_> {
     #[inline]
     pub fn db(&mut self) -> Db<'_> {
         let session = self.sessions.at(self.row);
-        self.keyspace.db(session.db, self.now, !session.no_touch)
+        self.keyspace.db(session.db, self.now, !session.no_touch).noticing()
     }
 
     /// Another database.
     pub fn db_at(&mut self, index: DbIndex) -> Db<'_> {
         let touch = !self.session().no_touch;
-        self.keyspace.db(index, self.now, touch)
+        self.keyspace.db(index, self.now, touch).noticing()
     }
 
     /// A key with its place: the router's if it is the one it routed by, else computed now.
@@ -90,6 +91,24 @@ impl Ctx<'_> {
     /// Says that `count` keys changed. Every write says so, and nothing else does.
     pub fn changed(&mut self, count: u64) {
         self.node.dirty += count;
+    }
+
+    /// Says what happened to a key of the client's database: published after the command, if anybody
+    /// wants to know (`notify-keyspace-events`). The events go out in the order they are said in.
+    #[inline]
+    pub fn notify(&mut self, class: EventClass, event: &'static str, key: &[u8]) {
+        if self.node.config.keyspace_events.has(class) {
+            let db = self.session().db;
+            self.keyspace.notices.push(db, event, key);
+        }
+    }
+
+    /// As [`Ctx::notify`], for a key of another database.
+    #[inline]
+    pub fn notify_at(&mut self, db: DbIndex, class: EventClass, event: &'static str, key: &[u8]) {
+        if self.node.config.keyspace_events.has(class) {
+            self.keyspace.notices.push(db, event, key);
+        }
     }
 
     /// The walk of this shard; all slots when it is alone.

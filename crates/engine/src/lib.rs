@@ -13,8 +13,9 @@ mod session;
 mod table;
 
 pub use context::{Ctx, Walk, WalkStep};
-pub use node::{Facts, Node, Order, PauseMode, ProcessFacts, ShutdownMode, World};
+pub use node::{Facts, Node, Order, PauseMode, ProcessFacts, ShutdownMode, World, heeds};
 pub use reply::{Proto, Reply};
 pub use run::{Refusal, Verdict, admit, admit_found, refuse, run};
 pub use session::{ReplyMode, Session, SessionRow, Sessions};
+pub use stoa_config::EventClass as Class;
 pub use table::{Command, Entry, Part, Table, entry};

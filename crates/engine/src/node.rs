@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use stoa_config::Config;
+use stoa_config::{Config, EventClass};
+use stoa_keyspace::Heeds;
 use stoa_observability::info::{Allocator, CpuUs};
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram};
 use stoa_stdx::{MonoMs, Rng, ShardId, UnixMs};
@@ -44,17 +45,27 @@ pub struct World {
     pub process: fn() -> ProcessFacts,
     /// Writes the configuration into the file it came from (CONFIG REWRITE). The error is the system's.
     pub rewrite_config: fn(path: &str, config: &Config) -> Result<(), String>,
+    /// Makes the process work in another directory (CONFIG SET dir), named as seen from the one it
+    /// works in; gives its absolute path. The error is the system's.
+    pub enter_dir: EnterDir,
+    /// How many of so many clients the system has room for (CONFIG SET maxclients).
+    pub clients_max: fn(wanted: u32) -> u32,
     /// Asks the allocator to give unused memory back to the system. False if it cannot be asked.
     pub purge_memory: fn() -> bool,
     /// The allocator's own report; empty if it gives none.
     pub allocator_report: fn() -> String,
 }
 
+/// From where, to where; the absolute path of that.
+pub type EnterDir = fn(from: &[u8], to: &[u8]) -> Result<Vec<u8>, String>;
+
 impl Default for World {
     fn default() -> Self {
         Self {
             process: ProcessFacts::default,
             rewrite_config: |path, _| Err(format!("{path} cannot be written from here")),
+            enter_dir: |_, to| Ok(to.to_vec()),
+            clients_max: |wanted| wanted,
             purge_memory: || false,
             allocator_report: String::new,
         }
@@ -109,6 +120,17 @@ pub struct Node {
     pub dirty: u64,
     /// What commands asked for; the shard takes them after each command.
     pub orders: Vec<Order>,
+}
+
+/// Which of the events that only the keyspace sees it is to notice, from now on.
+#[must_use]
+pub fn heeds(config: &Config) -> Heeds {
+    let events = config.keyspace_events;
+    Heeds {
+        expired: events.has(EventClass::Expired),
+        added: events.has(EventClass::New),
+        missed: events.has(EventClass::Miss),
+    }
 }
 
 /// What a command asks of the shard around it.

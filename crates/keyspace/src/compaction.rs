@@ -12,8 +12,8 @@ use crate::Keyspace;
 /// Idle memory below this is not worth a walk.
 const IDLE_BYTES_MIN: usize = 1 << 20;
 
-/// Fewer stale wheel items than this are not worth clearing.
-const STALE_ITEMS_MIN: usize = 4_096;
+/// Fewer wheel items than this are not worth clearing when all are stale.
+const CLEARED_ITEMS_MIN: usize = 4_096;
 
 /// Where the walk is.
 #[derive(Debug, Default)]
@@ -28,7 +28,7 @@ impl Keyspace {
     /// Looks at up to `limit` slots. True while a walk is under way.
     pub fn compact(&mut self, limit: usize) -> bool {
         // Stale items stay in the wheel until they fire; when no key has a deadline all are stale.
-        if self.wheel.len() > STALE_ITEMS_MIN && self.databases.iter().all(|db| db.expires == 0) {
+        if self.wheel.len() > CLEARED_ITEMS_MIN && self.databases.iter().all(|db| db.expires == 0) {
             self.wheel.clear();
         }
         let idle = self.arena.reserved_bytes() - self.arena.used_bytes();

@@ -85,6 +85,8 @@ pub struct Db<'a> {
     now: UnixMs,
     /// Reads move access clocks (CLIENT NO-TOUCH says no).
     touch: bool,
+    /// Keys added and missed are noticed, if anybody wants to know.
+    notices: bool,
 }
 
 /// A key that is there.
@@ -193,7 +195,23 @@ impl<'a> Db<'a> {
         now: UnixMs,
         touch: bool,
     ) -> Self {
-        Self { keyspace, index, now, touch }
+        Self { keyspace, index, now, touch, notices: false }
+    }
+
+    /// The same for a command that clients are told of: keys it adds and misses are noticed. Otherwise
+    /// only expiry is: a key that comes back from a loan is not new.
+    #[must_use]
+    #[inline]
+    pub const fn noticing(mut self) -> Self {
+        self.notices = true;
+        self
+    }
+
+    /// The same for reads that tell nobody that they missed.
+    #[must_use]
+    pub const fn quiet(mut self) -> Self {
+        self.notices = false;
+        self
     }
 
     fn database(&mut self) -> &mut Database {
@@ -241,7 +259,7 @@ impl<'a> Db<'a> {
     #[inline]
     pub fn get(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
         let Some(entry) = self.locate(key) else {
-            self.keyspace.stats.misses += 1;
+            self.missed(key);
             return None;
         };
         self.keyspace.stats.hits += 1;
@@ -253,9 +271,26 @@ impl<'a> Db<'a> {
     /// access clock.
     pub fn get_untouched(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
         let found = self.locate(key);
-        let stats = &mut self.keyspace.stats;
-        *if found.is_some() { &mut stats.hits } else { &mut stats.misses } += 1;
+        match found {
+            Some(_) => self.keyspace.stats.hits += 1,
+            None => self.missed(key),
+        }
         found.map(|entry| EntryRef::new(entry, self.now))
+    }
+
+    fn missed(&mut self, key: &Key<'_>) {
+        self.keyspace.stats.misses += 1;
+        if self.notices && self.keyspace.notices.heeds.missed {
+            self.keyspace.notices.push(self.index, "keymiss", key.bytes);
+        }
+    }
+
+    /// A key that was not there before.
+    fn add(&mut self, key: &Key<'_>, entry: Entry) {
+        self.keyspace.insert(self.index, key, entry);
+        if self.notices && self.keyspace.notices.heeds.added {
+            self.keyspace.notices.push(self.index, "new", key.bytes);
+        }
     }
 
     /// Looks at `key` without a trace.
@@ -388,7 +423,7 @@ impl<'a> Db<'a> {
         let clock = access_clock(self.now);
         let Some(old) = old else {
             let entry = Entry::new(&mut self.keyspace.arena, key.bytes, value, due, clock);
-            return self.keyspace.insert(self.index, key, entry);
+            return self.add(key, entry);
         };
         if due.is_some() == old_due.is_some() && old.overwrite(&value) {
             if let Some(due) = due {
@@ -430,7 +465,7 @@ impl<'a> Db<'a> {
                     old.str().with(|bytes| room[..bytes.len()].copy_from_slice(bytes));
                     self.keyspace.replace(self.index, key, old, entry);
                 } else {
-                    self.keyspace.insert(self.index, key, entry);
+                    self.add(key, entry);
                 }
                 entry
             }

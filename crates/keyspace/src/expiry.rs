@@ -3,13 +3,21 @@
 //! The truth is the deadline in the entry, and every reader checks it. The wheel only says where to
 //! look. A key has one live item there: moving its deadline forward adds none (the item fires, finds
 //! the later deadline and is armed again), moving it back adds one with a new arm number, which makes
-//! the other stale.
+//! the other stale. So does a key that goes away before its deadline. When stale items are the larger
+//! part of a long wheel they are sifted out: a portion a pass, and two with each new one, so that
+//! they cannot come faster than they go.
 
 use stoa_stdx::{DbIndex, Key, SLOT_COUNT, SlotId, UnixMs};
 
 use crate::Keyspace;
 use crate::db::Database;
-use crate::entry::Due;
+use crate::entry::{Due, Entry};
+use crate::wheel::Item;
+
+/// Items that may lie in the wheel beside twice the live ones: a mebibyte that is not worth sifting.
+const STALE_ITEMS_MIN: usize = 64 * 1_024;
+/// Items sifted before one is added. With two, a round over n items ends before n / 2 were added.
+const SIFTED_AN_ADD: usize = 2;
 
 const HASH_BITS: u32 = 40;
 const SLOT_BITS: u32 = 14;
@@ -28,6 +36,10 @@ impl Keyspace {
         let arm = earlier.unwrap_or((self.next_arm + 1) & Due::ARM_MAX);
         let Some(due) = Due::armed(deadline, arm) else { return Due::far(deadline) };
         if earlier.is_none() {
+            // Before the new item is there: its entry is not yet.
+            if self.is_sifting {
+                self.sift(SIFTED_AN_ADD);
+            }
             self.next_arm = arm;
             let id = self.databases[index.0 as usize].id;
             self.wheel.add(after(deadline), arm, cookie(id, key.slot, key.hash));
@@ -39,6 +51,9 @@ impl Keyspace {
     pub(crate) fn reclaim(&mut self, index: DbIndex, key: &Key<'_>) {
         if self.discard(index, key) {
             self.stats.expired += 1;
+            if self.notices.heeds.expired {
+                self.notices.push(index, "expired", key.bytes);
+            }
         }
     }
 
@@ -47,17 +62,8 @@ impl Keyspace {
         let mut due = std::mem::take(&mut self.due);
         let more = self.wheel.advance(now, limit, &mut due);
         for item in due.drain(..) {
-            let (id, slot, hash) = parts(item.cookie);
-            let Some(at) = self.databases.iter().position(|database| database.id == id) else {
-                continue;
-            };
+            let Some((at, entry)) = whose(&self.databases, item) else { continue };
             let index = DbIndex(at as u16);
-            let Some(slots) = &self.databases[at].slots else { continue };
-            // Candidates share a few hash bits; the arm number tells whose item this is.
-            let found = slots[slot.0 as usize]
-                .candidates(hash)
-                .find(|entry| entry.due().and_then(Due::arm) == Some(item.arm()));
-            let Some(entry) = found else { continue };
             let deadline = entry.deadline().expect("just read");
             if now > deadline {
                 let bytes = entry.key().to_vec();
@@ -75,6 +81,20 @@ impl Keyspace {
     #[must_use]
     pub fn next_deadline(&self) -> Option<UnixMs> {
         self.wheel.next_deadline_hint()
+    }
+
+    /// Drops stale items of the wheel once they are the larger part of it, looking at up to `limit`.
+    /// True while a round of that is under way.
+    pub fn sift(&mut self, limit: usize) -> bool {
+        let Self { databases, wheel, is_sifting, .. } = self;
+        if !*is_sifting {
+            let live: usize = databases.iter().map(|database| database.expires).sum();
+            if wheel.len() <= 2 * live + STALE_ITEMS_MIN {
+                return false;
+            }
+        }
+        *is_sifting = wheel.sift(limit, &mut |item| whose(databases, item).is_some());
+        *is_sifting
     }
 
     /// Empties a database; its memory goes back in portions (see [`Keyspace::free_condemned`]).
@@ -122,6 +142,18 @@ impl Drop for Keyspace {
     }
 }
 
+/// The entry that an item is to look at, and the index of its database. None when it is stale.
+fn whose(databases: &[Database], item: Item) -> Option<(usize, Entry)> {
+    let (id, slot, hash) = parts(item.cookie);
+    let at = databases.iter().position(|database| database.id == id)?;
+    let slots = databases[at].slots.as_ref()?;
+    // Candidates share a few hash bits; the arm number tells whose item this is.
+    let found = slots[slot.0 as usize]
+        .candidates(hash)
+        .find(|entry| entry.due().and_then(Due::arm) == Some(item.arm()))?;
+    Some((at, found))
+}
+
 /// A key is gone when its deadline lies before now, so the wheel looks a millisecond later.
 const fn after(deadline: UnixMs) -> UnixMs {
     UnixMs(deadline.0 + 1)
@@ -144,6 +176,34 @@ mod tests {
     use stoa_stdx::{DbIndex, HashSeed, UnixMs};
 
     use crate::{Keyspace, Ttl};
+
+    #[test]
+    fn keys_that_go_before_their_deadline_do_not_fill_the_wheel() {
+        let secret = HashSeed::new([1, 2, 3, 4]);
+        let now = UnixMs(1);
+        let mut keyspace = Keyspace::new(1, secret.clone(), now);
+        let keep = |n: u32| n.is_multiple_of(1_000);
+        let (turns, stay) = (1_000_000_u32, 1_000);
+        let mut longest = 0;
+        for n in 0..turns {
+            let name = n.to_string().into_bytes();
+            let key = secret.key(&name);
+            let mut db = keyspace.db(DbIndex(0), now, true);
+            db.set_string(&key, b"v", Ttl::At(UnixMs(3_600_000 + u64::from(n))));
+            if !keep(n) {
+                db.remove(&key);
+            }
+            // As after a pass of a thousand pipelined commands.
+            if n % 500 == 0 {
+                keyspace.sift(64);
+            }
+            longest = longest.max(keyspace.wheel.len());
+        }
+        assert!(longest <= 2 * 64 * 1_024 + 3 * stay, "{longest} items for {stay} deadlines");
+        while keyspace.expire_due(UnixMs(u64::MAX >> 17), 1_000) {}
+        assert_eq!(keyspace.counts(DbIndex(0)), (0, 0), "no live item was dropped");
+        assert_eq!(keyspace.stats.expired, stay as u64);
+    }
 
     #[test]
     fn a_slot_of_many_keys_is_freed_in_portions() {

@@ -7,6 +7,7 @@ use crate::arena::Arena;
 use crate::compaction::Compaction;
 use crate::db::{Database, Db, Owned};
 use crate::entry::{Due, Entry};
+use crate::notice::Notices;
 use crate::table::{Slot, prefetch};
 use crate::wheel::{Item, Wheel};
 
@@ -31,8 +32,12 @@ pub struct Keyspace {
     pub(crate) seed: HashSeed,
     /// Counts since the start.
     pub stats: KeyspaceStats,
+    /// What happened to keys, as far as anybody wants to know.
+    pub notices: Notices,
     pub(crate) next_arm: u16,
     pub(crate) due: Vec<Item>,
+    /// A round of sifting the wheel is under way.
+    pub(crate) is_sifting: bool,
     /// Databases emptied by FLUSH*, freed in portions.
     pub(crate) condemned: Vec<Box<[Slot]>>,
     /// Removed values that take long to free.
@@ -55,8 +60,10 @@ impl Keyspace {
             wheel: Wheel::new(now),
             seed,
             stats: KeyspaceStats::default(),
+            notices: Notices::default(),
             next_arm: 0,
             due: Vec::new(),
+            is_sifting: false,
             condemned: Vec::new(),
             condemned_objects: Vec::new(),
             compaction: Compaction::default(),

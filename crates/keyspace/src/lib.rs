@@ -16,6 +16,7 @@ mod edit;
 mod entry;
 mod expiry;
 mod keyspace;
+mod notice;
 mod table;
 pub mod wheel;
 
@@ -26,4 +27,5 @@ pub use db::{Db, EntryRef, Owned, ScanCursor, Ttl, WrongType};
 pub use edit::Edit;
 pub use entry::{DEADLINE_MAX, INLINE_LEN_MAX, Value};
 pub use keyspace::{Keyspace, KeyspaceStats};
+pub use notice::{Heeds, Notice, Notices};
 pub use stoa_value::{Str, Type};

@@ -102,6 +102,9 @@ fn run(seed: u64, steps: u64, keys: u64, tagged: bool) {
             }
             9 => {
                 keyspace.expire_due(UnixMs(now), 3);
+                // As when most of the wheel is stale.
+                keyspace.is_sifting |= rng.one_in(4);
+                keyspace.sift(rng.below(20) as usize);
             }
             _ => {
                 let got = db.get(&key).map(|entry| match entry.string().expect("only strings") {

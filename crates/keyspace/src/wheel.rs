@@ -20,6 +20,11 @@
 //! they all belong to as seen from the earlier time. It is O(slots), not O(items), and nothing is
 //! early or stuck in a future that was a mistake.
 //!
+//! **Sifting.** Nothing is removed by search, so items whose keys are gone lie here until they fire.
+//! When they outnumber the live ones the owner sifts: slot after slot is taken off whole (the *sieve*),
+//! and what the owner still knows is placed again, within a limit a call. What is in the sieve fires
+//! in time: once its slot is reached it joins the inbox.
+//!
 //! Costs 6 KiB empty, 16 to 17 bytes an item when full.
 
 mod chunks;
@@ -82,6 +87,12 @@ pub struct Wheel {
     slots: Box<[List]>,
     /// Reached slots and late additions, to be sorted into due and lower levels.
     inbox: List,
+    /// The slot that is being sifted, taken off.
+    sieve: List,
+    /// No item of the sieve is due before.
+    sieve_start: u64,
+    /// The slot to sift after this one.
+    sift_next: usize,
     chunks: Chunks,
 }
 
@@ -97,6 +108,9 @@ impl Wheel {
             occupied: [[0; 4]; LEVELS],
             slots: vec![List::EMPTY; SLOTS].into_boxed_slice(),
             inbox: List::EMPTY,
+            sieve: List::EMPTY,
+            sieve_start: 0,
+            sift_next: 0,
             chunks: Chunks::new(),
         }
     }
@@ -114,6 +128,10 @@ impl Wheel {
         let now = clamp(now);
         if now < self.clock {
             self.rewind(now);
+        }
+        if !self.sieve.is_empty() && self.sieve_start <= now {
+            let sieve = std::mem::replace(&mut self.sieve, List::EMPTY);
+            self.chunks.join(&mut self.inbox, sieve);
         }
         let mut left = limit;
         loop {
@@ -145,7 +163,39 @@ impl Wheel {
         if !self.inbox.is_empty() {
             return Some(UnixMs(self.clock));
         }
-        self.first_slot().map(|(level, slot)| UnixMs(self.slot_start(level, slot)))
+        let first = self.first_slot().map(|(level, slot)| self.slot_start(level, slot));
+        let sieve = (!self.sieve.is_empty()).then_some(self.sieve_start);
+        first.into_iter().chain(sieve).min().map(UnixMs)
+    }
+
+    /// Asks `keep` about up to `limit` items and drops those it does not want. True while the round
+    /// is not over: a round asks about all that were there when it began and have not fired since.
+    /// `keep` hears of no item that waits to be handed over.
+    pub fn sift(&mut self, limit: usize, keep: &mut dyn FnMut(Item) -> bool) -> bool {
+        let mut batch = [Item::NONE; CHUNK_LEN];
+        let mut left = limit;
+        while left > 0 {
+            let taken = self.chunks.pop(&mut self.sieve, left, &mut batch);
+            left -= taken;
+            for item in &batch[..taken] {
+                if keep(*item) {
+                    // Its own slot, or one of a lower level: either was sifted.
+                    self.place(*item);
+                } else {
+                    self.len -= 1;
+                }
+            }
+            if self.sieve.is_empty() {
+                let Some((level, slot)) = self.slot_to_sift() else {
+                    self.sift_next = 0;
+                    return false;
+                };
+                self.sift_next = slot_index(level, slot) + 1;
+                self.sieve_start = self.slot_start(level, slot);
+                self.sieve = self.take_slot(level, slot);
+            }
+        }
+        true
     }
 
     /// Forgets every deadline, in O(slots). The memory goes back a portion with each
@@ -155,6 +205,8 @@ impl Wheel {
         self.occupied = [[0; 4]; LEVELS];
         self.levels = 0;
         self.inbox = List::EMPTY;
+        self.sieve = List::EMPTY;
+        self.sift_next = 0;
         self.len = 0;
         self.chunks.reset();
     }
@@ -233,6 +285,16 @@ impl Wheel {
         let words = &self.occupied[level];
         let word = words.iter().position(|word| *word != 0)?;
         Some((level, word * 64 + words[word].trailing_zeros() as usize))
+    }
+
+    /// The first slot that has items, of those this round of sifting has not had.
+    fn slot_to_sift(&self) -> Option<(usize, usize)> {
+        (self.sift_next..SLOTS)
+            .map(|index| match index.checked_sub(SLOTS_LOWEST) {
+                None => (0, index),
+                Some(above) => (1 + above / SLOTS_HIGHER, above % SLOTS_HIGHER),
+            })
+            .find(|(level, slot)| self.occupied[*level][slot / 64] >> (slot % 64) & 1 == 1)
     }
 
     /// The first millisecond of a slot: the clock's digits above it, its own, zeros below.

@@ -2,13 +2,14 @@
 //!
 //! Everything that touches the process as a whole is here, so that shards need know nothing of it.
 
+mod listen;
 mod log;
+mod open_files;
 mod process;
 mod service;
 
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -49,21 +50,24 @@ pub fn read_config_file(path: &Path) -> io::Result<String> {
 /// # Errors
 /// What keeps the node from starting or running, with what to do about it.
 pub fn serve(launch: Launch) -> io::Result<()> {
-    let Launch { config, config_file } = launch;
+    let Launch { mut config, config_file } = launch;
     // Named from where we were started, and written long after `dir` was entered.
     let config_file = config_file.map(absolute);
     let log = Log::open(&config)?;
-    enter_dir(&config)?;
+    enter_dir(&mut config)?;
     let shards = shard_count(&config);
     let options = options(&config, shards)?;
     let facts = Arc::new(facts(&config, config_file));
     let seed = HashSeed::new([random()?, random()?, random()?, random()?]);
     let chance = random()?;
+    let sockets = options.listeners.len() + usize::from(options.unix.is_some());
     let clients = Arc::new(AtomicUsize::new(0));
     log.notice(&format!("Stoa {VERSION} (Redis {REDIS_VERSION}) starting, PID: {}", facts.pid));
+    open_files::make_room(&mut config, shards, sockets, &log)?;
     for directive in config.without_effect() {
         log.warning(&format!("directive '{}' is accepted and not acting yet", directive.name));
     }
+    let (log_port, log_thread) = log.port()?;
     let make = move |id: ShardId| {
         let setup = Setup {
             id,
@@ -76,9 +80,9 @@ pub fn serve(launch: Launch) -> io::Result<()> {
             now: Moment { mono: process::mono_now(), unix: process::unix_now() },
             clock: process::mono_now,
         };
-        ShardService::new(setup, Arc::clone(&clients))
+        ShardService::new(setup, Arc::clone(&clients), log_port.clone())
     };
-    let listeners = options.listeners.clone();
+    let unix = options.unix.as_ref().map(|unix| absolute(unix.path.clone()));
     let running = stoa_uring::run(options, make)?;
     let stop = running.stop_handle();
     let mut signals = signal_hook::iterator::Signals::new([
@@ -94,13 +98,21 @@ pub fn serve(launch: Launch) -> io::Result<()> {
         }
     })?;
     let driver = if running.uses_uring() { "io_uring" } else { "readiness polling" };
-    log.notice(&format!("{shards} shard(s) over {driver}, listening on {listeners:?}"));
+    let (addrs, unix) = (&running.addrs, unix.as_deref());
+    let places = listen::places(addrs, unix);
+    log.notice(&format!("{shards} shard(s) over {driver}, listening on {places}"));
     log.notice("Server initialized");
-    log.notice("Ready to accept connections tcp");
+    for (kind, listens) in [("tcp", !addrs.is_empty()), ("unix", unix.is_some())] {
+        if listens {
+            log.notice(&format!("Ready to accept connections {kind}"));
+        }
+    }
+    log.notice(&format!("Connect with: {}", listen::how_to_connect(addrs, unix)));
     let ended = running.join();
     handle.close();
-    // The thread ends with its signals; a panic in it has nothing left to spoil.
+    // These threads end with their signals and lines; a panic in them has nothing left to spoil.
     let _ = waiter.join();
+    let _ = log_thread.join();
     log.notice("Stoa is now ready to exit, bye bye...");
     ended
 }
@@ -120,12 +132,18 @@ fn shard_count(config: &Config) -> u16 {
     }
 }
 
-fn enter_dir(config: &Config) -> io::Result<()> {
-    let dir = Path::new(std::ffi::OsStr::from_bytes(&config.dir));
-    std::env::set_current_dir(dir).map_err(|error| {
+/// Works in `dir` from now on; CONFIG GET answers where that is, however it was named.
+fn enter_dir(config: &mut Config) -> io::Result<()> {
+    let dir = PathBuf::from(std::ffi::OsStr::from_bytes(&config.dir));
+    let enter = || {
+        std::env::set_current_dir(&dir)?;
+        std::env::current_dir()
+    };
+    let entered = enter().map_err(|error| {
         let text = format!("can't chdir to '{}': {error}; create it or set 'dir'", dir.display());
         io::Error::new(error.kind(), text)
-    })
+    })?;
+    config.settle("dir", &entered.into_os_string().into_vec()).map_err(io::Error::other)
 }
 
 fn options(config: &Config, shards: u16) -> io::Result<Options> {
@@ -135,7 +153,7 @@ fn options(config: &Config, shards: u16) -> io::Result<Options> {
     });
     Ok(Options {
         shards,
-        listeners: listeners(config)?,
+        listeners: listen::addresses(config)?,
         backlog: config.tcp_backlog,
         tcp_keepalive_s: config.tcp_keepalive_s,
         unix,
@@ -147,36 +165,6 @@ fn options(config: &Config, shards: u16) -> io::Result<Options> {
         pin: config.pin,
         ..Options::default()
     })
-}
-
-/// The addresses of `bind`. One written as `-address` may be missing on this host.
-fn listeners(config: &Config) -> io::Result<Vec<SocketAddr>> {
-    let mut found = Vec::new();
-    if config.port == 0 {
-        return Ok(found);
-    }
-    for name in &config.bind {
-        let text = String::from_utf8_lossy(name).into_owned();
-        let (optional, host) = text.strip_prefix('-').map_or((false, text.as_str()), |h| (true, h));
-        let host = match host {
-            "*" => "0.0.0.0",
-            "::*" => "::",
-            host => host,
-        };
-        match (host, config.port).to_socket_addrs() {
-            Ok(addrs) => {
-                found.extend(addrs.filter(|addr| {
-                    !optional || std::net::TcpListener::bind((addr.ip(), 0)).is_ok()
-                }));
-            }
-            Err(_) if optional => {}
-            Err(error) => {
-                let text = format!("can't resolve bind address '{host}': {error}; correct 'bind'");
-                return Err(io::Error::new(error.kind(), text));
-            }
-        }
-    }
-    Ok(found)
 }
 
 fn facts(config: &Config, config_file: Option<PathBuf>) -> Facts {

@@ -4,13 +4,20 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use stoa_config::{Config, LogLevel};
 
 use crate::process::unix_now;
 
-/// Where lines go. Cheap to clone; used at start and stop only, never by a shard.
+/// Lines of shards that may wait for the disk. More than that were caused by somebody who wants to
+/// fill it; they are counted and dropped.
+const WAITING_MAX: usize = 1_024;
+
+/// Where lines go. Cheap to clone. A shard uses a [`LogPort`] instead: a file may make it wait.
 #[derive(Clone)]
 pub(crate) struct Log {
     to: Arc<Mutex<Box<dyn Write + Send>>>,
@@ -48,12 +55,55 @@ impl Log {
         }
     }
 
+    /// A way to the log that never waits, and the thread that writes what comes through it until the
+    /// last copy of the way is gone.
+    pub(crate) fn port(&self) -> io::Result<(LogPort, JoinHandle<()>)> {
+        let (to, lines) = sync_channel::<(LogLevel, String)>(WAITING_MAX);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let port = LogPort { to, dropped: Arc::clone(&dropped) };
+        let log = self.clone();
+        let write = move || {
+            for (level, text) in lines {
+                log.write(mark(level), &text);
+                let missing = dropped.swap(0, Ordering::Relaxed);
+                if missing > 0 {
+                    log.write('#', &format!("{missing} lines came too fast and are not here"));
+                }
+            }
+        };
+        Ok((port, std::thread::Builder::new().name("log".into()).spawn(write)?))
+    }
+
     fn write(&self, mark: char, text: &str) {
         let line = format!("{}:M {} {mark} {text}\n", std::process::id(), date(unix_now().0));
         if let Ok(mut to) = self.to.lock() {
             // A log that cannot be written to must not stop the server.
             let _ = to.write_all(line.as_bytes()).and_then(|()| to.flush());
         }
+    }
+}
+
+/// A shard's way to the log. What comes through it was held against the level in force already.
+#[derive(Clone)]
+pub(crate) struct LogPort {
+    to: SyncSender<(LogLevel, String)>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl LogPort {
+    pub(crate) fn put(&self, level: LogLevel, text: String) {
+        if self.to.try_send((level, text)).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+const fn mark(level: LogLevel) -> char {
+    match level {
+        LogLevel::Debug => '.',
+        LogLevel::Verbose => '-',
+        LogLevel::Notice => '*',
+        LogLevel::Warning | LogLevel::Nothing => '#',
     }
 }
 

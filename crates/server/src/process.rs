@@ -1,6 +1,8 @@
 //! What only the process as a whole can say: the time, its memory, its CPU time, its files.
 
+use std::ffi::OsStr;
 use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,7 +17,14 @@ use tikv_jemalloc_ctl::{Access, AsName, epoch, stats};
 /// The questions that shards put to the system.
 pub(crate) fn world() -> World {
     AT_START.store(allocator().allocated, Ordering::Relaxed);
-    World { process: facts, rewrite_config, purge_memory, allocator_report }
+    World {
+        process: facts,
+        rewrite_config,
+        enter_dir,
+        clients_max: crate::open_files::clients_max,
+        purge_memory,
+        allocator_report,
+    }
 }
 
 static AT_START: AtomicU64 = AtomicU64::new(0);
@@ -119,6 +128,24 @@ fn rewrite_config(path: &str, config: &Config) -> Result<(), String> {
         std::fs::rename(&beside, path)
     };
     write().map_err(|error| error.to_string())
+}
+
+/// Every shard does it, each from the directory it believes to be in: so the outcome hangs on what was
+/// asked for, and not on who came first.
+fn enter_dir(from: &[u8], to: &[u8]) -> Result<Vec<u8>, String> {
+    let path = Path::new(OsStr::from_bytes(from)).join(OsStr::from_bytes(to));
+    let enter = || {
+        std::env::set_current_dir(&path)?;
+        path.canonicalize()
+    };
+    let entered = enter().map_err(|error| plain(&error))?;
+    Ok(entered.into_os_string().into_vec())
+}
+
+/// What the system says, as C programs print it: without its number.
+pub(crate) fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 /// Nanoseconds of the clock that never jumps.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::log::LogPort;
 use stoa_shard::{Action, Message, Moment, Pass, PeerFacts, Setup, Shard};
 use stoa_stdx::{ConnId, MonoMs};
 use stoa_uring::{Now, Peer, Service};
@@ -15,11 +16,12 @@ pub(crate) struct ShardService {
     /// Our share of it, as last told.
     told: usize,
     gone: Vec<ConnId>,
+    log: LogPort,
 }
 
 impl ShardService {
-    pub(crate) fn new(setup: Setup, clients: Arc<AtomicUsize>) -> Self {
-        Self { shard: Shard::new(setup), clients, told: 0, gone: Vec::new() }
+    pub(crate) fn new(setup: Setup, clients: Arc<AtomicUsize>, log: LogPort) -> Self {
+        Self { shard: Shard::new(setup), clients, told: 0, gone: Vec::new(), log }
     }
 
     fn tell_clients(&mut self) {
@@ -79,7 +81,14 @@ impl Service for ShardService {
 
     fn poll(&mut self) -> Option<stoa_uring::Action<Message>> {
         use stoa_uring::Action as Out;
-        Some(match self.shard.poll()? {
+        let action = loop {
+            match self.shard.poll()? {
+                Action::Log(level, text) => self.log.put(level, text),
+                action => break action,
+            }
+        };
+        Some(match action {
+            Action::Log(..) => unreachable!("the loop above puts it into the log"),
             Action::Send(conn) => Out::Send(conn),
             Action::Close { conn, after_flush } => Out::Close { conn, after_flush },
             Action::Request { to, message } => Out::Request { to, message },

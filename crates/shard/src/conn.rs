@@ -9,6 +9,8 @@ use std::collections::VecDeque;
 use stoa_resp::Parser;
 use stoa_stdx::{ConnId, MonoMs, MonoNs};
 
+use crate::intents::RowId;
+
 /// Bytes of replies that left may stay in the queue's buffer up to this, before it is cleaned: a client
 /// that always awaits some answer never empties its queue.
 const HELD_SPENT_MAX: usize = 64 * 1024;
@@ -18,8 +20,8 @@ const HELD_SPENT_MAX: usize = 64 * 1024;
 pub(crate) enum Stall {
     /// An answer of several shards is being put together, or keys are being borrowed.
     Answer,
-    /// A key it wants is lent to another shard.
-    Lent,
+    /// A transaction stands before it on a key it wants.
+    Intent,
     /// CLIENT PAUSE.
     Paused,
     /// Very many answers are with other shards.
@@ -36,6 +38,10 @@ pub(crate) struct Conn {
     pub(crate) out: Vec<u8>,
     pub(crate) owed: Owed,
     pub(crate) stall: Option<Stall>,
+    /// Its place among the transactions on the keys that its next request wants.
+    pub(crate) row: Option<RowId>,
+    /// The turn of that row has come.
+    pub(crate) has_turn: bool,
     /// Its wait is over, but the input held meanwhile has not run.
     pub(crate) resumes: bool,
     /// Bytes the driver took and the kernel did not, yet.
@@ -67,6 +73,8 @@ impl Conn {
             out: Vec::new(),
             owed: Owed::default(),
             stall: None,
+            row: None,
+            has_turn: false,
             resumes: false,
             in_flight: 0,
             source: None,

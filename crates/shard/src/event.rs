@@ -1,5 +1,6 @@
 //! What goes into a shard and what comes out of it.
 
+use stoa_config::LogLevel;
 use stoa_stdx::{ConnId, MonoNs, ShardId, UnixMs};
 
 use crate::Message;
@@ -72,6 +73,8 @@ pub enum Action {
     PauseRead(ConnId),
     /// Read from it again.
     ResumeRead(ConnId),
+    /// A line for the operator's log.
+    Log(LogLevel, String),
     /// Stop the node once what is owed is sent.
     Shutdown,
 }

@@ -1,6 +1,6 @@
 //! From a request to its reply, or to the shards that have it.
 
-use stoa_command::{Args, KeyPositions, ReplyError};
+use stoa_command::{Args, Flags, KeyPositions, ReplyError};
 use stoa_engine::{
     Ctx, Part, Refusal, ReplyMode, SessionRow, Sessions, Verdict, Walk, admit_found, refuse, run,
 };
@@ -9,9 +9,11 @@ use stoa_stdx::{ConnId, Key, ShardId};
 
 use crate::Shard;
 use crate::conn::Stall;
-use crate::input::{Cmd, STAGE_LEN, Source, What};
+use crate::input::{Cmd, Source, What};
+use crate::intents::{Hold, Scope};
 use crate::keys::owner_of;
-use crate::message::{Args as ArgStore, Ask, Batch, Dest, Request};
+use crate::message::{Ask, Batch, Dest, Request};
+use crate::notices::is_other_protocol;
 use crate::orders::holds_back;
 use crate::plan::{Join, Plan};
 use crate::reply::RespReply;
@@ -24,7 +26,7 @@ const HOLES_MAX: usize = 128;
 /// Output from which each further reply is held against the client's limits at once.
 const OUTPUT_LOOK_LEN: usize = 64 * 1024;
 /// Arguments of a request that fit on the stack.
-const ARGV_INLINE: usize = 8;
+pub(crate) const ARGV_INLINE: usize = 8;
 
 /// A request on its way.
 #[derive(Clone, Copy)]
@@ -43,7 +45,7 @@ impl Shard {
         let waits = match self.conn(id) {
             None => return,
             Some(conn) => {
-                if conn.owed.len() >= HOLES_MAX && conn.stall.is_none() {
+                if conn.owed.len() >= HOLES_MAX && conn.stall.is_none() && !conn.has_turn {
                     conn.stall = Some(Stall::Holes);
                 }
                 conn.stall.is_some() || conn.closing
@@ -67,6 +69,9 @@ impl Shard {
         if !ran {
             sources[cmd.source as usize].hold_from(cmd.start);
         }
+        if !self.intents.is_idle() && self.stalled_until.is_none() {
+            self.end_turn_of(id);
+        }
     }
 
     /// False when it has to wait.
@@ -86,6 +91,10 @@ impl Shard {
         let verdict = match admit_found(self.node.table, found, argv, session) {
             Ok(verdict) => verdict,
             Err(refusal) => {
+                if refusal == Refusal::UnknownCommand && is_other_protocol(argv[0]) {
+                    self.end_other_protocol(id);
+                    return true;
+                }
                 self.refuse(id, argv, refusal);
                 return true;
             }
@@ -100,8 +109,14 @@ impl Shard {
         }
         let req = Req { conn: id, verdict, argv };
         match cmd.what {
-            What::Own(_, at) if self.loans.is_idle() => {
+            What::Own(_, at) => {
                 let key = Key { bytes: argv[at as usize], slot: cmd.slot, hash: cmd.hash };
+                if !self.intents.is_idle() {
+                    let hold = Hold { hash: cmd.hash, writes: !spec.flags.has(Flags::READONLY) };
+                    if self.intents.hinders(hold) && !self.has_turn(id) {
+                        return self.wait_for_turn(id, Scope::Keys(vec![hold]));
+                    }
+                }
                 self.run_here(req, Some(key));
                 true
             }
@@ -110,7 +125,7 @@ impl Shard {
                 self.send_whole(req, key, at);
                 true
             }
-            What::Own(..) | What::Other(_) => self.route(req),
+            What::Other(_) => self.route(req),
             What::Malformed(_) | What::Unknown => unreachable!("answered above"),
         }
     }
@@ -161,9 +176,6 @@ impl Shard {
         match self.plans[req.verdict.index as usize] {
             Plan::Home => self.run_here(req, None),
             // Nor may a walk pass by a key that is only lent.
-            Plan::AllShards(_) | Plan::Walk if !self.loans.is_idle() => {
-                return self.wait_for_loans(req.conn);
-            }
             Plan::AllShards(Join::Merge) if alone => self.merge_alone(req, Ask::Collect),
             Plan::Walk if alone => {
                 let end_slot = stoa_stdx::SLOT_COUNT;
@@ -198,7 +210,6 @@ impl Shard {
         };
         let first = at(first_at);
         let owner = owner_of(first.slot, shards);
-        let lent = self.loans.any_lent(keys.as_slice().iter().map(|(at, _)| req.argv[*at]));
         let one_owner = shards == 1
             || keys
                 .as_slice()
@@ -206,9 +217,10 @@ impl Shard {
                 .all(|(position, _)| owner_of(at(*position).slot, shards) == owner);
         if one_owner && owner != self.node.shard {
             self.send_whole(req, first, first_at as u8);
-        } else if lent {
-            return self.wait_for_loans(req.conn);
         } else if one_owner {
+            if let Some(scope) = self.hindering(req) {
+                return self.wait_for_turn(req.conn, scope);
+            }
             self.run_here(req, Some(first));
         } else if let Plan::Split(join) = self.plans[req.verdict.index as usize] {
             self.split(req, keys, join);
@@ -218,9 +230,26 @@ impl Shard {
         true
     }
 
-    fn wait_for_loans(&mut self, id: ConnId) -> bool {
-        self.stall(id, Stall::Lent);
-        false
+    /// What a request on keys of this shard touches, if it has to wait for some of it.
+    fn hindering(&mut self, req: Req<'_>) -> Option<Scope> {
+        if self.intents.is_idle() || self.has_turn(req.conn) {
+            return None;
+        }
+        let Verdict { index, args_at } = req.verdict;
+        let writes = !self.node.table.at(index).spec.flags.has(Flags::READONLY);
+        let scope = self.scope_of(index, req.argv, args_at, writes)?;
+        self.intents.hinders_scope(&scope).then_some(scope)
+    }
+
+    fn has_turn(&mut self, id: ConnId) -> bool {
+        self.conn(id).is_some_and(|conn| conn.has_turn)
+    }
+
+    /// Ends the turn of a connection if it had one.
+    fn end_turn_of(&mut self, id: ConnId) {
+        if self.has_turn(id) {
+            self.end_turn(id);
+        }
     }
 
     /// Runs a request on this shard, for a client of this shard.
@@ -309,12 +338,43 @@ impl Shard {
         ask: Ask,
         key: Option<(Key<'_>, u8)>,
     ) {
-        let session = self.sessions.at(Sessions::row(req.conn));
-        let (db, proto) = (session.db, session.proto);
-        let (no_touch, is_local) = (session.no_touch, session.is_local || session.is_unix);
+        let waiting = self.outbound[owner.0 as usize].take();
+        let mut batch = waiting.or_else(|| self.spare_batches.pop()).unwrap_or_default();
+        self.put_request(&mut batch, req, dest, ask, key);
+        // Large values make a batch of their own: its places are counted in 32 bits, and both ends
+        // hold it in memory.
+        let long = batch.args.len() > BATCH_BYTES_MAX;
+        self.outbound[owner.0 as usize] = Some(batch);
+        if long {
+            self.post_batch(owner);
+        }
+    }
+
+    /// Puts a step without arguments into this pass's batch for `owner`; it is not answered.
+    pub(crate) fn send_step(&mut self, owner: ShardId, ask: Ask) {
         let spare = &mut self.spare_batches;
         let batch =
             self.outbound[owner.0 as usize].get_or_insert_with(|| spare.pop().unwrap_or_default());
+        let argv = batch.args.push(&[]);
+        batch.requests.push(Request::step(argv, ask));
+    }
+
+    /// Puts a request into a batch.
+    pub(crate) fn put_request(
+        &mut self,
+        batch: &mut Batch,
+        req: Req<'_>,
+        dest: Dest,
+        ask: Ask,
+        key: Option<(Key<'_>, u8)>,
+    ) {
+        // A client may be gone when its transaction goes on.
+        let session = match self.sessions.get(req.conn) {
+            Some(session) => session,
+            None => self.sessions.at(Sessions::PROXY),
+        };
+        let (db, proto) = (session.db, session.proto);
+        let (no_touch, is_local) = (session.no_touch, session.is_local || session.is_unix);
         let argv = batch.args.push(req.argv);
         let (slot, hash) = key.map_or_else(Default::default, |(key, _)| (key.slot, key.hash));
         batch.requests.push(Request {
@@ -331,120 +391,6 @@ impl Shard {
             hash,
             ask,
         });
-        // Large values make a batch of their own: its places are counted in 32 bits, and both ends
-        // hold it in memory.
-        if batch.args.len() > BATCH_BYTES_MAX {
-            self.post_batch(owner);
-        }
-    }
-
-    /// Runs the requests of another shard from number `from` on; gives the number of the first that
-    /// has to wait for a lent key.
-    pub(crate) fn run_batch(&mut self, batch: &mut Batch, from: usize) -> Option<usize> {
-        let started = (self.clock)();
-        self.ran.clear();
-        let waits_at = self.run_requests(batch, from);
-        let took_ns = (self.clock)().0.saturating_sub(started.0);
-        self.count_ran(took_ns);
-        waits_at
-    }
-
-    fn run_requests(&mut self, batch: &mut Batch, from: usize) -> Option<usize> {
-        let Batch { requests, args, replies, ends, parts } = batch;
-        for number in from..requests.len() {
-            if (number - from).is_multiple_of(STAGE_LEN) {
-                let stage = &requests[number..requests.len().min(number + STAGE_LEN)];
-                let keyspace = &self.keyspace;
-                stage.iter().for_each(|r| keyspace.prefetch_slot(r.db, r.slot));
-                stage.iter().for_each(|r| keyspace.prefetch_table(r.db, r.slot, r.hash));
-                stage.iter().for_each(|r| keyspace.prefetch_entry(r.db, r.slot, r.hash));
-            }
-            if !self.loans.is_idle() && self.must_wait(&requests[number], args) {
-                return Some(number);
-            }
-            let part = self.run_request(&requests[number], args, replies);
-            parts.extend(part.map(|part| (number as u32, part)));
-            ends.push(replies.len());
-        }
-        None
-    }
-
-    fn must_wait(&self, request: &Request, args: &ArgStore) -> bool {
-        let argv: Vec<&[u8]> = args.get(request.argv).collect();
-        let spec = &self.node.table.at(request.index).spec;
-        let mut keys = KeyPositions::default();
-        let found = spec.key_positions(&Args::new(&argv, request.args_at as usize), &mut keys);
-        found.is_err()
-            || keys.as_slice().is_empty()
-            || self.loans.any_lent(keys.as_slice().iter().map(|(at, _)| argv[*at]))
-    }
-
-    /// Runs one request of another shard; gives its part if it was asked to collect.
-    fn run_request(
-        &mut self,
-        request: &Request,
-        args: &ArgStore,
-        replies: &mut Vec<u8>,
-    ) -> Option<Part> {
-        let mut inline: [&[u8]; ARGV_INLINE] = [&[]; ARGV_INLINE];
-        let mut count = 0;
-        let mut many = Vec::new();
-        for arg in args.get(request.argv) {
-            if count < ARGV_INLINE {
-                inline[count] = arg;
-            } else {
-                if count == ARGV_INLINE {
-                    many.extend_from_slice(&inline);
-                }
-                many.push(arg);
-            }
-            count += 1;
-        }
-        let argv = if count <= ARGV_INLINE { &inline[..count] } else { many.as_slice() };
-        let proxy = self.sessions.at(Sessions::PROXY);
-        (proxy.db, proxy.proto) = (request.db, request.proto);
-        (proxy.no_touch, proxy.is_local) = (request.no_touch, request.is_local);
-        let key = (request.key_at != 0).then(|| Key {
-            bytes: argv[request.key_at as usize],
-            slot: request.slot,
-            hash: request.hash,
-        });
-        let entry = self.node.table.at(request.index);
-        let walk = match &request.ask {
-            Ask::Walk(walk) => Some(**walk),
-            Ask::Execute | Ask::Collect => None,
-        };
-        let mut part = None;
-        let mut ctx = Ctx {
-            keyspace: &mut self.keyspace,
-            sessions: &mut self.sessions,
-            node: &mut self.node,
-            now: self.now.unix,
-            mono: self.now.mono.ms(),
-            row: Sessions::PROXY,
-            key,
-            walk,
-        };
-        let at = request.args_at as usize;
-        match request.ask {
-            Ask::Execute => {
-                let mut reply = RespReply::new(replies, request.proto);
-                let start = stoa_engine::Reply::mark(&reply);
-                let good = run(entry, argv, at, &mut ctx, &mut reply);
-                self.ran.push((request.index, !good));
-                if replies.get(start) == Some(&b'-') {
-                    self.count_error(&replies[start..]);
-                }
-            }
-            Ask::Collect | Ask::Walk(_) => {
-                // It was parsed at home before it was sent.
-                part = (entry.collect)(&mut Args::new(argv, at), &mut ctx).ok();
-            }
-        }
-        if !self.node.orders.is_empty() {
-            self.carry_out_orders();
-        }
-        part
     }
 
     /// The context of a command that was not routed by a key.
@@ -466,7 +412,7 @@ impl Shard {
         let entry = self.node.table.at(req.verdict.index);
         let walk = match ask {
             Ask::Walk(walk) => Some(*walk),
-            Ask::Execute | Ask::Collect => None,
+            Ask::Execute | Ask::Collect | Ask::Lend | Ask::Intent(_) | Ask::Return(_) => None,
         };
         let mut ctx = self.context(Sessions::row(req.conn), walk);
         (entry.collect)(&mut Args::new(req.argv, req.verdict.args_at), &mut ctx)

@@ -3,19 +3,20 @@
 //! A gather is a row: what it waits for, and how the parts become one reply. The reply's place in its
 //! connection's order is a hole from the beginning.
 
-use stoa_command::{Args as Cursor, KeyPositions};
-use stoa_engine::{Part, Verdict, Walk, WalkStep};
+use stoa_command::{Args as Cursor, Flags, KeyPositions};
+use stoa_engine::{Part, SessionRow, Sessions, Verdict, Walk, WalkStep};
 use stoa_keyspace::ScanCursor;
-use stoa_stdx::{ConnId, ShardId, SlotId};
+use stoa_stdx::{ConnId, DbIndex, ShardId, SlotId};
 
 use crate::Shard;
 use crate::conn::Stall;
-use crate::event::Action;
 use crate::execute::Req;
+use crate::intents::{RowId, Scope, Work};
 use crate::keys::{first_slot, owner_of};
-use crate::message::{Ask, Batch, Dest, GatherId, Message};
+use crate::message::{Ask, Batch, Dest, GatherId, Loan, Request};
 use crate::plan::Join;
 use crate::reply::RespReply;
+use crate::transact::{Share, Transaction};
 
 /// A batch whose buffers are larger is not kept: dozens of them would hold memory for good.
 const SPARE_BYTES_MAX: usize = 256 * 1024;
@@ -27,35 +28,49 @@ pub(crate) struct Gathers {
     free: Vec<u32>,
 }
 
-struct Gather {
-    conn: ConnId,
-    ticket: u32,
+/// One row.
+pub(crate) struct Gather {
+    pub(crate) conn: ConnId,
+    pub(crate) ticket: u32,
     /// Parts that have not come.
-    missing: usize,
-    join: How,
+    pub(crate) missing: usize,
+    pub(crate) join: How,
     /// The connection waits, and goes on after this.
-    stalls: bool,
+    pub(crate) stalls: bool,
+    /// Its shards have not agreed on a moment yet.
+    pub(crate) transaction: Option<Box<Transaction>>,
 }
 
 /// How parts become one reply.
-enum How {
+pub(crate) enum How {
     /// Encoded replies, joined by bytes. For `ByKey`, the part of each key, in order.
     Bytes { join: Join, parts: Vec<Vec<u8>>, order: Vec<u16> },
     /// Facts, merged by the command.
     Facts { request: Kept, parts: Vec<Option<Part>> },
     /// Steps of a walk so far.
     Walk { request: Kept, at: ShardId, steps: Vec<Part> },
+    /// Keys of other shards, on which the request runs here; `own` is the row that holds ours.
+    Loan { request: Kept, loans: Vec<(ShardId, Loan)>, own: Option<RowId> },
+}
+
+impl How {
+    /// For a request that runs here on borrowed keys.
+    pub(crate) fn loan(req: Req<'_>, db: DbIndex) -> Self {
+        Self::Loan { request: Kept::of(req, db), loans: Vec::new(), own: None }
+    }
 }
 
 /// A request kept beyond its pass.
-struct Kept {
-    verdict: Verdict,
-    argv: Vec<Vec<u8>>,
+pub(crate) struct Kept {
+    pub(crate) verdict: Verdict,
+    pub(crate) argv: Vec<Vec<u8>>,
+    pub(crate) db: DbIndex,
 }
 
 impl Kept {
-    fn of(req: Req<'_>) -> Self {
-        Self { verdict: req.verdict, argv: req.argv.iter().map(|arg| arg.to_vec()).collect() }
+    fn of(req: Req<'_>, db: DbIndex) -> Self {
+        let argv = req.argv.iter().map(|arg| arg.to_vec()).collect();
+        Self { verdict: req.verdict, argv, db }
     }
 }
 
@@ -70,13 +85,13 @@ impl Gathers {
         GatherId { row, generation: *generation }
     }
 
-    fn get(&mut self, id: GatherId) -> &mut Gather {
+    pub(crate) fn get(&mut self, id: GatherId) -> &mut Gather {
         let (generation, gather) = &mut self.rows[id.row as usize];
         assert_eq!(*generation, id.generation, "a part came for a gather that is over");
         gather.as_mut().expect("the generation says it is there")
     }
 
-    fn remove(&mut self, id: GatherId) -> Gather {
+    pub(crate) fn remove(&mut self, id: GatherId) -> Gather {
         let (generation, gather) = &mut self.rows[id.row as usize];
         assert_eq!(*generation, id.generation, "a gather ends once");
         *generation = generation.wrapping_add(1);
@@ -86,28 +101,17 @@ impl Gathers {
 }
 
 impl Shard {
-    /// A batch came back with its answers.
-    pub(crate) fn batch_done(&mut self, mut batch: Box<Batch>) {
+    /// A batch came back from `from` with its answers.
+    pub(crate) fn batch_done(&mut self, from: ShardId, mut batch: Box<Batch>) {
+        self.witness(batch.clock);
         let mut start = 0;
         let mut parts = std::mem::take(&mut batch.parts).into_iter().peekable();
-        for (at, request) in batch.requests.iter().enumerate() {
-            let (dest, end) = (request.dest, batch.ends[at]);
+        let Batch { requests, replies, ends, .. } = &mut *batch;
+        for (at, request) in requests.iter_mut().enumerate() {
             let part = parts.next_if(|(number, _)| *number as usize == at).map(|(_, part)| part);
-            let reply = &batch.replies[start..end];
-            start = end;
-            match dest {
-                Dest::Hole { conn: id, ticket } => {
-                    if let Some(conn) = self.conn(id) {
-                        conn.fill(ticket, reply);
-                        self.filled(id);
-                        self.close_if_done(id);
-                    }
-                }
-                Dest::Part { gather, number } => match part {
-                    Some(part) => self.fact_came(gather, number, part),
-                    None => self.bytes_came(gather, number, reply.to_vec()),
-                },
-            }
+            let reply = &replies[start..ends[at]];
+            start = ends[at];
+            self.answered(from, request, part, reply);
         }
         batch.clear();
         // A few are kept for the next passes; a burst's buffers go back, and so do a large value's.
@@ -117,25 +121,50 @@ impl Shard {
         }
     }
 
-    /// Runs a batch of another shard, and sends it back.
-    pub(crate) fn serve_batch(&mut self, from: ShardId, mut batch: Box<Batch>, start: usize) {
-        match self.run_batch(&mut batch, start) {
-            None => {
-                let message = Message::Done(batch);
-                self.actions.push_back(Action::Reply { to: from, message });
+    fn answered(&mut self, from: ShardId, request: &mut Request, part: Option<Part>, reply: &[u8]) {
+        match request.dest {
+            Dest::Nowhere => {}
+            Dest::Hole { conn: id, ticket } => {
+                if let Some(conn) = self.conn(id) {
+                    conn.fill(ticket, reply);
+                    self.filled(id);
+                    self.close_if_done(id);
+                }
             }
-            Some(_) => self.deferred.push_front((from, Message::Batch(batch))),
+            Dest::Part { gather, number } => {
+                if let Ask::Intent(intent) = &request.ask {
+                    self.step_answered(from, gather, intent);
+                    // Held, so the answer comes on its own.
+                    if intent.row.is_some() {
+                        return;
+                    }
+                }
+                match part {
+                    Some(part) => match part.downcast::<Loan>() {
+                        Ok(loan) => self.loan_came(from, gather, *loan),
+                        Err(part) => self.fact_came(gather, number, part),
+                    },
+                    None => self.bytes_came(gather, number, reply.to_vec()),
+                }
+            }
         }
     }
 
-    fn open_gather(&mut self, req: Req<'_>, missing: usize, join: How, stalls: bool) -> GatherId {
+    pub(crate) fn open_gather(
+        &mut self,
+        req: Req<'_>,
+        missing: usize,
+        join: How,
+        stalls: bool,
+    ) -> GatherId {
         let muted = self.takes_mute(req.conn);
         let conn = self.conn(req.conn).expect("its request is running");
         let ticket = conn.hole(muted);
         if stalls {
             conn.stall = Some(Stall::Answer);
         }
-        self.gathers.add(Gather { conn: req.conn, ticket, missing, join, stalls })
+        let conn = req.conn;
+        self.gathers.add(Gather { conn, ticket, missing, join, stalls, transaction: None })
     }
 
     /// Sends each owner a request with its share of the keys.
@@ -149,48 +178,59 @@ impl Shard {
         let positions: Vec<usize> = keys.as_slice().iter().map(|(at, _)| *at).collect();
         // MSET: what follows a key up to the next belongs to it.
         let step = positions.get(1).map_or(1, |second| second - positions[0]);
-        let mut shares: Vec<(ShardId, Vec<&[u8]>)> = Vec::new();
+        let mut shares: Vec<Share<'_>> = Vec::new();
         let mut order = Vec::with_capacity(positions.len());
         for at in positions.iter().copied() {
             let slot = stoa_stdx::key_slot(req.argv[at]);
             let owner = owner_of(slot, self.node.shards);
-            let number =
-                shares.iter().position(|(shard, _)| *shard == owner).unwrap_or_else(|| {
-                    shares.push((owner, req.argv[..positions[0]].to_vec()));
-                    shares.len() - 1
-                });
+            let number = shares.iter().position(|share| share.owner == owner);
+            let number = number.unwrap_or_else(|| {
+                let argv = req.argv[..positions[0]].to_vec();
+                let number = shares.len() as u16;
+                shares.push(Share { owner, number, argv, then: Ask::Execute });
+                shares.len() - 1
+            });
             let end = (at + step).min(req.argv.len());
-            shares[number].1.extend_from_slice(&req.argv[at..end]);
+            shares[number].argv.extend_from_slice(&req.argv[at..end]);
             order.push(number as u16);
         }
         let parts = vec![Vec::new(); shares.len()];
         let how = How::Bytes { join, parts, order };
         let gather = self.open_gather(req, shares.len(), how, false);
-        self.send_shares(req, gather, &shares);
+        self.begin(req, gather, shares);
     }
 
-    fn send_shares(&mut self, req: Req<'_>, gather: GatherId, shares: &[(ShardId, Vec<&[u8]>)]) {
-        for (number, (owner, argv)) in shares.iter().enumerate() {
-            let share = Req { argv, ..req };
-            let dest = Dest::Part { gather, number: number as u16 };
-            if *owner == self.node.shard {
-                let reply = self.run_aside(share);
-                self.bytes_came(gather, number as u16, reply);
-            } else {
-                self.send(*owner, share, dest, Ask::Execute, None);
-            }
+    /// Runs a request that waited, for a client that may be gone.
+    pub(crate) fn run_kept(&mut self, conn: ConnId, request: &Kept) -> Vec<u8> {
+        let argv: Vec<&[u8]> = request.argv.iter().map(Vec::as_slice).collect();
+        let row = self.row_or_proxy(conn, request.db);
+        self.run_into(row, request.verdict, &argv)
+    }
+
+    /// A client's row; if it left, what it asked for still happens, for nobody.
+    fn row_or_proxy(&mut self, conn: ConnId, db: DbIndex) -> SessionRow {
+        if self.sessions.get(conn).is_some() {
+            return Sessions::row(conn);
         }
+        self.sessions.at(Sessions::PROXY).db = db;
+        Sessions::PROXY
     }
 
     /// Runs a request of a client of this shard into a buffer of its own.
     pub(crate) fn run_aside(&mut self, req: Req<'_>) -> Vec<u8> {
-        let row = stoa_engine::Sessions::row(req.conn);
+        self.run_into(Sessions::row(req.conn), req.verdict, req.argv)
+    }
+
+    fn run_into(&mut self, row: SessionRow, verdict: Verdict, argv: &[&[u8]]) -> Vec<u8> {
         let proto = self.sessions.at(row).proto;
         let mut out = Vec::new();
-        let entry = self.node_entry(req.verdict);
+        let entry = self.node_entry(verdict);
         let mut ctx = self.context(row, None);
         let mut reply = RespReply::new(&mut out, proto);
-        stoa_engine::run(&entry, req.argv, req.verdict.args_at, &mut ctx, &mut reply);
+        stoa_engine::run(&entry, argv, verdict.args_at, &mut ctx, &mut reply);
+        if !self.node.orders.is_empty() {
+            self.carry_out_orders();
+        }
         out
     }
 
@@ -202,10 +242,11 @@ impl Shard {
             return self.reply_here(req.conn, |reply| reply.error(error));
         }
         let shards = self.node.shards as usize;
+        let db = self.sessions.at(Sessions::row(req.conn)).db;
         let (how, ask) = match join {
             Join::Merge => {
                 let parts = (0..shards).map(|_| None).collect();
-                (How::Facts { request: Kept::of(req), parts }, Ask::Collect)
+                (How::Facts { request: Kept::of(req, db), parts }, Ask::Collect)
             }
             Join::ByKey | Join::Concat | Join::AllSucceeded | Join::Sum => {
                 let parts = vec![Vec::new(); shards];
@@ -213,23 +254,28 @@ impl Shard {
             }
         };
         let gather = self.open_gather(req, shards, how, true);
-        for number in 0..self.node.shards {
-            if ShardId(number) == self.node.shard {
-                continue;
-            }
-            let dest = Dest::Part { gather, number };
-            self.send(ShardId(number), req, dest, ask.clone(), None);
+        let here = self.node.shard;
+        let flags = entry.spec.flags;
+        if flags.has(Flags::WRITE) || flags.has(Flags::READONLY) {
+            let shares = (0..self.node.shards).map(|number| {
+                let (owner, argv, then) = (ShardId(number), req.argv.to_vec(), again(&ask));
+                Share { owner, number, argv, then }
+            });
+            return self.begin(req, gather, shares.collect());
         }
-        let here = self.node.shard.0;
+        for number in (0..self.node.shards).filter(|number| *number != here.0) {
+            let dest = Dest::Part { gather, number };
+            self.send(ShardId(number), req, dest, again(&ask), None);
+        }
         match ask {
-            Ask::Execute => {
-                let reply = self.run_aside(req);
-                self.bytes_came(gather, here, reply);
-            }
-            Ask::Collect | Ask::Walk(_) => {
+            Ask::Collect => {
                 let part = self.collect_here(req, ask);
                 let part = part.expect("the check above parsed it");
-                self.fact_came(gather, here, part);
+                self.fact_came(gather, here.0, part);
+            }
+            _ => {
+                let reply = self.run_aside(req);
+                self.bytes_came(gather, here.0, reply);
             }
         }
         if !self.node.orders.is_empty() {
@@ -247,7 +293,8 @@ impl Shard {
         let wire = req.argv.get(req.verdict.args_at).copied().unwrap_or_default();
         let from = ScanCursor::parse(wire).unwrap_or(ScanCursor::START);
         let at = owner_of(from.slot, self.node.shards);
-        let how = How::Walk { request: Kept::of(req), at, steps: Vec::new() };
+        let db = self.sessions.at(Sessions::row(req.conn)).db;
+        let how = How::Walk { request: Kept::of(req, db), at, steps: Vec::new() };
         let gather = self.open_gather(req, 1, how, true);
         self.walk_on(req, gather, at, None, None);
     }
@@ -262,12 +309,21 @@ impl Shard {
     ) {
         let end_slot = first_slot(at.0 + 1, self.node.shards);
         let ask = Ask::Walk(Box::new(Walk { from, left, end_slot }));
-        if at == self.node.shard {
-            let part = self.collect_here(req, ask).expect("parsed before the walk began");
-            self.fact_came(gather, 0, part);
-        } else {
-            self.send(at, req, Dest::Part { gather, number: 0 }, ask, None);
+        let dest = Dest::Part { gather, number: 0 };
+        if at != self.node.shard {
+            return self.send(at, req, dest, ask, None);
         }
+        // A walk must not pass by a key that is only lent.
+        let scope = Scope::All { writes: false };
+        if self.intents.hinders_scope(&scope) {
+            let mut batch = self.spare_batches.pop().unwrap_or_default();
+            self.put_request(&mut batch, req, dest, ask, None);
+            let order = self.order_here();
+            self.intents.add(order, true, scope, Work::Kept(at, batch));
+            return;
+        }
+        let part = self.collect_here(req, ask).expect("parsed before the walk began");
+        self.fact_came(gather, 0, part);
     }
 
     fn node_entry(&self, verdict: Verdict) -> stoa_engine::Entry {
@@ -301,6 +357,7 @@ impl Shard {
                 }
             }
             How::Walk { .. } => self.step_came(id, part),
+            How::Loan { .. } => unreachable!("facts for a gather of loans"),
         }
     }
 
@@ -385,6 +442,11 @@ impl Shard {
         }
         self.close_if_done(id);
     }
+}
+
+/// What every shard is asked.
+fn again(ask: &Ask) -> Ask {
+    if matches!(ask, Ask::Collect) { Ask::Collect } else { Ask::Execute }
 }
 
 /// One reply from encoded parts.

@@ -357,6 +357,9 @@ impl Shard {
         }
         if held > limit && waits_for_more {
             self.node.counters.query_buffer_limit_disconnections += 1;
+            let why =
+                format!("{held} bytes of an unfinished request pass client-query-buffer-limit");
+            self.log_cut_off(id, &why);
             self.close(id, false);
         }
     }

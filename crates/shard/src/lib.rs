@@ -3,18 +3,21 @@
 //! A driver calls [`Shard::pass`] with everything that arrived, then polls [`Action`]s and takes
 //! output. The shard never touches a socket, a clock or a thread, so the same code runs under
 //! io_uring, under readiness, in a simulator and inside a user's process. A command runs to
-//! completion; what waits (a reply from another shard, a lent key, a pause) is a row in a table.
+//! completion; what waits (a reply from another shard, a transaction in front, a pause) is a row in a table.
 
 mod conn;
 mod event;
 mod execute;
 mod gather;
 mod input;
+mod intents;
 mod keys;
 mod message;
+mod notices;
 mod orders;
 mod plan;
 mod reply;
+mod serve;
 mod shard;
 mod transact;
 

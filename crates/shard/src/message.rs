@@ -5,6 +5,8 @@ use stoa_engine::{Part, Proto, Walk};
 use stoa_keyspace::Owned;
 use stoa_stdx::{ConnId, DbIndex, SlotId};
 
+use crate::intents::{RowId, Stamp};
+
 /// One message.
 #[derive(Debug)]
 pub enum Message {
@@ -12,17 +14,13 @@ pub enum Message {
     Batch(Box<Batch>),
     /// The same batch with its answers.
     Done(Box<Batch>),
-    /// Asks for the entries of keys, to run a command on them elsewhere.
-    Borrow(Box<Loan>),
-    /// The entries; nobody sees these keys meanwhile.
-    Lent(Box<Loan>),
-    /// The entries back, as the command left them.
-    Return(Box<Loan>),
 }
 
 /// Requests of one pass for one owner, and their answers.
 #[derive(Debug, Default)]
 pub struct Batch {
+    /// The sender's clock: what the receiver stamps from here on comes after it.
+    pub(crate) clock: Stamp,
     pub(crate) requests: Vec<Request>,
     pub(crate) args: Args,
     /// Encoded replies, one after the other.
@@ -36,6 +34,7 @@ pub struct Batch {
 
 impl Batch {
     pub(crate) fn clear(&mut self) {
+        self.clock = Stamp::default();
         self.requests.clear();
         self.args.clear();
         self.replies.clear();
@@ -113,10 +112,30 @@ pub(crate) struct Request {
     pub(crate) ask: Ask,
 }
 
+impl Request {
+    /// A step that is no command's, and that nobody waits for.
+    pub(crate) fn step(argv: ArgRange, ask: Ask) -> Self {
+        Self {
+            dest: Dest::Nowhere,
+            index: 0,
+            args_at: 0,
+            key_at: 0,
+            argv,
+            db: DbIndex::default(),
+            proto: Proto::default(),
+            no_touch: false,
+            is_local: false,
+            slot: SlotId::default(),
+            hash: 0,
+            ask,
+        }
+    }
+}
+
 const _: () = assert!(size_of::<Request>() <= 64, "a request is a cache line of its mail");
 
 /// What is asked of the owner.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Ask {
     /// Run it.
     Execute,
@@ -124,6 +143,37 @@ pub(crate) enum Ask {
     Collect,
     /// Walk the slots of this shard. Boxed: it is rare, and every request has the size of the largest.
     Walk(Box<Walk>),
+    /// Lend the entries of the keys that are its arguments.
+    Lend,
+    /// A step of a transaction.
+    Intent(Box<Intent>),
+    /// The entries back, as the transaction left them.
+    Return(Box<Loan>),
+}
+
+/// A step of a transaction, as its home asks for it. The owner fills in what it answers.
+#[derive(Debug)]
+pub(crate) struct Intent {
+    pub(crate) step: Step,
+    /// What the owner does when its turn comes.
+    pub(crate) then: Ask,
+    /// The transaction's number at its home.
+    pub(crate) number: u64,
+    /// Asked: no less than this. Answered: the proposal, or what was decided.
+    pub(crate) stamp: Stamp,
+    /// The owner's row.
+    pub(crate) row: Option<RowId>,
+}
+
+/// Which step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Propose a stamp and hold the keys.
+    Prepare,
+    /// As the only shard besides home: propose, and commit at the later of both.
+    Decide,
+    /// Commit at this stamp.
+    Commit,
 }
 
 /// Where an answer belongs at home.
@@ -133,6 +183,8 @@ pub(crate) enum Dest {
     Hole { conn: ConnId, ticket: u32 },
     /// It is one part of several.
     Part { gather: GatherId, number: u16 },
+    /// Nowhere: there is none, or it comes on its own, later.
+    Nowhere,
 }
 
 /// A row of the gather table with the number of its use.
@@ -144,9 +196,9 @@ pub(crate) struct GatherId {
 
 /// Keys on loan from one shard to another.
 #[derive(Debug)]
-pub struct Loan {
-    /// The borrower's name for the transaction.
-    pub(crate) transaction: u64,
+pub(crate) struct Loan {
+    /// The owner's row, which keeps others away meanwhile.
+    pub(crate) row: RowId,
     pub(crate) keys: Vec<LentKey>,
 }
 

@@ -138,6 +138,10 @@ impl Shard {
         }
         if limit.hard_bytes > 0 && len as u64 > limit.hard_bytes || too_long {
             self.node.counters.output_buffer_limit_disconnections += 1;
+            let which = if too_long { "soft limit, for too long" } else { "hard limit" };
+            self.log_cut_off(id, &format!(
+                "{len} bytes of replies that it does not read pass client-output-buffer-limit ({which})"
+            ));
             self.close(id, false);
         }
     }
@@ -154,7 +158,8 @@ impl Shard {
     pub(crate) fn background(&mut self) {
         let freeing = self.keyspace.free_condemned(PORTION_LEN);
         let compacting = self.keyspace.compact(PORTION_LEN);
-        self.background_waits = self.expiry_waits || freeing || compacting;
+        let sifting = self.keyspace.sift(PORTION_LEN);
+        self.background_waits = self.expiry_waits || freeing || compacting || sifting;
     }
 
     /// When to be called again though nothing arrives.

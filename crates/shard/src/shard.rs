@@ -20,10 +20,11 @@ use crate::conn::{Conn, Stall};
 use crate::event::{Action, Moment, Pass, PeerFacts};
 use crate::gather::Gathers;
 use crate::input::{Cmd, Source};
+use crate::intents::{Intents, Stamp};
 use crate::message::{Batch, Message};
+use crate::notices::Notices;
 use crate::orders::Pause;
 use crate::plan::{Plan, plans};
-use crate::transact::Loans;
 
 /// What a client from another host reads while nobody has set a password.
 const PROTECTED: &[u8] = b"-DENIED Stoa is running in protected mode because no password is set: \
@@ -73,7 +74,11 @@ pub struct Shard {
     #[expect(clippy::vec_box, reason = "they travel as boxes")]
     pub(crate) spare_batches: Vec<Box<Batch>>,
     pub(crate) gathers: Gathers,
-    pub(crate) loans: Loans,
+    pub(crate) intents: Intents,
+    /// The latest stamp given or seen.
+    pub(crate) stamp: Stamp,
+    /// The number of the last transaction whose home is here.
+    pub(crate) next_transaction: u64,
     /// Mail that came behind mail which must wait.
     pub(crate) deferred: VecDeque<(ShardId, Message)>,
     /// Connections whose wait is over; their held input runs next.
@@ -83,6 +88,7 @@ pub struct Shard {
     /// Serves nobody until then (DEBUG SLEEP).
     pub(crate) stalled_until: Option<MonoMs>,
     pub(crate) pause: Option<Pause>,
+    pub(crate) notices: Notices,
     pub(crate) next_cron: MonoMs,
     /// More keys are due than the last portion took.
     pub(crate) expiry_waits: bool,
@@ -105,7 +111,8 @@ impl Shard {
     #[must_use]
     pub fn new(setup: Setup) -> Self {
         let Setup { id, shards, table, config, facts, seed, chance, now, clock } = setup;
-        let keyspace = Keyspace::new(config.databases, seed, now.unix);
+        let mut keyspace = Keyspace::new(config.databases, seed, now.unix);
+        keyspace.notices.heeds = stoa_engine::heeds(&config);
         let mut commands = CommandStats::new(table.entries().len());
         commands.set_latency_tracking(config.latency_tracking);
         let node = Node {
@@ -135,12 +142,15 @@ impl Shard {
             outbound: (0..shards).map(|_| None).collect(),
             spare_batches: Vec::new(),
             gathers: Gathers::default(),
-            loans: Loans::default(),
+            intents: Intents::default(),
+            stamp: Stamp(0),
+            next_transaction: 0,
             deferred: VecDeque::new(),
             resumable: Vec::new(),
             dirty: Vec::new(),
             stalled_until: None,
             pause: None,
+            notices: Notices::default(),
             next_cron: MonoMs(0),
             expiry_waits: false,
             background_waits: false,
@@ -209,8 +219,12 @@ impl Shard {
             }
             self.close_if_done(*conn);
         }
+        self.settle();
         self.resume_waiting();
+        self.settle();
         self.background();
+        // Nobody can subscribe yet, so nobody is told.
+        self.keyspace.notices.take();
         self.post_batches();
         self.ask_sends();
     }
@@ -310,7 +324,8 @@ impl Shard {
 
     /// Posts what this pass has for `to` so far.
     pub(crate) fn post_batch(&mut self, to: ShardId) {
-        if let Some(batch) = self.outbound[to.0 as usize].take() {
+        if let Some(mut batch) = self.outbound[to.0 as usize].take() {
+            batch.clock = self.stamp;
             self.actions.push_back(Action::Request { to, message: Message::Batch(batch) });
         }
     }
@@ -318,6 +333,7 @@ impl Shard {
     /// A connection is gone, by its peer's will or ours.
     pub(crate) fn forget(&mut self, id: ConnId) {
         if self.conn(id).is_some() {
+            self.end_turn(id);
             self.conns[id.index as usize] = None;
             self.sessions.remove(id);
         }
@@ -325,6 +341,7 @@ impl Shard {
 
     /// Ends a connection; with `after_flush` what is owed is sent first.
     pub(crate) fn close(&mut self, id: ConnId, after_flush: bool) {
+        self.end_turn(id);
         let Some(conn) = self.conn(id) else { return };
         conn.closing = true;
         if after_flush && !conn.is_settled() {

@@ -1,256 +1,253 @@
-//! Keys of several shards in one command: their entries are brought together.
+//! The home's side of a transaction on keys of several shards: two rounds, one order.
 //!
-//! The home shard borrows the entries of all keys, shard by shard in ascending order, its own
-//! included; while they are lent, whatever touches them waits. Borrowing in one order cannot
-//! deadlock. Then the ordinary one-shard code runs on them in one go, and the entries go back as it
-//! left them. No command is written twice. (Ordered intents, which let transactions that share no
-//! key overlap, and which split commands will take too, replace the borrowing here.)
+//! ```text
+//!        home                      owner A            owner B
+//!   PREPARE(share) ------------------>|------------------>|   each stamps it and holds the keys
+//!        |<------- PROPOSE(stamp) ----|<------------------|
+//!   COMMIT(the latest stamp) -------->|------------------>|   runs when no conflicting row with a
+//!        |<------- answer ------------|<------------------|   lower stamp stands before it
+//! ```
+//!
+//! Home takes part with its own share like everyone else. When only one other shard takes part it
+//! decides: it proposes, commits at the later of both stamps and runs, all in one round. A share is
+//! either an ordinary request with fewer keys (split commands, commands of all shards), or a loan:
+//! the owner moves the entries of its keys here, where the ordinary code of one shard runs on all of
+//! them, and they go back as it left them. No command is written twice, and none is ever undone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use stoa_command::KeyPositions;
-use stoa_engine::Verdict;
-use stoa_stdx::{ConnId, DbIndex, ShardId};
+use stoa_engine::Sessions;
+use stoa_stdx::{ConnId, ShardId};
 
 use crate::Shard;
 use crate::conn::Stall;
-use crate::event::Action;
 use crate::execute::Req;
+use crate::gather::How;
+use crate::intents::{Hold, Order, RowId, Scope, Stamp, Work};
 use crate::keys::owner_of;
-use crate::message::{LentKey, Loan, Message};
+use crate::message::{Ask, Batch, Dest, GatherId, Intent, LentKey, Loan, Step};
 
-/// What this shard has lent and borrowed.
+/// A transaction that is under way at its home.
 #[derive(Default)]
-pub(crate) struct Loans {
-    /// Keys of this shard that are lent, to others or to a transaction of its own.
-    lent: BTreeSet<Vec<u8>>,
-    /// Transactions of this shard's clients.
-    open: BTreeMap<u64, Transaction>,
-    next: u64,
-    /// Keys came back since those who wait for keys were last asked.
-    changed: bool,
+pub(crate) struct Transaction {
+    /// Its row here, if keys of this shard take part.
+    own: Option<RowId>,
+    /// Proposals that have not come.
+    missing: usize,
+    /// The latest proposal so far.
+    stamp: Stamp,
+    /// The other shards with their rows, once they have proposed.
+    others: Vec<(ShardId, RowId)>,
 }
 
-struct Transaction {
-    conn: ConnId,
-    ticket: u32,
-    verdict: Verdict,
-    argv: Vec<Vec<u8>>,
-    /// Shards with their keys, in order; the first `borrowed` have lent theirs.
-    shards: Vec<(ShardId, Vec<Vec<u8>>)>,
-    borrowed: usize,
-    /// Entries of other shards.
-    loans: Vec<(ShardId, Box<Loan>)>,
-}
-
-impl Loans {
-    /// Nothing is lent, so nothing need be compared.
-    #[inline]
-    pub(crate) fn is_idle(&self) -> bool {
-        self.lent.is_empty()
-    }
-
-    pub(crate) fn any_lent<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) -> bool {
-        !self.lent.is_empty() && { keys }.any(|key| self.lent.contains(key))
-    }
+/// One shard's share of a transaction.
+pub(crate) struct Share<'a> {
+    pub(crate) owner: ShardId,
+    /// Its number among the parts of the gather.
+    pub(crate) number: u16,
+    pub(crate) argv: Vec<&'a [u8]>,
+    pub(crate) then: Ask,
 }
 
 impl Shard {
-    /// Takes a message of another shard.
-    pub(crate) fn receive(&mut self, from: ShardId, message: Message) {
-        match message {
-            // Answers and returns free what waits; they never wait themselves.
-            Message::Done(batch) => self.batch_done(batch),
-            Message::Lent(loan) => self.loan_came(from, loan),
-            Message::Return(loan) => self.loan_returned(*loan),
-            Message::Batch(_) | Message::Borrow(_)
-                if !self.deferred.is_empty() || self.stalled_until.is_some() =>
-            {
-                self.deferred.push_back((from, message));
+    /// Starts the transaction of gather `id` on the shares of all shards that take part. A share of
+    /// this shard that is a loan is the executor's own.
+    pub(crate) fn begin(&mut self, req: Req<'_>, id: GatherId, shares: Vec<Share<'_>>) {
+        let here = self.node.shard;
+        let order = self.order_here();
+        let others = shares.iter().filter(|share| share.owner != here).count();
+        let mut transaction = Transaction { missing: others, ..Transaction::default() };
+        let mut sends = Vec::with_capacity(others);
+        for share in shares {
+            if share.owner == here {
+                transaction.own = Some(self.hold_own(req, id, order, share));
+                transaction.stamp = order.stamp;
+            } else {
+                sends.push(share);
             }
-            Message::Batch(batch) => self.serve_batch(from, batch, 0),
-            Message::Borrow(loan) => self.lend(from, loan),
+        }
+        self.gathers.get(id).transaction = Some(Box::new(transaction));
+        // What follows on this connection must come after it in the order of all, which is not known
+        // before the shards have agreed.
+        self.stall(req.conn, Stall::Intent);
+        let step = if others == 1 { Step::Decide } else { Step::Prepare };
+        for Share { owner, number, argv, then } in sends {
+            let (number_here, stamp) = (order.id.number, order.stamp);
+            let intent = Intent { step, then, number: number_here, stamp, row: None };
+            let dest = Dest::Part { gather: id, number };
+            self.send(owner, Req { argv: &argv, ..req }, dest, Ask::Intent(Box::new(intent)), None);
         }
     }
 
-    /// Goes on with mail that had to wait, as far as it can.
-    pub(crate) fn run_deferred(&mut self) {
-        while let Some((from, message)) = self.deferred.pop_front() {
-            let waiting = self.deferred.len();
-            match message {
-                Message::Batch(batch) => {
-                    let done = batch.ends.len();
-                    self.serve_batch(from, batch, done);
+    fn hold_own(&mut self, req: Req<'_>, id: GatherId, order: Order, share: Share<'_>) -> RowId {
+        let req = Req { argv: &share.argv, ..req };
+        if matches!(share.then, Ask::Lend) {
+            let mut holds = self.intents.holds();
+            let seed = self.keyspace.seed();
+            holds.extend(share.argv.iter().map(|key| Hold { hash: seed.hash(key), writes: true }));
+            let row = self.intents.add(order, false, Scope::Keys(holds), Work::Own(id));
+            if let How::Loan { own, .. } = &mut self.gathers.get(id).join {
+                *own = Some(row);
+            }
+            return row;
+        }
+        let dest = Dest::Part { gather: id, number: share.number };
+        let mut batch: Box<Batch> = self.spare_batches.pop().unwrap_or_default();
+        self.put_request(&mut batch, req, dest, share.then, None);
+        let scope = self.request_scope(&batch.requests[0], &batch.args);
+        let scope = scope.unwrap_or(Scope::Keys(Vec::new()));
+        self.intents.add(order, false, scope, Work::Kept(self.node.shard, batch))
+    }
+
+    /// An owner answered a step.
+    pub(crate) fn step_answered(&mut self, from: ShardId, id: GatherId, intent: &Intent) {
+        match intent.step {
+            Step::Commit => {}
+            Step::Decide => {
+                self.witness(intent.stamp);
+                let own = self.decided(id).own;
+                if let Some(own) = own {
+                    self.intents.commit(own, intent.stamp);
                 }
-                Message::Borrow(loan) => self.lend(from, loan),
-                Message::Done(_) | Message::Lent(_) | Message::Return(_) => {
-                    unreachable!("answers do not wait")
+            }
+            Step::Prepare => {
+                let row = intent.row.expect("an owner names its row");
+                let transaction = self.gathers.get(id).transaction.as_mut();
+                let transaction = transaction.expect("proposals come before the commit");
+                transaction.missing -= 1;
+                transaction.stamp = transaction.stamp.max(intent.stamp);
+                transaction.others.push((from, row));
+                if transaction.missing == 0 {
+                    self.commit(id);
                 }
             }
-            if self.deferred.len() > waiting {
-                return;
-            }
         }
     }
 
-    fn lend(&mut self, from: ShardId, mut loan: Box<Loan>) {
-        if self.loans.any_lent(loan.keys.iter().map(|key| key.bytes.as_slice())) {
-            self.deferred.push_front((from, Message::Borrow(loan)));
-            return;
+    /// The shards have agreed on a moment: what the client sent next comes after it.
+    fn decided(&mut self, id: GatherId) -> Box<Transaction> {
+        let gather = self.gathers.get(id);
+        let transaction = gather.transaction.take().expect("it is under way");
+        let (id, stalls) = (gather.conn, gather.stalls);
+        if !stalls && self.conn(id).is_some_and(|conn| conn.stall == Some(Stall::Intent)) {
+            self.unstall(id);
         }
-        for key in &mut loan.keys {
-            self.loans.lent.insert(key.bytes.clone());
-            self.take_entries(key);
-        }
-        self.actions.push_back(Action::Reply { to: from, message: Message::Lent(loan) });
+        transaction
     }
 
-    fn take_entries(&mut self, key: &mut LentKey) {
-        let place = self.keyspace.seed().key(&key.bytes);
-        for index in 0..self.keyspace.database_count() {
-            let index = DbIndex(index);
-            let taken = self.keyspace.db(index, self.now.unix, false).take(&place);
-            key.entries.extend(taken.map(|owned| (index, owned)));
+    fn commit(&mut self, id: GatherId) {
+        let Transaction { own, stamp, others, .. } = *self.decided(id);
+        self.witness(stamp);
+        for (owner, row) in others {
+            let intent =
+                Intent { step: Step::Commit, then: Ask::Execute, number: 0, stamp, row: Some(row) };
+            self.send_step(owner, Ask::Intent(Box::new(intent)));
         }
-    }
-
-    fn put_entries(&mut self, key: LentKey) {
-        let place = self.keyspace.seed().key(&key.bytes);
-        for (index, owned) in key.entries {
-            self.keyspace.db(index, self.now.unix, false).put(&place, owned);
+        if let Some(own) = own {
+            self.intents.commit(own, stamp);
         }
     }
 
-    fn loan_returned(&mut self, loan: Loan) {
-        for key in loan.keys {
-            self.loans.lent.remove(&key.bytes);
-            self.put_entries(key);
-        }
-        self.loans.changed = true;
-        self.serve_waiting();
-    }
-
-    /// Lets those go on that wait for keys, until no more keys came back. A loop, because each
-    /// transaction that runs frees others: thousands may wait for one key.
-    fn serve_waiting(&mut self) {
-        while std::mem::take(&mut self.loans.changed) {
-            self.unstall_all(Stall::Lent);
-            self.advance_own();
-            if self.stalled_until.is_none() {
-                self.run_deferred();
-            }
-        }
-    }
-
-    /// Runs a command whose keys lie on several shards.
+    /// Runs a command whose keys lie on several shards, on entries that are brought here.
     pub(crate) fn transact(&mut self, req: Req<'_>, keys: &KeyPositions) {
         let entry = self.node.table.at(req.verdict.index);
         let mut cursor = stoa_command::Args::new(req.argv, req.verdict.args_at);
         if let Err(error) = (entry.check)(&mut cursor) {
             return self.reply_here(req.conn, |reply| reply.error(error));
         }
-        let mut shards: BTreeMap<ShardId, BTreeSet<Vec<u8>>> = BTreeMap::new();
+        let mut owners: BTreeMap<ShardId, BTreeSet<&[u8]>> = BTreeMap::new();
         for (at, _) in keys.as_slice() {
             let key = req.argv[*at];
             let owner = owner_of(stoa_stdx::key_slot(key), self.node.shards);
-            shards.entry(owner).or_default().insert(key.to_vec());
+            owners.entry(owner).or_default().insert(key);
         }
-        let muted = self.takes_mute(req.conn);
-        let Some(conn) = self.conn(req.conn) else { return };
-        let ticket = conn.hole(muted);
-        conn.stall = Some(Stall::Answer);
-        let id = self.loans.next;
-        self.loans.next += 1;
-        let transaction = Transaction {
-            conn: req.conn,
-            ticket,
-            verdict: req.verdict,
-            argv: req.argv.iter().map(|arg| arg.to_vec()).collect(),
-            shards: shards.into_iter().map(|(id, keys)| (id, keys.into_iter().collect())).collect(),
-            borrowed: 0,
-            loans: Vec::new(),
+        // Home runs it, so it waits for its own turn even if no key is its own.
+        owners.entry(self.node.shard).or_default();
+        let missing = owners.len();
+        let db = self.sessions.at(Sessions::row(req.conn)).db;
+        let how = How::loan(req, db);
+        let id = self.open_gather(req, missing, how, true);
+        let shares = owners.into_iter().enumerate().map(|(number, (owner, keys))| Share {
+            owner,
+            number: number as u16,
+            argv: keys.into_iter().collect(),
+            then: Ask::Lend,
+        });
+        self.begin(req, id, shares.collect());
+    }
+
+    /// Home's own keys are held; with the loans of all others the transaction runs.
+    pub(crate) fn own_turn(&mut self, id: GatherId) {
+        let gather = self.gathers.get(id);
+        gather.missing -= 1;
+        if gather.missing == 0 {
+            self.run_transaction(id);
+        }
+    }
+
+    /// An owner has lent its keys.
+    pub(crate) fn loan_came(&mut self, from: ShardId, id: GatherId, loan: Loan) {
+        let gather = self.gathers.get(id);
+        let How::Loan { loans, .. } = &mut gather.join else {
+            unreachable!("a loan for a gather that borrows nothing")
         };
-        self.loans.open.insert(id, transaction);
-        self.borrow_next(id);
-        self.serve_waiting();
-    }
-
-    /// Asks the next shard of a transaction, or runs it when all have lent.
-    fn borrow_next(&mut self, id: u64) {
-        loop {
-            let transaction = self.loans.open.get(&id).expect("it is open");
-            let Some((shard, keys)) = transaction.shards.get(transaction.borrowed) else {
-                return self.run_transaction(id);
-            };
-            let (shard, keys) = (*shard, keys.clone());
-            if shard != self.node.shard {
-                let keys =
-                    keys.into_iter().map(|bytes| LentKey { bytes, entries: Vec::new() }).collect();
-                let message = Message::Borrow(Box::new(Loan { transaction: id, keys }));
-                // Behind what this pass asked of that shard before.
-                self.post_batch(shard);
-                self.actions.push_back(Action::Request { to: shard, message });
-                return;
-            }
-            if self.loans.any_lent(keys.iter().map(Vec::as_slice)) {
-                return;
-            }
-            self.loans.lent.extend(keys);
-            self.loans.open.get_mut(&id).expect("it is open").borrowed += 1;
+        loans.push((from, loan));
+        gather.missing -= 1;
+        if gather.missing == 0 {
+            self.run_transaction(id);
         }
     }
 
-    /// Transactions that waited for keys of this very shard may go on.
-    fn advance_own(&mut self) {
-        let here = self.node.shard;
-        let waiting: Vec<u64> = self
-            .loans
-            .open
-            .iter()
-            .filter(|(_, t)| t.shards.get(t.borrowed).is_some_and(|(shard, _)| *shard == here))
-            .map(|(id, _)| *id)
-            .collect();
-        for id in waiting {
-            self.borrow_next(id);
+    fn run_transaction(&mut self, id: GatherId) {
+        let gather = self.gathers.remove(id);
+        let How::Loan { request, loans, own } = gather.join else {
+            unreachable!("only what borrows runs here")
+        };
+        let mut borrowed = Vec::with_capacity(loans.len());
+        for (owner, Loan { row, keys }) in loans {
+            let names: Vec<Vec<u8>> = keys.iter().map(|key| key.bytes.clone()).collect();
+            keys.into_iter().for_each(|key| self.put_key(key));
+            borrowed.push((owner, row, names));
+        }
+        let conn = gather.conn;
+        let reply = self.run_kept(conn, &request);
+        for (owner, row, names) in borrowed {
+            let keys: Vec<LentKey> = names.into_iter().map(|key| self.take_key(key)).collect();
+            self.send_step(owner, Ask::Return(Box::new(Loan { row, keys })));
+        }
+        self.intents.remove(own.expect("home holds its own row"));
+        self.answer_waiting(conn, gather.ticket, &reply, true);
+    }
+
+    /// Holds back a request of a client of this shard, in its place in the order.
+    pub(crate) fn wait_for_turn(&mut self, conn: ConnId, scope: Scope) -> bool {
+        let order = self.order_here();
+        let row = self.intents.add(order, true, scope, Work::Resume(conn));
+        if let Some(conn) = self.conn(conn) {
+            conn.row = Some(row);
+        }
+        self.stall(conn, Stall::Intent);
+        false
+    }
+
+    /// The turn of a request that was held back has come: its row stays until it ran.
+    pub(crate) fn resume_row(&mut self, id: ConnId, row: RowId) {
+        match self.conn(id) {
+            Some(conn) if conn.row == Some(row) => {
+                conn.has_turn = true;
+                self.unstall(id);
+            }
+            Some(_) | None => self.intents.remove(row),
         }
     }
 
-    fn loan_came(&mut self, from: ShardId, loan: Box<Loan>) {
-        let id = loan.transaction;
-        let transaction = self.loans.open.get_mut(&id).expect("a loan comes once, to who asked");
-        transaction.borrowed += 1;
-        transaction.loans.push((from, loan));
-        self.borrow_next(id);
-        self.serve_waiting();
-    }
-
-    fn run_transaction(&mut self, id: u64) {
-        let mut transaction = self.loans.open.remove(&id).expect("it is open");
-        for (_, loan) in &mut transaction.loans {
-            for key in &mut loan.keys {
-                let entries = std::mem::take(&mut key.entries);
-                self.put_entries(LentKey { bytes: key.bytes.clone(), entries });
-            }
+    /// The request whose turn a connection waited for, or had, is over.
+    pub(crate) fn end_turn(&mut self, id: ConnId) {
+        let Some(conn) = self.conn(id) else { return };
+        conn.has_turn = false;
+        if let Some(row) = conn.row.take() {
+            self.intents.remove(row);
         }
-        let mut reply = Vec::new();
-        if self.conn(transaction.conn).is_some() {
-            let argv: Vec<&[u8]> = transaction.argv.iter().map(Vec::as_slice).collect();
-            let (conn, verdict) = (transaction.conn, transaction.verdict);
-            reply = self.run_aside(Req { conn, verdict, argv: &argv });
-        }
-        for (to, mut loan) in transaction.loans {
-            loan.keys.iter_mut().for_each(|key| self.take_entries(key));
-            let message = Message::Return(loan);
-            self.actions.push_back(Action::Request { to, message });
-        }
-        for (shard, keys) in &transaction.shards {
-            if *shard == self.node.shard {
-                keys.iter().for_each(|key| {
-                    self.loans.lent.remove(key);
-                });
-            }
-        }
-        self.answer_waiting(transaction.conn, transaction.ticket, &reply, true);
-        self.loans.changed = true;
     }
 }

@@ -10,6 +10,7 @@
 //! tried on the day it is entered. What is checked: the number of shards never shows in a reply
 //! ([`law`]), and single keys behave as if one thread served everybody ([`history`]).
 
+pub mod checker;
 mod client;
 pub mod crowd;
 pub mod grammar;

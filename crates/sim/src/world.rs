@@ -75,6 +75,8 @@ pub struct World {
     clients: Vec<Client>,
     /// What happened, a line a step, if somebody wants to know.
     trace: Option<String>,
+    /// What operators would read.
+    log: Vec<String>,
     steps: u64,
 }
 
@@ -135,7 +137,7 @@ impl World {
         };
         let seats = (0..options.shards).map(seat).collect();
         let (chaos, now) = (options.chaos, START);
-        Self { rng, chaos, now, seats, clients: Vec::new(), trace: None, steps: 0 }
+        Self { rng, chaos, now, seats, clients: Vec::new(), trace: None, log: Vec::new(), steps: 0 }
     }
 
     /// Writes down what happens from here on.
@@ -147,6 +149,12 @@ impl World {
     #[must_use]
     pub fn trace(&self) -> &str {
         self.trace.as_deref().unwrap_or_default()
+    }
+
+    /// What was put into the node's log.
+    #[must_use]
+    pub fn log(&self) -> &[String] {
+        &self.log
     }
 
     /// Steps so far.
@@ -447,6 +455,7 @@ impl World {
             Action::Reply { to, message } => self.post(home, to, 1, message),
             Action::PauseRead(conn) => self.set_paused(home, conn, true),
             Action::ResumeRead(conn) => self.set_paused(home, conn, false),
+            Action::Log(_, line) => self.log.push(line),
             Action::Shutdown => {}
         }
     }
@@ -524,9 +533,6 @@ fn line_of(
         let kind = match message {
             Message::Batch(_) => "batch",
             Message::Done(_) => "done",
-            Message::Borrow(_) => "borrow",
-            Message::Lent(_) => "lent",
-            Message::Return(_) => "return",
         };
         let _ = write!(line, " {kind} of {}", from.0);
     }

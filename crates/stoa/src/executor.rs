@@ -235,6 +235,8 @@ impl Executor {
             }
             // One request at a time is sent, and it is taken whole: there is nothing to hold back.
             Action::PauseRead(_) | Action::ResumeRead(_) => {}
+            // Whoever embeds has no log of ours to read.
+            Action::Log(..) => {}
             Action::Shutdown => self.stopped = true,
         }
     }

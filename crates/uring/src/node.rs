@@ -35,7 +35,11 @@ pub fn run<S: Service>(
     let (ready, started) = mpsc::channel();
     let mut running = Running {
         addrs,
-        unix: options.unix.as_ref().map(|unix| unix.path.clone()),
+        // Removed at the end, when the process may work in another directory.
+        unix: options
+            .unix
+            .as_ref()
+            .map(|unix| std::path::absolute(&unix.path).unwrap_or_else(|_| unix.path.clone())),
         stop: Stop { shared: Arc::clone(&shared) },
         threads: Vec::new(),
         drive,

@@ -3,7 +3,7 @@
 use stoa_command::{
     Args, Arity, Category, Flags, Group, KeyFlags, KeySpec, ReplyError, Spec, parse_int,
 };
-use stoa_engine::{Command, Ctx, Reply};
+use stoa_engine::{Class, Command, Ctx, Reply};
 
 use crate::wrong_type;
 
@@ -124,6 +124,7 @@ impl Command for SetBit {
             bytes[at] &= !mask;
         }
         if bytes.len() > old_len || was != on {
+            ctx.notify(Class::String, "setbit", key.bytes);
             ctx.changed(1);
         }
         reply.int(was.into());

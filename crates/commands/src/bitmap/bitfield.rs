@@ -7,7 +7,7 @@
 use stoa_command::{
     Args, Arity, Category, Flags, Group, KeyFlags, KeySpec, ReplyError, Spec, parse_int,
 };
-use stoa_engine::{Command, Ctx, Reply};
+use stoa_engine::{Class, Command, Ctx, Reply};
 use stoa_keyspace::Str;
 
 use super::bit::{BAD_OFFSET, check_offset};
@@ -236,7 +236,11 @@ impl BitFieldArgs<'_> {
             reply.int(if is_set { old } else { new } as i64);
         }
         // Growing is a change too, also when every operation failed.
-        ctx.changed(changes.max(grown.into()));
+        let changes = changes.max(grown.into());
+        if changes > 0 {
+            ctx.notify(Class::String, "setbit", key.bytes);
+        }
+        ctx.changed(changes);
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! BITOP: strings combined bit by bit into another.
 
 use stoa_command::{Args, Arity, Category, Flags, Group, KeyFlags, KeySpec, ReplyError, Spec};
-use stoa_engine::{Command, Ctx, Reply};
+use stoa_engine::{Class, Command, Ctx, Reply};
 use stoa_keyspace::{Owned, Str, Value};
 
 use crate::wrong_type;
@@ -104,13 +104,18 @@ fn store(key: &[u8], bytes: Vec<u8>, ctx: &mut Ctx<'_>) {
     let (key, keeps) = (ctx.key(key), ctx.node.config.set_preserves_ttl);
     let mut db = ctx.db();
     let stored = if bytes.is_empty() {
-        db.remove(&key)
+        let removed = db.remove(&key);
+        if removed {
+            ctx.notify(Class::Generic, "del", key.bytes);
+        }
+        removed
     } else {
         let old = if keeps { db.peek(&key) } else { None };
         let deadline = old.and_then(|entry| entry.deadline());
         let value = Value::Bytes { bytes, raw: true };
         let now = db.now();
         db.put(&key, Owned { value, deadline, clock: 0 }.used_at(now));
+        ctx.notify(Class::String, "set", key.bytes);
         true
     };
     ctx.changed(stored.into());

@@ -1,7 +1,7 @@
 //! COPY: a key's value and deadline a second time, under another name or in another database.
 
 use stoa_command::{Args, Arity, Category, Flags, Group, KeyFlags, KeySpec, ReplyError, Spec};
-use stoa_engine::{Command, Ctx, Reply};
+use stoa_engine::{Class, Command, Ctx, Reply};
 
 use super::database;
 
@@ -71,12 +71,17 @@ impl Command for Copy {
             return Ok(());
         };
         let mut db = ctx.db_at(there);
-        if !args.replace && db.get_for_write(&to).is_some() {
-            reply.int(0);
-            return Ok(());
+        if db.get_for_write(&to).is_some() {
+            if !args.replace {
+                reply.int(0);
+                return Ok(());
+            }
+            // Not overwritten: its successor is a new key.
+            db.remove(&to);
         }
         // The copy is as new as any, also when the original keeps its clock (CLIENT NO-TOUCH).
         db.put(&to, owned.used_at(now));
+        ctx.notify_at(there, Class::Generic, "copy_to", to.bytes);
         ctx.changed(1);
         reply.int(1);
         Ok(())

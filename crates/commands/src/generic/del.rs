@@ -7,7 +7,7 @@ use stoa_command::{
     Args, Arity, Category, Flags, Group, KeyFlags, KeySpec, ReplyError, RequestPolicy,
     ResponsePolicy, Spec,
 };
-use stoa_engine::{Command, Ctx, Reply};
+use stoa_engine::{Class, Command, Ctx, Reply};
 
 /// `DEL key [key ...]`
 pub struct Del;
@@ -44,7 +44,10 @@ impl Command for Del {
         let mut removed = 0;
         for key in keys {
             let key = ctx.key(key);
-            removed += u64::from(ctx.db().remove(&key));
+            if ctx.db().remove(&key) {
+                ctx.notify(Class::Generic, "del", key.bytes);
+                removed += 1;
+            }
         }
         ctx.changed(removed);
         reply.int(removed as i64);

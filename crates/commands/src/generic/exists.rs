@@ -71,7 +71,7 @@ fn count(keys: &[&[u8]], ctx: &mut Ctx<'_>, touch: bool) -> i64 {
     let mut found = 0;
     for key in keys {
         let key = ctx.key(key);
-        found += i64::from(ctx.keyspace.db(index, ctx.now, touch).get(&key).is_some());
+        found += i64::from(ctx.keyspace.db(index, ctx.now, touch).noticing().get(&key).is_some());
     }
     found
 }

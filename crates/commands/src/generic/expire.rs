@@ -2,7 +2,7 @@
 //! milliseconds. A deadline that is not after now removes the key at once.
 
 use stoa_command::{Args, Arity, Category, Flags, Group, KeyFlags, KeySpec, ReplyError, Spec};
-use stoa_engine::{Command, Ctx, Reply};
+use stoa_engine::{Class, Command, Ctx, Reply};
 use stoa_stdx::UnixMs;
 
 use crate::ttl::{Unit, Written};
@@ -162,11 +162,14 @@ fn expire(key: &[u8], deadline_ms: i64, condition: Condition, ctx: &mut Ctx<'_>)
     if !condition.holds(entry.deadline(), deadline_ms) {
         return false;
     }
-    if deadline_ms <= now.0 as i64 {
+    let event = if deadline_ms <= now.0 as i64 {
         db.remove(&key);
+        "del"
     } else {
         db.set_deadline(&key, Some(UnixMs(deadline_ms as u64)));
-    }
+        "expire"
+    };
+    ctx.notify(Class::Generic, event, key.bytes);
     ctx.changed(1);
     true
 }

@@ -65,7 +65,7 @@ macro_rules! command {
             ) -> Result<(), ReplyError> {
                 let policy = eviction(ctx);
                 let key = ctx.key(key);
-                match ctx.db().get_untouched(&key) {
+                match ctx.db().quiet().get_untouched(&key) {
                     Some(entry) => $answer(&entry, policy, reply)?,
                     None => reply.null(),
                 }

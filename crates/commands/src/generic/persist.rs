@@ -1,7 +1,7 @@
 //! PERSIST: takes the deadline of a key away.
 
 use stoa_command::{Args, Arity, Category, Flags, Group, KeyFlags, KeySpec, ReplyError, Spec};
-use stoa_engine::{Command, Ctx, Reply};
+use stoa_engine::{Class, Command, Ctx, Reply};
 
 /// `PERSIST key`
 pub struct Persist;
@@ -32,6 +32,7 @@ impl Command for Persist {
         let had = db.get_for_write(&key).is_some_and(|entry| entry.deadline().is_some());
         if had {
             db.set_deadline(&key, None);
+            ctx.notify(Class::Generic, "persist", key.bytes);
             ctx.changed(1);
         }
         reply.int(had.into());

@@ -2,7 +2,7 @@
 //! language, hence the file's name.)
 
 use stoa_command::{Args, Arity, Category, Flags, Group, KeyFlags, KeySpec, ReplyError, Spec};
-use stoa_engine::{Command, Ctx, Reply};
+use stoa_engine::{Class, Command, Ctx, Reply};
 
 use super::database;
 
@@ -49,6 +49,8 @@ impl Command for Move {
         if goes {
             let owned = ctx.db().take(&key).expect("found above");
             ctx.db_at(there).put(&key, owned);
+            ctx.notify(Class::Generic, "move_from", key.bytes);
+            ctx.notify_at(there, Class::Generic, "move_to", key.bytes);
             ctx.changed(1);
         }
         reply.int(goes.into());

@@ -3,7 +3,7 @@
 //! The new name takes over whole: whatever it held goes, its deadline too.
 
 use stoa_command::{Args, Arity, Category, Flags, Group, KeyFlags, KeySpec, ReplyError, Spec};
-use stoa_engine::{Command, Ctx, Reply};
+use stoa_engine::{Class, Command, Ctx, Reply};
 
 /// `RENAME key newkey`
 pub struct Rename;
@@ -87,7 +87,11 @@ fn rename(args: &RenameArgs<'_>, if_absent: bool, ctx: &mut Ctx<'_>) -> Result<b
         return Ok(false);
     }
     let owned = db.take(&from).expect("found above");
+    // Not overwritten: its successor is a new key.
+    db.remove(&to);
     db.put(&to, owned);
+    ctx.notify(Class::Generic, "rename_from", from.bytes);
+    ctx.notify(Class::Generic, "rename_to", to.bytes);
     ctx.changed(1);
     Ok(true)
 }

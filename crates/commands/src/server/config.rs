@@ -4,8 +4,8 @@
 //! the same requests, so they come to the same verdict and stay equal.
 
 use stoa_command::{Args, Arity, Group, ReplyError, RequestPolicy, ResponsePolicy, Spec};
-use stoa_config::Origin;
-use stoa_engine::{Command, Ctx, Reply};
+use stoa_config::{Changed, Config, ConfigError, Origin};
+use stoa_engine::{Command, Ctx, Reply, heeds};
 use stoa_keyspace::KeyspaceStats;
 use stoa_observability::{Counters, ErrorStats};
 
@@ -84,9 +84,12 @@ impl Command for Set {
         reply: &mut dyn Reply,
     ) -> Result<(), ReplyError> {
         let origin = origin(ctx);
-        let changed = match ctx.node.config.set(&pairs, origin) {
+        let before = ctx.node.config.clone();
+        let set = ctx.node.config.set(&pairs, origin);
+        let changed = match set.and_then(|changed| ask_world(ctx, &before, changed)) {
             Ok(changed) => changed,
             Err(error) => {
+                ctx.node.config = before;
                 reply.error_text(&error.text());
                 return Ok(());
             }
@@ -95,6 +98,9 @@ impl Command for Set {
             let tracks = ctx.node.config.latency_tracking;
             ctx.node.commands.set_latency_tracking(tracks);
         }
+        if changed.has("notify-keyspace-events") {
+            ctx.keyspace.notices.heeds = heeds(&ctx.node.config);
+        }
         // Who came in while there was a password to prove need not prove it any more.
         if changed.has("requirepass") && ctx.node.config.requirepass.is_none() {
             ctx.sessions.iter_mut().for_each(|session| session.authenticated = true);
@@ -102,6 +108,29 @@ impl Command for Set {
         reply.ok();
         Ok(())
     }
+}
+
+/// Has the system do what a change asks of it, and keeps what it made of that.
+fn ask_world(ctx: &mut Ctx<'_>, before: &Config, changed: Changed) -> Result<Changed, ConfigError> {
+    let world = &ctx.node.facts.world;
+    let config = &mut ctx.node.config;
+    let refused = |name: &str, reason| ConfigError::Refused { name: name.into(), reason };
+    if changed.has("maxclients") {
+        let fits = (world.clients_max)(config.maxclients);
+        if fits < config.maxclients {
+            return Err(refused(
+                "maxclients",
+                format!(
+                    "The operating system is not able to handle the specified number of clients, try with {fits}"
+                ),
+            ));
+        }
+    }
+    if changed.has("dir") {
+        let entered = (world.enter_dir)(&before.dir, &config.dir);
+        config.settle("dir", &entered.map_err(|reason| refused("dir", reason))?)?;
+    }
+    Ok(changed)
 }
 
 /// `CONFIG RESETSTAT`

@@ -1,7 +1,7 @@
 //! APPEND: bytes at the end of a string, in place.
 
 use stoa_command::{Args, Arity, Category, Flags, Group, KeyFlags, KeySpec, ReplyError, Spec};
-use stoa_engine::{Command, Ctx, Reply};
+use stoa_engine::{Class, Command, Ctx, Reply};
 use stoa_keyspace::Ttl;
 
 use crate::string::check_len;
@@ -55,6 +55,7 @@ impl Command for Append {
                 len
             }
         };
+        ctx.notify(Class::String, "append", key.bytes);
         ctx.changed(1);
         reply.int(len as i64);
         Ok(())

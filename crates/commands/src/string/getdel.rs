@@ -1,7 +1,7 @@
 //! GETDEL: the value of a string, which is then gone.
 
 use stoa_command::{Args, Arity, Category, Flags, Group, KeyFlags, KeySpec, ReplyError, Spec};
-use stoa_engine::{Command, Ctx, Reply};
+use stoa_engine::{Class, Command, Ctx, Reply};
 
 use crate::reply_string;
 
@@ -34,6 +34,7 @@ impl Command for GetDel {
         let mut db = ctx.db();
         reply_string(db.get(&key).as_ref(), reply)?;
         if db.remove(&key) {
+            ctx.notify(Class::Generic, "del", key.bytes);
             ctx.changed(1);
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! GETEX: the value of a string, whose deadline is moved or taken away.
 
 use stoa_command::{Args, Arity, Category, Flags, Group, KeyFlags, KeySpec, ReplyError, Spec};
-use stoa_engine::{Command, Ctx, Reply};
+use stoa_engine::{Class, Command, Ctx, Reply};
 use stoa_stdx::UnixMs;
 
 use super::expiration::Said;
@@ -63,12 +63,22 @@ impl Command for GetEx {
             None if args.persist && old_deadline.is_some() => None,
             None => return Ok(()),
         };
-        match deadline {
+        let event = match deadline {
             // A moment that has come already takes the key at once.
-            Some((at, false)) if at <= now.0 as i64 => db.remove(&key),
-            Some((at, _)) => db.set_deadline(&key, Some(UnixMs(at as u64))),
-            None => db.set_deadline(&key, None),
+            Some((at, false)) if at <= now.0 as i64 => {
+                db.remove(&key);
+                "del"
+            }
+            Some((at, _)) => {
+                db.set_deadline(&key, Some(UnixMs(at as u64)));
+                "expire"
+            }
+            None => {
+                db.set_deadline(&key, None);
+                "persist"
+            }
         };
+        ctx.notify(Class::Generic, event, key.bytes);
         ctx.changed(1);
         Ok(())
     }

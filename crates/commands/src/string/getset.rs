@@ -1,7 +1,7 @@
 //! GETSET: the older spelling of SET with GET.
 
 use stoa_command::{Args, Arity, Category, Flags, Group, KeyFlags, KeySpec, ReplyError, Spec};
-use stoa_engine::{Command, Ctx, Reply};
+use stoa_engine::{Class, Command, Ctx, Reply};
 
 use crate::reply_string;
 use crate::ttl::unsaid_ttl;
@@ -40,6 +40,7 @@ impl Command for GetSet {
         let mut db = ctx.db();
         reply_string(db.get(&key).as_ref(), reply)?;
         db.set_string(&key, value, ttl);
+        ctx.notify(Class::String, "set", key.bytes);
         ctx.changed(1);
         Ok(())
     }

@@ -3,7 +3,7 @@
 use stoa_command::{
     Args, Arity, Category, Flags, Group, KeyFlags, KeySpec, ReplyError, Spec, parse_int,
 };
-use stoa_engine::{Command, Ctx, Reply};
+use stoa_engine::{Class, Command, Ctx, Reply};
 use stoa_keyspace::{Str, Ttl};
 
 use crate::wrong_type;
@@ -39,6 +39,7 @@ impl Step<'_> {
         };
         let new = old.checked_add(self.by).ok_or(ReplyError::Overflow)?;
         db.set_int(&key, new, Ttl::Keep);
+        ctx.notify(Class::String, "incrby", key.bytes);
         ctx.changed(1);
         reply.int(new);
         Ok(())

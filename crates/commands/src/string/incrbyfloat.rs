@@ -1,7 +1,7 @@
 //! INCRBYFLOAT: adds in extended precision and stores what it prints (see [`Extended`]).
 
 use stoa_command::{Args, Arity, Category, Flags, Group, KeyFlags, KeySpec, ReplyError, Spec};
-use stoa_engine::{Command, Ctx, Reply};
+use stoa_engine::{Class, Command, Ctx, Reply};
 use stoa_keyspace::{Str, Ttl};
 use stoa_stdx::Extended;
 
@@ -58,6 +58,7 @@ impl Command for IncrByFloat {
             .ok_or(ReplyError::Text("ERR increment would produce NaN or Infinity"))?
             .to_string();
         db.set_bytes(&key, new.as_bytes(), Ttl::Keep);
+        ctx.notify(Class::String, "incrbyfloat", key.bytes);
         ctx.changed(1);
         reply.bulk(new.as_bytes());
         Ok(())

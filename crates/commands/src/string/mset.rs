@@ -4,7 +4,7 @@ use stoa_command::{
     Args, Arity, Category, Flags, Group, KeyFlags, KeySpec, ReplyError, RequestPolicy,
     ResponsePolicy, Spec,
 };
-use stoa_engine::{Command, Ctx, Reply};
+use stoa_engine::{Class, Command, Ctx, Reply};
 use stoa_keyspace::Ttl;
 
 use crate::ttl::unsaid_ttl;
@@ -36,6 +36,7 @@ impl<'a> Pairs<'a> {
         for (key, value) in self.iter() {
             let key = ctx.key(key);
             ctx.db().set_string(&key, value, ttl);
+            ctx.notify(Class::String, "set", key.bytes);
         }
         ctx.changed(self.0.len() as u64 / 2);
     }

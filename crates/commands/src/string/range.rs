@@ -1,7 +1,7 @@
 //! GETRANGE (and its older name SUBSTR) and SETRANGE: a part of a string.
 
 use stoa_command::{Args, Arity, Category, Flags, Group, KeyFlags, KeySpec, ReplyError, Spec};
-use stoa_engine::{Command, Ctx, Reply};
+use stoa_engine::{Class, Command, Ctx, Reply};
 
 use crate::string::check_len;
 use crate::wrong_type;
@@ -146,6 +146,7 @@ impl Command for SetRange {
         let (bytes, _) = db.string_mut(&key, end).map_err(wrong_type)?;
         bytes[args.offset..end].copy_from_slice(args.value);
         let len = bytes.len();
+        ctx.notify(Class::String, "setrange", key.bytes);
         ctx.changed(1);
         reply.int(len as i64);
         Ok(())

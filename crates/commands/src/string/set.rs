@@ -1,7 +1,7 @@
 //! SET: stores a string, with conditions, deadline and the old value in one step.
 
 use stoa_command::{Args, Arity, Category, Flags, Group, KeyFlags, KeySpec, ReplyError, Spec};
-use stoa_engine::{Command, Ctx, Reply};
+use stoa_engine::{Class, Command, Ctx, Reply};
 use stoa_keyspace::Ttl;
 use stoa_stdx::UnixMs;
 
@@ -123,11 +123,14 @@ impl Command for Set {
                 return Ok(());
             }
         }
-        if matches!(ttl, Ttl::At(deadline) if deadline < ctx.now) {
-            // Over before it began: whoever counts keys must not find it until it is reclaimed.
-            ctx.db().remove(&key);
-        } else {
-            ctx.db().set_string(&key, args.value, ttl);
+        ctx.db().set_string(&key, args.value, ttl);
+        ctx.notify(Class::String, "set", key.bytes);
+        if let Ttl::At(deadline) = ttl {
+            ctx.notify(Class::Generic, "expire", key.bytes);
+            if deadline < ctx.now {
+                // Over before it began: this look reclaims it, so that nobody counts it meanwhile.
+                ctx.db().peek(&key);
+            }
         }
         ctx.changed(1);
         if !args.get {

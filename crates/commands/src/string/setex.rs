@@ -1,7 +1,7 @@
 //! SETEX, PSETEX and SETNX: the older spellings of SET with an option.
 
 use stoa_command::{Args, Arity, Category, Flags, Group, KeyFlags, KeySpec, ReplyError, Spec};
-use stoa_engine::{Command, Ctx, Reply};
+use stoa_engine::{Class, Command, Ctx, Reply};
 use stoa_keyspace::Ttl;
 use stoa_stdx::UnixMs;
 
@@ -39,6 +39,8 @@ impl<'a> SetExArgs<'a> {
         let at = self.written.at(ctx.now, name)?;
         let key = ctx.key(self.key);
         ctx.db().set_string(&key, self.value, Ttl::At(UnixMs(at.max(0) as u64)));
+        ctx.notify(Class::String, "set", key.bytes);
+        ctx.notify(Class::Generic, "expire", key.bytes);
         ctx.changed(1);
         reply.ok();
         Ok(())
@@ -132,6 +134,7 @@ impl Command for SetNx {
         let goes = ctx.db().get_for_write(&key).is_none();
         if goes {
             ctx.db().set_string(&key, value, Ttl::Clear);
+            ctx.notify(Class::String, "set", key.bytes);
             ctx.changed(1);
         }
         reply.int(goes.into());

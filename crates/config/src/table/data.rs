@@ -20,7 +20,7 @@ pub(super) const KEYSPACE: &[Directive] = &[
     switch("dynamic-hz", "server.dynamic_hz", true,
         "Do background work more often with many connections.").later(),
     special("notify-keyspace-events", "storage.keyspace_events", Kind::KeyspaceEvents, "",
-        "Event classes to publish: K and E choose the channel, g$lshzxetd or A the events, m and n misses and new keys.").later(),
+        "Event classes to publish: K and E choose the channel, g$lshzxetd or A the events, m and n misses and new keys."),
     switch("activerehashing", "storage.active_rehashing", true,
         "Without effect: tables are per slot and too small to stop a shard.").later(),
     switch("lazyfree-lazy-user-del", "storage.lazyfree.user_del", false,

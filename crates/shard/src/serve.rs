@@ -1,0 +1,379 @@
+//! The owner's side: requests of other shards, and the steps of transactions that hold keys here.
+//!
+//! Nothing in a batch waits for anything behind it, nor does mail: a request that meets an intent is
+//! copied into a row of its own and answered later, so one contended key never stops a link.
+
+use stoa_command::{Args, Flags, KeyPositions};
+use stoa_engine::{Ctx, Part, Sessions, run};
+use stoa_stdx::{DbIndex, Key, ShardId};
+
+use crate::Shard;
+use crate::event::Action;
+use crate::execute::ARGV_INLINE;
+use crate::input::STAGE_LEN;
+use crate::intents::{Hold, Order, RowId, Scope, Stamp, TransactionId, Work};
+use crate::message::{Args as ArgStore, Ask, Batch, Dest, Intent, LentKey, Loan, Message};
+use crate::message::{Request, Step};
+use crate::reply::RespReply;
+
+impl Shard {
+    /// Takes a message of another shard.
+    pub(crate) fn receive(&mut self, from: ShardId, message: Message) {
+        match message {
+            Message::Done(batch) => self.batch_done(from, batch),
+            Message::Batch(_) if !self.deferred.is_empty() || self.stalled_until.is_some() => {
+                self.deferred.push_back((from, message));
+            }
+            Message::Batch(batch) => self.serve_batch(from, batch),
+        }
+        self.settle();
+    }
+
+    /// Goes on with mail that came while the shard slept (DEBUG SLEEP).
+    pub(crate) fn run_deferred(&mut self) {
+        for (from, message) in std::mem::take(&mut self.deferred) {
+            self.receive(from, message);
+        }
+    }
+
+    /// Runs a batch of another shard, and sends it back.
+    fn serve_batch(&mut self, from: ShardId, mut batch: Box<Batch>) {
+        self.witness(batch.clock);
+        let started = (self.clock)();
+        self.ran.clear();
+        self.run_requests(from, &mut batch);
+        let took_ns = (self.clock)().0.saturating_sub(started.0);
+        self.count_ran(took_ns);
+        self.send_done(from, batch);
+    }
+
+    fn send_done(&mut self, to: ShardId, mut batch: Box<Batch>) {
+        if to == self.node.shard {
+            return self.batch_done(to, batch);
+        }
+        batch.clock = self.stamp;
+        self.actions.push_back(Action::Reply { to, message: Message::Done(batch) });
+    }
+
+    fn run_requests(&mut self, from: ShardId, batch: &mut Batch) {
+        let Batch { requests, args, replies, ends, parts, .. } = batch;
+        for number in 0..requests.len() {
+            if number.is_multiple_of(STAGE_LEN) {
+                let stage = &requests[number..requests.len().min(number + STAGE_LEN)];
+                let keyspace = &self.keyspace;
+                stage.iter().for_each(|r| keyspace.prefetch_slot(r.db, r.slot));
+                stage.iter().for_each(|r| keyspace.prefetch_table(r.db, r.slot, r.hash));
+                stage.iter().for_each(|r| keyspace.prefetch_entry(r.db, r.slot, r.hash));
+            }
+            let request = &mut requests[number];
+            let part = match request.ask {
+                Ask::Execute | Ask::Collect | Ask::Walk(_) => {
+                    if self.intents.is_idle() || !self.parks(from, request, args) {
+                        self.run_request(request, args, replies)
+                    } else {
+                        None
+                    }
+                }
+                Ask::Lend => unreachable!("keys are lent for an intent only"),
+                Ask::Intent(_) => self.take_step(from, request, args, replies),
+                Ask::Return(_) => {
+                    let ask = std::mem::replace(&mut request.ask, Ask::Execute);
+                    let Ask::Return(loan) = ask else { unreachable!("just matched") };
+                    self.loan_returned(*loan);
+                    None
+                }
+            };
+            parts.extend(part.map(|part| (number as u32, part)));
+            ends.push(replies.len());
+        }
+    }
+
+    /// Puts a request that meets an intent into a row of its own. False if it may run.
+    fn parks(&mut self, from: ShardId, request: &mut Request, args: &ArgStore) -> bool {
+        let Some(scope) = self.request_scope(request, args) else { return false };
+        if !self.intents.hinders_scope(&scope) {
+            return false;
+        }
+        let ask = std::mem::replace(&mut request.ask, Ask::Execute);
+        let kept = self.keep(request, ask, args);
+        request.dest = Dest::Nowhere;
+        let order = self.order_here();
+        self.intents.add(order, true, scope, Work::Kept(from, kept));
+        true
+    }
+
+    /// A batch of one request, for later.
+    fn keep(&mut self, request: &Request, ask: Ask, args: &ArgStore) -> Box<Batch> {
+        let mut batch = self.spare_batches.pop().unwrap_or_default();
+        let argv: Vec<&[u8]> = args.get(request.argv).collect();
+        let argv = batch.args.push(&argv);
+        batch.requests.push(Request { argv, ask, ..*request });
+        batch
+    }
+
+    /// Takes a step of a transaction whose home is `from`.
+    fn take_step(
+        &mut self,
+        from: ShardId,
+        request: &mut Request,
+        args: &ArgStore,
+        replies: &mut Vec<u8>,
+    ) -> Option<Part> {
+        let mut ask = std::mem::replace(&mut request.ask, Ask::Execute);
+        let Ask::Intent(intent) = &mut ask else { unreachable!("only steps come here") };
+        let part = match intent.step {
+            Step::Commit => {
+                self.witness(intent.stamp);
+                let row = intent.row.expect("the proposal named the row");
+                self.intents.commit(row, intent.stamp);
+                None
+            }
+            Step::Prepare => {
+                self.witness(intent.stamp);
+                intent.stamp = self.next_stamp();
+                self.hold(from, request, intent, args, false);
+                None
+            }
+            Step::Decide => {
+                self.witness(intent.stamp);
+                intent.stamp = self.next_stamp();
+                self.decide(from, request, intent, args, replies)
+            }
+        };
+        request.ask = ask;
+        part
+    }
+
+    /// Commits at once, there being no third shard, and runs at once if nothing is in the way.
+    fn decide(
+        &mut self,
+        from: ShardId,
+        request: &mut Request,
+        intent: &mut Intent,
+        args: &ArgStore,
+        replies: &mut Vec<u8>,
+    ) -> Option<Part> {
+        let runs = match intent.then {
+            // What is lent needs a row that keeps others away.
+            Ask::Lend => false,
+            _ if self.intents.is_idle() => true,
+            _ => {
+                let scope = self.request_scope(request, args);
+                !scope.is_some_and(|scope| self.intents.hinders_scope(&scope))
+            }
+        };
+        if !runs {
+            self.hold(from, request, intent, args, true);
+            return None;
+        }
+        request.ask = std::mem::replace(&mut intent.then, Ask::Execute);
+        self.run_request(request, args, replies)
+    }
+
+    /// Makes the row of a transaction's share; what comes of it is answered apart.
+    fn hold(
+        &mut self,
+        from: ShardId,
+        request: &mut Request,
+        intent: &mut Intent,
+        args: &ArgStore,
+        committed: bool,
+    ) {
+        let then = std::mem::replace(&mut intent.then, Ask::Execute);
+        request.ask = then;
+        let scope = self.request_scope(request, args);
+        let then = std::mem::replace(&mut request.ask, Ask::Execute);
+        let kept = self.keep(request, then, args);
+        let scope = scope.unwrap_or(Scope::Keys(Vec::new()));
+        let id = TransactionId { home: from, number: intent.number };
+        let order = Order { stamp: intent.stamp, id };
+        intent.row = Some(self.intents.add(order, committed, scope, Work::Kept(from, kept)));
+    }
+
+    /// What a request touches. None: nothing that an intent could hold.
+    pub(crate) fn request_scope(&mut self, request: &Request, args: &ArgStore) -> Option<Scope> {
+        let spec = &self.node.table.at(request.index).spec;
+        let writes = !spec.flags.has(Flags::READONLY);
+        if matches!(request.ask, Ask::Lend) {
+            let mut holds = self.intents.holds();
+            let seed = self.keyspace.seed();
+            holds.extend(
+                args.get(request.argv).map(|key| Hold { hash: seed.hash(key), writes: true }),
+            );
+            return Some(Scope::Keys(holds));
+        }
+        let argv: Vec<&[u8]> = args.get(request.argv).collect();
+        self.scope_of(request.index, &argv, request.args_at as usize, writes)
+    }
+
+    /// What a command touches on this shard. None: nothing that an intent could hold.
+    pub(crate) fn scope_of(
+        &mut self,
+        index: u16,
+        argv: &[&[u8]],
+        args_at: usize,
+        writes: bool,
+    ) -> Option<Scope> {
+        let spec = &self.node.table.at(index).spec;
+        let mut keys = KeyPositions::default();
+        let found = spec.key_positions(&Args::new(argv, args_at), &mut keys);
+        if found.is_err() || keys.as_slice().is_empty() {
+            let data = spec.flags.has(Flags::WRITE) || spec.flags.has(Flags::READONLY);
+            return (data && spec.keys.is_empty()).then_some(Scope::All { writes });
+        }
+        let mut holds = self.intents.holds();
+        let seed = self.keyspace.seed();
+        holds.extend(
+            keys.as_slice().iter().map(|(at, _)| Hold { hash: seed.hash(argv[*at]), writes }),
+        );
+        Some(Scope::Keys(holds))
+    }
+
+    /// Starts the rows whose turn has come, until none is left.
+    pub(crate) fn settle(&mut self) {
+        while self.stalled_until.is_none()
+            && let Some((row, work)) = self.intents.next_ready()
+        {
+            match work {
+                Work::Kept(from, batch) => self.start_kept(row, from, batch),
+                Work::Own(gather) => self.own_turn(gather),
+                Work::Resume(id) => self.resume_row(id, row),
+                Work::Hold => {}
+            }
+        }
+    }
+
+    fn start_kept(&mut self, row: RowId, from: ShardId, mut batch: Box<Batch>) {
+        let Batch { requests, args, replies, ends, parts, .. } = &mut *batch;
+        let request = &requests[0];
+        if matches!(request.ask, Ask::Lend) {
+            let keys: Vec<Vec<u8>> = args.get(request.argv).map(<[u8]>::to_vec).collect();
+            let part: Part = Box::new(self.lend(row, keys));
+            parts.push((0, part));
+        } else {
+            let part = self.run_request(request, args, replies);
+            parts.extend(part.map(|part| (0, part)));
+            self.intents.remove(row);
+        }
+        ends.push(replies.len());
+        self.send_done(from, batch);
+    }
+
+    fn lend(&mut self, row: RowId, keys: Vec<Vec<u8>>) -> Loan {
+        let keys = keys.into_iter().map(|bytes| self.take_key(bytes)).collect();
+        Loan { row, keys }
+    }
+
+    /// Takes a key out of every database.
+    pub(crate) fn take_key(&mut self, bytes: Vec<u8>) -> LentKey {
+        let place = self.keyspace.seed().key(&bytes);
+        let mut entries = Vec::new();
+        for index in 0..self.keyspace.database_count() {
+            let index = DbIndex(index);
+            let taken = self.keyspace.db(index, self.now.unix, false).take(&place);
+            entries.extend(taken.map(|owned| (index, owned)));
+        }
+        LentKey { bytes, entries }
+    }
+
+    /// Puts a key into the databases it came from.
+    pub(crate) fn put_key(&mut self, key: LentKey) {
+        let place = self.keyspace.seed().key(&key.bytes);
+        for (index, owned) in key.entries {
+            self.keyspace.db(index, self.now.unix, false).put(&place, owned);
+        }
+    }
+
+    fn loan_returned(&mut self, loan: Loan) {
+        loan.keys.into_iter().for_each(|key| self.put_key(key));
+        self.intents.remove(loan.row);
+    }
+
+    /// Runs one request of another shard; gives its part if it was asked to collect.
+    pub(crate) fn run_request(
+        &mut self,
+        request: &Request,
+        args: &ArgStore,
+        replies: &mut Vec<u8>,
+    ) -> Option<Part> {
+        let mut inline: [&[u8]; ARGV_INLINE] = [&[]; ARGV_INLINE];
+        let mut count = 0;
+        let mut many = Vec::new();
+        for arg in args.get(request.argv) {
+            if count < ARGV_INLINE {
+                inline[count] = arg;
+            } else {
+                if count == ARGV_INLINE {
+                    many.extend_from_slice(&inline);
+                }
+                many.push(arg);
+            }
+            count += 1;
+        }
+        let argv = if count <= ARGV_INLINE { &inline[..count] } else { many.as_slice() };
+        let proxy = self.sessions.at(Sessions::PROXY);
+        (proxy.db, proxy.proto) = (request.db, request.proto);
+        (proxy.no_touch, proxy.is_local) = (request.no_touch, request.is_local);
+        let key = (request.key_at != 0).then(|| Key {
+            bytes: argv[request.key_at as usize],
+            slot: request.slot,
+            hash: request.hash,
+        });
+        let entry = self.node.table.at(request.index);
+        let walk = match &request.ask {
+            Ask::Walk(walk) => Some(**walk),
+            Ask::Execute | Ask::Collect | Ask::Lend | Ask::Intent(_) | Ask::Return(_) => None,
+        };
+        let mut part = None;
+        let mut ctx = Ctx {
+            keyspace: &mut self.keyspace,
+            sessions: &mut self.sessions,
+            node: &mut self.node,
+            now: self.now.unix,
+            mono: self.now.mono.ms(),
+            row: Sessions::PROXY,
+            key,
+            walk,
+        };
+        let at = request.args_at as usize;
+        match request.ask {
+            Ask::Execute => {
+                let mut reply = RespReply::new(replies, request.proto);
+                let start = stoa_engine::Reply::mark(&reply);
+                let good = run(entry, argv, at, &mut ctx, &mut reply);
+                self.ran.push((request.index, !good));
+                if replies.get(start) == Some(&b'-') {
+                    self.count_error(&replies[start..]);
+                }
+            }
+            Ask::Collect | Ask::Walk(_) => {
+                // It was parsed at home before it was sent.
+                part = (entry.collect)(&mut Args::new(argv, at), &mut ctx).ok();
+            }
+            Ask::Lend | Ask::Intent(_) | Ask::Return(_) => unreachable!("no command runs for it"),
+        }
+        if !self.node.orders.is_empty() {
+            self.carry_out_orders();
+        }
+        part
+    }
+
+    /// A stamp after all that this shard has given or seen.
+    pub(crate) fn next_stamp(&mut self) -> Stamp {
+        self.stamp = Stamp((self.stamp.0 + 1).max(self.now.mono.0));
+        self.stamp
+    }
+
+    /// What this shard stamps from here on comes after `stamp`.
+    pub(crate) fn witness(&mut self, stamp: Stamp) {
+        self.stamp = self.stamp.max(stamp);
+    }
+
+    /// A place in the order for a transaction whose home is here, or a command that waits here.
+    pub(crate) fn order_here(&mut self) -> Order {
+        let stamp = self.next_stamp();
+        self.next_transaction += 1;
+        let id = TransactionId { home: self.node.shard, number: self.next_transaction };
+        Order { stamp, id }
+    }
+}

@@ -1,0 +1,106 @@
+//! Clients that a server rids itself of, and what its operator reads about them.
+
+use stoa_sim::{ClientId, Options, World};
+
+fn world(shards: u16, directives: &[(&'static str, &'static str)]) -> World {
+    let mut options = Options::calm(shards, 1);
+    options.directives.extend(directives);
+    World::new(&options)
+}
+
+fn settle(world: &mut World) {
+    assert!(world.settle(1_000_000), "nothing moves");
+}
+
+fn text_of(world: &mut World, client: ClientId) -> String {
+    let mut all = Vec::new();
+    while let Some(reply) = world.next_reply(client) {
+        all.extend(reply);
+    }
+    String::from_utf8(all).expect("text")
+}
+
+#[test]
+fn a_browser_is_turned_away_before_what_it_carries_runs() {
+    for request in [
+        "POST / HTTP/1.1\r\nHost: localhost:6379\r\n\r\nSET k stolen\r\n",
+        "GET / HTTP/1.1\r\nhOsT: localhost:6379\r\n\r\nSET k stolen\r\n",
+        "post\r\nSET k stolen\r\n",
+        "*1\r\n$4\r\nPOST\r\nSET k stolen\r\n",
+    ] {
+        // Also before it has proved a password.
+        for directives in [&[][..], &[("requirepass", "secret")]] {
+            for shards in [1, 3] {
+                let mut world = world(shards, directives);
+                let browser = world.connect();
+                world.write(browser, request.as_bytes());
+                settle(&mut world);
+                assert!(world.is_closed(browser), "{request:?}");
+                let client = world.connect();
+                if !directives.is_empty() {
+                    world.call(client, &["AUTH", "secret"]);
+                }
+                world.call(client, &["GET", "k"]);
+                settle(&mut world);
+                assert!(text_of(&mut world, client).ends_with("$-1\r\n"), "{request:?}");
+                assert_eq!(world.log().len(), 1, "{:?}", world.log());
+                assert!(world.log()[0].contains("SECURITY ATTACK"), "{:?}", world.log());
+            }
+        }
+    }
+}
+
+#[test]
+fn attacks_are_written_about_once_a_minute() {
+    let mut world = world(1, &[]);
+    for (wait_ms, lines) in [(0, 1), (59_999, 1), (1, 2), (1, 2)] {
+        world.advance(wait_ms);
+        for _ in 0..3 {
+            let browser = world.connect();
+            world.write(browser, b"POST /\r\n");
+            settle(&mut world);
+            assert!(world.is_closed(browser));
+        }
+        assert_eq!(world.log().len(), lines, "{:?}", world.log());
+    }
+}
+
+#[test]
+fn who_is_cut_off_by_a_limit_has_a_line_with_the_reason() {
+    let limits =
+        [("client-output-buffer-limit", "normal 100kb 0 0"), ("client-query-buffer-limit", "1mb")];
+    let mut world = world(1, &limits);
+    let (lazy, endless) = (world.connect(), world.connect());
+    world.call(lazy, &["CLIENT", "SETNAME", "lazy"]);
+    world.call(lazy, &["SET", "k", &"v".repeat(60_000)]);
+    settle(&mut world);
+    world.set_reads(lazy, false);
+    for _ in 0..10 {
+        world.call(lazy, &["GET", "k"]);
+    }
+    settle(&mut world);
+    assert_eq!(world.log().len(), 1, "{:?}", world.log());
+    assert!(world.log()[0].contains("name=lazy cmd=get"), "{:?}", world.log());
+    assert!(
+        world.log()[0].contains("client-output-buffer-limit (hard limit)"),
+        "{:?}",
+        world.log()
+    );
+    world.write(endless, b"*1000000\r\n");
+    for _ in 0..100 {
+        world.write(endless, format!("$20000\r\n{}\r\n", "x".repeat(20_000)).as_bytes());
+    }
+    settle(&mut world);
+    assert_eq!(world.log().len(), 2, "{:?}", world.log());
+    assert!(world.log()[1].contains("client-query-buffer-limit"), "{:?}", world.log());
+}
+
+#[test]
+fn a_quiet_log_stays_quiet() {
+    let mut world = world(1, &[("loglevel", "nothing")]);
+    let browser = world.connect();
+    world.write(browser, b"POST /\r\n");
+    settle(&mut world);
+    assert!(world.is_closed(browser));
+    assert_eq!(world.log().len(), 0);
+}
