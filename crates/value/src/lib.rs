@@ -1,4 +1,4 @@
-//! The types that keys hold, besides strings: list, set, hash.
+//! The types that keys hold, besides strings: list, set, hash, sorted set.
 //!
 //! Each is 16 bytes that lie in their key's entry: a tag, and one pointer to a packed buffer while the
 //! value is small, to a structure that grows and is freed in portions when it is large. What the two
@@ -17,6 +17,7 @@ mod list;
 mod object;
 mod packed;
 mod set;
+mod sorted_set;
 mod text;
 
 pub use hash::Hash;
@@ -25,4 +26,5 @@ pub use list::List;
 pub use object::{Kind, OBJECT_SIZE, Object, ObjectRef, Type};
 pub use packed::{Iter, IterBack, Packed, Place};
 pub use set::Set;
+pub use sorted_set::{Range, SortedSet};
 pub use text::Str;
