@@ -1,4 +1,4 @@
-//! The types that keys hold, besides strings: list, set, hash, sorted set.
+//! The types that keys hold, besides strings: list, set, hash, sorted set, stream.
 //!
 //! Each is 16 bytes that lie in their key's entry: a tag, and one pointer to a packed buffer while the
 //! value is small, to a structure that grows and is freed in portions when it is large. What the two
@@ -18,6 +18,7 @@ mod object;
 mod packed;
 mod set;
 mod sorted_set;
+mod stream;
 mod text;
 
 pub use hash::Hash;
@@ -27,4 +28,8 @@ pub use object::{Kind, OBJECT_SIZE, Object, ObjectRef, Type};
 pub use packed::{Iter, IterBack, Packed, Place};
 pub use set::Set;
 pub use sorted_set::{Range, SortedSet};
+pub use stream::{
+    BlockLimits, Consumer, ConsumerId, Entry as StreamEntry, Fields, Group, Pending,
+    Range as StreamRange, Stream, StreamId, Trim,
+};
 pub use text::Str;
