@@ -20,6 +20,8 @@ pub struct KeyspaceStats {
     pub misses: u64,
     /// Keys reclaimed because their deadline passed.
     pub expired: u64,
+    /// Fields of hashes reclaimed because their deadline passed.
+    pub expired_fields: u64,
     /// Keys added.
     pub inserted: u64,
 }
@@ -157,7 +159,7 @@ impl Keyspace {
         let Self { databases, arena, condemned_objects, .. } = self;
         let database = &mut databases[index.0 as usize];
         database.expires += usize::from(new.due().is_some());
-        database.expires -= usize::from(old.due().is_some());
+        database.forget(old);
         database.slot_mut(key.slot).replace(key.hash, old, new);
         // SAFETY: the table points to `new` now, and `old` was made by this arena.
         unsafe { old.discard(arena, condemned_objects) };
@@ -187,7 +189,7 @@ impl Keyspace {
             return false;
         };
         database.len -= 1;
-        database.expires -= usize::from(entry.due().is_some());
+        database.forget(entry);
         // SAFETY: out of the table, made by this arena.
         unsafe { entry.discard(arena, condemned_objects) };
         true
@@ -198,7 +200,7 @@ impl Keyspace {
         let database = &mut databases[index.0 as usize];
         let entry = database.slot_mut(key.slot).remove(arena, key.hash, key.bytes)?;
         database.len -= 1;
-        database.expires -= usize::from(entry.due().is_some());
+        database.forget(entry);
         let (deadline, clock) = (entry.deadline(), entry.clock());
         // SAFETY: out of the table, made by this arena.
         let value = unsafe { entry.into_value(arena) };

@@ -12,6 +12,7 @@
 mod buf;
 mod element;
 mod hash;
+mod intset;
 mod limits;
 mod list;
 mod object;
@@ -19,17 +20,18 @@ mod packed;
 mod set;
 mod sorted_set;
 mod stream;
+mod table;
 mod text;
 
-pub use hash::Hash;
+pub use hash::{Fields, Hash};
 pub use limits::{Limits, Rules};
-pub use list::List;
+pub use list::{Elements, ElementsBack, End, List};
 pub use object::{Kind, OBJECT_SIZE, Object, ObjectRef, Type};
 pub use packed::{Iter, IterBack, Packed, Place};
-pub use set::Set;
+pub use set::{Members, Set};
 pub use sorted_set::{Range, SortedSet};
 pub use stream::{
-    BlockLimits, Consumer, ConsumerId, Entry as StreamEntry, Fields, Group, Pending,
-    Range as StreamRange, Stream, StreamId, Trim,
+    BlockLimits, Consumer, ConsumerId, Entry as StreamEntry, Fields as StreamFields, Group,
+    Pending, Range as StreamRange, Stream, StreamId, Trim,
 };
 pub use text::Str;

@@ -42,6 +42,16 @@ impl Packed {
         Self(buf)
     }
 
+    /// Of `count` elements as they lie in a buffer.
+    pub(crate) fn of(elements: &[u8], count: usize) -> Self {
+        let mut packed = Self(Buf::zeroed(FIRST + elements.len() + 1));
+        let bytes = packed.0.bytes_mut();
+        bytes[FIRST..FIRST + elements.len()].copy_from_slice(elements);
+        bytes[FIRST + elements.len()] = END;
+        packed.set_count(count);
+        packed
+    }
+
     /// How many elements there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -73,6 +83,22 @@ impl Packed {
     #[must_use]
     pub fn iter(&self) -> Iter<'_> {
         Iter { bytes: self.elements() }
+    }
+
+    /// The elements from number `index` on.
+    #[must_use]
+    pub fn iter_from(&self, index: usize) -> Iter<'_> {
+        let from = self.seek(index).map_or(self.end(), |place| place.0);
+        Iter { bytes: &self.as_bytes()[from..self.end()] }
+    }
+
+    /// The elements from number `index` back to the first; none if there is no such number.
+    #[must_use]
+    pub fn iter_back_from(&self, index: usize) -> IterBack<'_> {
+        let upto = self
+            .seek(index)
+            .map_or(FIRST, |place| self.next(place).map_or(self.end(), |place| place.0));
+        IterBack { bytes: &self.as_bytes()[FIRST..upto] }
     }
 
     /// All elements from the last to the first.
@@ -184,6 +210,28 @@ impl Packed {
         self.set_count(len);
     }
 
+    /// Takes out elements that are `text`, at most `count`, from the first on or from the last back;
+    /// gives how many.
+    pub fn remove_matching(&mut self, text: &[u8], back: bool, count: usize) -> usize {
+        let wanted = Encoded::of(text);
+        let mut removed = 0;
+        let mut at = if back { self.last() } else { self.first() };
+        while let Some(place) = at.filter(|_| removed < count) {
+            let found = wanted.is_at(&self.as_bytes()[place.0..]);
+            let before = if back { self.prev(place) } else { None };
+            if found {
+                self.remove(place, 1);
+                removed += 1;
+            }
+            at = match (back, found) {
+                (true, _) => before,
+                (false, true) => self.at(place),
+                (false, false) => self.next(place),
+            };
+        }
+        removed
+    }
+
     /// The element at `place` if the buffer does not end there.
     #[must_use]
     pub fn at(&self, place: Place) -> Option<Place> {
@@ -223,7 +271,7 @@ impl Packed {
         self.set_count(len);
     }
 
-    fn elements(&self) -> &[u8] {
+    pub(crate) fn elements(&self) -> &[u8] {
         &self.as_bytes()[FIRST..self.end()]
     }
 
