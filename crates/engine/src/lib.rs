@@ -7,6 +7,7 @@
 
 mod context;
 mod node;
+mod publish;
 mod reply;
 mod run;
 mod session;
@@ -18,4 +19,5 @@ pub use reply::{Proto, Reply};
 pub use run::{Refusal, Verdict, admit, admit_found, refuse, run};
 pub use session::{ReplyMode, Session, SessionRow, Sessions};
 pub use stoa_config::EventClass as Class;
+pub use stoa_pubsub::Kind;
 pub use table::{Command, Entry, Part, Table, entry};

@@ -16,6 +16,7 @@ mod message;
 mod notices;
 mod orders;
 mod plan;
+mod publish;
 mod reply;
 mod serve;
 mod shard;

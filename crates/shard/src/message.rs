@@ -6,6 +6,7 @@ use stoa_keyspace::Owned;
 use stoa_stdx::{ConnId, DbIndex, SlotId};
 
 use crate::intents::{RowId, Stamp};
+use crate::publish::{Mail, Receipts};
 
 /// One message.
 #[derive(Debug)]
@@ -14,6 +15,10 @@ pub enum Message {
     Batch(Box<Batch>),
     /// The same batch with its answers.
     Done(Box<Batch>),
+    /// About channels.
+    Mail(Box<Mail>),
+    /// What became of it.
+    Receipts(Box<Receipts>),
 }
 
 /// Requests of one pass for one owner, and their answers.

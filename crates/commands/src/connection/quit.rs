@@ -1,6 +1,6 @@
 //! QUIT and RESET: the end of a connection, and its beginning again.
 
-use stoa_command::{Args, Arity, ReplyError, Spec};
+use stoa_command::{Args, Arity, Flags, ReplyError, Spec};
 use stoa_engine::{Command, Ctx, Proto, Reply, ReplyMode};
 use stoa_stdx::DbIndex;
 
@@ -16,7 +16,7 @@ impl Command for Quit {
         summary: "Closes the connection.",
         since: "1.0.0",
         arity: Arity(-1),
-        flags: ALWAYS,
+        flags: ALWAYS.with(Flags::IN_SUBSCRIBED),
         ..CONNECTION
     };
 
@@ -44,7 +44,7 @@ impl Command for Reset {
         summary: "Puts the connection back into the state it began in.",
         since: "6.2.0",
         arity: Arity(1),
-        flags: ALWAYS,
+        flags: ALWAYS.with(Flags::IN_SUBSCRIBED),
         ..CONNECTION
     };
 
@@ -55,6 +55,7 @@ impl Command for Reset {
     }
 
     fn execute((): (), ctx: &mut Ctx<'_>, reply: &mut dyn Reply) -> Result<(), ReplyError> {
+        ctx.unsubscribe_all();
         let open = ctx.node.config.requirepass.is_none();
         let session = ctx.session();
         session.db = DbIndex(0);
