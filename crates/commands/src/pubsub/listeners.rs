@@ -8,8 +8,8 @@ use stoa_stdx::glob_match;
 use super::CHANNELS;
 
 fn channels(kind: Kind, pattern: Option<&[u8]>, ctx: &Ctx<'_>, reply: &mut dyn Reply) {
-    let wanted = |name: &[u8]| pattern.is_none_or(|pattern| glob_match(pattern, name, false));
-    let names: Vec<_> = ctx.node.pubsub.counts.names(kind).filter(|name| wanted(name)).collect();
+    let fits = |name: &[u8]| pattern.is_none_or(|pattern| glob_match(pattern, name, false));
+    let names: Vec<_> = ctx.node.pubsub.counts.names(kind).filter(|name| fits(name)).collect();
     reply.array(names.len());
     names.iter().for_each(|name| reply.bulk(name));
 }
@@ -22,10 +22,12 @@ fn numbers(kind: Kind, names: &[&[u8]], ctx: &Ctx<'_>, reply: &mut dyn Reply) {
     }
 }
 
-fn pattern<'a>(args: &mut Args<'a>, name: &'static str) -> Result<Option<&'a [u8]>, ReplyError> {
+/// What is listed, or the subcommand's own word when it got too much: the error repeats it.
+type Wanted<'a> = Result<Option<&'a [u8]>, &'a [u8]>;
+
+fn wanted<'a>(args: &mut Args<'a>) -> Wanted<'a> {
     let pattern = args.bytes().ok();
-    args.end().map_err(|_| ReplyError::WrongArity(name))?;
-    Ok(pattern)
+    if args.rest().is_empty() { Ok(pattern) } else { Err(args.at(1).unwrap_or_default()) }
 }
 
 macro_rules! listing {
@@ -36,18 +38,25 @@ macro_rules! listing {
         impl Command for $type {
             const SPEC: Spec = $spec;
 
-            type Args<'a> = Option<&'a [u8]>;
+            type Args<'a> = Wanted<'a>;
 
-            fn parse<'a>(args: &mut Args<'a>) -> Result<Self::Args<'a>, ReplyError> {
-                pattern(args, Self::SPEC.name)
+            fn parse<'a>(args: &mut Args<'a>) -> Result<Wanted<'a>, ReplyError> {
+                Ok(wanted(args))
             }
 
             fn execute(
-                pattern: Option<&[u8]>,
+                wanted: Wanted<'_>,
                 ctx: &mut Ctx<'_>,
                 reply: &mut dyn Reply,
             ) -> Result<(), ReplyError> {
-                channels($kind, pattern, ctx, reply);
+                match wanted {
+                    Ok(pattern) => channels($kind, pattern, ctx, reply),
+                    Err(word) => reply.error_echo(
+                        "ERR unknown subcommand or wrong number of arguments for '",
+                        word,
+                        "'. Try PUBSUB HELP.",
+                    ),
+                }
                 Ok(())
             }
         }
