@@ -224,7 +224,9 @@ impl Shard {
                 return self.wait_for_turn(req.conn, scope);
             }
             self.run_here(req, Some(first));
-        } else if let Plan::Split(join) = self.plans[req.verdict.index as usize] {
+        } else if let Plan::Split(join) = self.plans[req.verdict.index as usize]
+            && !self.events_are_heard()
+        {
             self.split(req, keys, join);
         } else {
             self.transact(req, keys);

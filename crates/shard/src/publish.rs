@@ -30,14 +30,14 @@
 //!
 //! **Not promised.** Messages stand between replies: which side of the replies to requests in
 //! flight they stand on is open. Events of keys are published from the shard that ran the command,
-//! in the order in which they happened there. A command that was split over shards (DEL of many
-//! keys) may answer before its events are delivered.
+//! in the order in which they happened there.
 //!
 //! What this costs when nobody listens: one branch a command.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use stoa_config::Events;
 use stoa_engine::{Kind, Proto, Reply};
 use stoa_pubsub::{Change, Name, Outgoing, Publication};
 use stoa_stdx::{ConnId, ShardId};
@@ -160,6 +160,13 @@ impl Shard {
         self.node.pubsub.is_stirred() | !self.keyspace.notices.is_empty()
     }
 
+    /// Whether what happens to keys may be heard. A command on keys of several shards then runs here
+    /// on all of them, so that its events come in the order of its keys.
+    pub(crate) fn events_are_heard(&self) -> bool {
+        !self.node.pubsub.counts.is_empty()
+            && self.node.config.keyspace_events != Events::default()
+    }
+
     /// Ends a command of a client of this shard that left something to be sent: its reply, written from
     /// `start` on, leaves when that is delivered.
     pub(crate) fn publish_then_reply(&mut self, id: ConnId, start: usize) {
@@ -234,6 +241,15 @@ impl Shard {
         }
         self.publishing.set_then(row, Then::Done { to, batch });
         None
+    }
+
+    /// A client is gone, or as good as gone: it hears nothing more and does not count.
+    pub(crate) fn end_subscriptions(&mut self, id: ConnId) {
+        let session = self.sessions.get(id).filter(|session| session.is_subscriber());
+        if let Some(session) = session {
+            session.subscriptions = [0; 3];
+            self.node.pubsub.forget(id);
+        }
     }
 
     /// Posts what this pass has about channels, and what is left of it that no reply waits for.

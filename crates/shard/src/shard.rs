@@ -341,10 +341,8 @@ impl Shard {
         if self.conn(id).is_some() {
             self.end_turn(id);
             self.conns[id.index as usize] = None;
-            let session = self.sessions.remove(id);
-            if session.is_some_and(|session| session.is_subscriber()) {
-                self.node.pubsub.forget(id);
-            }
+            self.end_subscriptions(id);
+            self.sessions.remove(id);
         }
     }
 
@@ -360,6 +358,9 @@ impl Shard {
         }
         if !conn.leaving {
             conn.leaving = true;
+            if !after_flush {
+                self.end_subscriptions(id);
+            }
             self.actions.push_back(Action::Close { conn: id, after_flush });
         }
     }

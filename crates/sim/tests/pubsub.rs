@@ -236,8 +236,11 @@ fn events_of_keys_are_heard_in_the_order_in_which_they_were_asked_for() {
         let program: Vec<Vec<String>> = (0..40)
             .map(|_| {
                 let (key, other) = (*rng.pick(&keys), *rng.pick(&keys));
-                let words: &[&str] = match rng.below(9) {
+                let words: &[&str] = match rng.below(12) {
                     0 => &["SET", key, "1"],
+                    9 => &["MSET", key, "1", other, "2", "a", "3"],
+                    10 => &["DEL", key, other, "b", "c"],
+                    11 => &["MGET", key, other, "d"],
                     1 => &["SET", key, "1", "PX", "5"],
                     2 => &["RENAME", key, other],
                     3 => &["COPY", key, other, "REPLACE"],

@@ -15,11 +15,11 @@ const BEGINS: Spec = Spec {
     since: "2.0.0",
     complexity: "O(N), N names given, times the number of shards.",
     arity: Arity(-2),
-    flags: FLAGS.with(Flags::DENYOOM),
+    flags: FLAGS,
     ..CHANNELS
 };
 
-const ENDS: Spec = Spec { arity: Arity(-1), flags: FLAGS, ..BEGINS };
+const ENDS: Spec = Spec { arity: Arity(-1), ..BEGINS };
 
 const SHARD_CHANNELS: &[KeySpec] = &[KeySpec::range(1, -1, 1, KeyFlags::NOT_KEY)];
 
