@@ -74,7 +74,8 @@ impl Shard {
         if !ran {
             sources[cmd.source as usize].hold_from(cmd.start);
         }
-        if !self.intents.is_idle() && self.stalled_until.is_none() {
+        // A shard that was put to sleep keeps what did not run for later.
+        if !self.intents.is_idle() && (ran || self.stalled_until.is_none()) {
             self.end_turn_of(id);
         }
     }

@@ -398,6 +398,7 @@ impl Shard {
     /// Ends a connection's wait.
     pub(crate) fn unstall(&mut self, id: ConnId) {
         let Some(conn) = self.conn(id) else { return };
+        debug_assert!(conn.row.is_none() || conn.has_turn, "its turn has not come");
         conn.stall = None;
         conn.resumes = true;
         self.resumable.push(id);
