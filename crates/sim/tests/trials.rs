@@ -18,6 +18,14 @@ fn one_shard_is_one_thread() {
     }
 }
 
+#[test]
+fn several_shards_are_one_thread_too() {
+    for seed in seeds(400) {
+        let trial = run(&Plan::of(seed), false).unwrap_or_else(|error| panic!("{error}"));
+        assert!(trial.verdicts.is_pass(), "seed {seed}: {}\n{}", trial.verdicts, trial.history);
+    }
+}
+
 /// How many of `seeds` the checkers find wrong, when clients lie.
 fn found(torn: Torn, seeds: u64) -> usize {
     let is_found = |seed: &u64| {
