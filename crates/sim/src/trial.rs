@@ -14,7 +14,7 @@ use stoa_stdx::Rng;
 use crate::checker::Key;
 use crate::checker::search::Call;
 use crate::checker::spec::EXPIRE;
-use crate::mix::{Deed, Features, Mix, Progress, Record, Space, TOKENS_MAX, Torn, Verdicts};
+use crate::mix::{Deed, Features, Mix, Progress, Record, Space, TOKENS_MAX, Torn, Verdicts, Whole};
 use crate::{Chaos, ClientId, Options, World};
 
 /// What a seed stands for.
@@ -59,15 +59,24 @@ impl Plan {
             hidden: 3 + rng.below(3) as u32,
             deeds_per_group: 50 + rng.below(60),
         };
+        let shards = *rng.pick(&[1, 2, 2, 3, 3, 5, 8]);
         Self {
             seed,
-            shards: *rng.pick(&[1, 2, 2, 3, 3, 5, 8]),
+            shards,
             clients: 3 + rng.below(10) as usize,
             deeds: 80 + rng.below(240),
             chaos,
             leave_one_in: *rng.pick(&[0, 0, 300, 1_000]),
             deaf_one_in: *rng.pick(&[0, 100, 400]),
-            mix: Mix { features: Features::here(), space, deadlines: true, torn: Torn::Nothing },
+            mix: Mix {
+                features: Features::here(),
+                space,
+                // The parts of a transaction look at deadlines by the clock of their own shards, when
+                // they run; until they share a moment, keys with deadlines tell shards apart.
+                deadlines: shards == 1,
+                whole: Whole::Alone,
+                torn: Torn::Nothing,
+            },
         }
     }
 }
