@@ -232,6 +232,7 @@ impl Shard {
             | Ask::Walk(_)
             | Ask::Exec(_)
             | Ask::Watch(_)
+            | Ask::Script(_)
             | Ask::Unwatch(_) => true,
             Ask::Lend(_)
             | Ask::LendAll(_)
