@@ -146,7 +146,7 @@ impl Keyspace {
     pub(crate) fn insert(&mut self, index: DbIndex, key: &Key<'_>, entry: Entry) {
         let Self { databases, arena, seed, stats, .. } = self;
         let database = &mut databases[index.0 as usize];
-        database.len += 1;
+        database.count_in(key.slot);
         stats.inserted += 1;
         database.expires += usize::from(entry.due().is_some());
         let slot = database.slot_mut(key.slot);
@@ -186,7 +186,7 @@ impl Keyspace {
         let Some(entry) = database.slot_mut(key.slot).remove(arena, key.hash, key.bytes) else {
             return false;
         };
-        database.len -= 1;
+        database.count_out(key.slot);
         database.expires -= usize::from(entry.due().is_some());
         // SAFETY: out of the table, made by this arena.
         unsafe { entry.discard(arena, condemned_objects) };
@@ -197,7 +197,7 @@ impl Keyspace {
         let Self { databases, arena, .. } = self;
         let database = &mut databases[index.0 as usize];
         let entry = database.slot_mut(key.slot).remove(arena, key.hash, key.bytes)?;
-        database.len -= 1;
+        database.count_out(key.slot);
         database.expires -= usize::from(entry.due().is_some());
         let (deadline, clock) = (entry.deadline(), entry.clock());
         // SAFETY: out of the table, made by this arena.
