@@ -107,6 +107,7 @@ impl Shard {
             && holds_back(pause, spec.flags)
         {
             self.stall(id, Stall::Paused);
+            self.paused.push(id);
             return false;
         }
         let req = Req { conn: id, verdict, argv };
