@@ -9,6 +9,7 @@ pub mod generic;
 pub mod hyperloglog;
 pub mod server;
 pub mod string;
+pub mod transactions;
 mod ttl;
 
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub const GROUPS: &[&[Entry]] = &[
     connection::COMMANDS,
     server::COMMANDS,
     bitmap::COMMANDS,
+    transactions::COMMANDS,
     hyperloglog::COMMANDS,
 ];
 

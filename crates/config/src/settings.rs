@@ -59,6 +59,8 @@ pub struct Settings {
     pub databases: u16,
     /// `set-preserves-ttl`.
     pub set_preserves_ttl: bool,
+    /// `multi-strict`.
+    pub multi_strict: bool,
     /// `hll-sparse-max-bytes`.
     pub hll_sparse_max_bytes: u64,
     /// `latency-tracking`.
@@ -156,6 +158,7 @@ impl Settings {
             enable_debug_command: permission(value("enable-debug-command")),
             databases: integer(value("databases")) as u16,
             set_preserves_ttl: flag(value("set-preserves-ttl")),
+            multi_strict: flag(value("multi-strict")),
             hll_sparse_max_bytes: memory(value("hll-sparse-max-bytes")),
             latency_tracking: flag(value("latency-tracking")),
             keyspace_events: events(value("notify-keyspace-events")),

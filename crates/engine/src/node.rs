@@ -6,7 +6,7 @@ use stoa_config::{Config, EventClass};
 use stoa_keyspace::Heeds;
 use stoa_observability::info::{Allocator, CpuUs};
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
-use stoa_stdx::{MonoMs, Rng, ShardId, UnixMs};
+use stoa_stdx::{ConnId, MonoMs, Rng, ShardId, UnixMs};
 
 use crate::Table;
 
@@ -149,6 +149,8 @@ pub enum Order {
         /// Until when.
         until: MonoMs,
     },
+    /// Forget all keys that this client of this shard watches.
+    Unwatch(ConnId),
     /// End the pause (CLIENT UNPAUSE).
     Unpause,
     /// End the server.

@@ -54,6 +54,7 @@ impl Keyspace {
     pub(crate) fn reclaim(&mut self, index: DbIndex, key: &Key<'_>) {
         if self.discard(index, key) {
             self.stats.expired += 1;
+            self.note_end(index, key.bytes);
             if self.notices.heeds.expired {
                 self.notices.push(index, "expired", key.bytes);
             }
@@ -118,6 +119,7 @@ impl Keyspace {
 
     /// Empties a database; its memory goes back in portions (see [`Keyspace::free_condemned`]).
     pub(crate) fn clear(&mut self, index: DbIndex) {
+        self.note_database(index, None);
         let database = &mut self.databases[index.0 as usize];
         self.condemned.extend(database.slots.take());
         *database = Database::new(database.id);

@@ -2,7 +2,8 @@
 
 use stoa_command::{Args, Flags, KeyPositions, ReplyError};
 use stoa_engine::{
-    Ctx, Part, Refusal, ReplyMode, SessionRow, Sessions, Verdict, Walk, admit_found, refuse, run,
+    Blocking, Ctx, Part, Refusal, Reply, ReplyMode, SessionRow, Sessions, Verdict, Walk,
+    admit_found, refuse, run,
 };
 use stoa_resp::ProtocolError;
 use stoa_stdx::{ConnId, Key, ShardId};
@@ -97,7 +98,7 @@ impl Shard {
                     self.end_other_protocol(id);
                     return true;
                 }
-                self.refuse(id, argv, refusal);
+                self.refused(id, argv, refusal);
                 return true;
             }
         };
@@ -109,6 +110,13 @@ impl Shard {
             self.stall(id, Stall::Paused);
             self.paused.push(id);
             return false;
+        }
+        if session.multi.is_some() && !spec.flags.has(Flags::IMMEDIATE) {
+            self.queue(id, verdict, argv);
+            return true;
+        }
+        if self.keys_are_lent && !self.has_turn(id) {
+            return self.wait_for_turn(id, Scope::All { writes: false });
         }
         let req = Req { conn: id, verdict, argv };
         match cmd.what {
@@ -139,7 +147,7 @@ impl Shard {
         self.close(id, true);
     }
 
-    fn refuse(&mut self, id: ConnId, argv: &[&[u8]], refusal: Refusal) {
+    pub(crate) fn refuse(&mut self, id: ConnId, argv: &[&[u8]], refusal: Refusal) {
         let table = self.node.table;
         if let Refusal::Error(Some(index), _) = refusal {
             self.node.commands.rejected(index as usize);
@@ -184,6 +192,7 @@ impl Shard {
         let alone = self.node.shards == 1;
         match self.plans[req.verdict.index as usize] {
             Plan::Home => self.run_here(req, None),
+            Plan::Exec => return self.exec(req),
             // Nor may a walk pass by a key that is only lent.
             Plan::AllShards(Join::Merge) if alone => self.merge_alone(req, Ask::Collect),
             Plan::Walk if alone => {
@@ -196,13 +205,16 @@ impl Shard {
             Plan::AllShards(_) if alone => self.run_here(req, None),
             Plan::AllShards(join) => self.ask_all(req, join),
             Plan::Walk => self.ask_walk(req),
-            Plan::OneKey(_) | Plan::Keys | Plan::Split(_) => {
+            Plan::OneKey(_) | Plan::Keys | Plan::Split(_) | Plan::Watch => {
                 let mut keys = KeyPositions::default();
                 let args = Args::new(req.argv, req.verdict.args_at);
                 if entry.spec.key_positions(&args, &mut keys).is_err() {
                     // The parser knows better what is wrong with it.
                     self.run_here(req, None);
                     return true;
+                }
+                if self.plans[req.verdict.index as usize] == Plan::Watch {
+                    return self.watch(req, &keys);
                 }
                 return self.route_keys(req, &keys);
             }
@@ -240,7 +252,7 @@ impl Shard {
     }
 
     /// What a request on keys of this shard touches, if it has to wait for some of it.
-    fn hindering(&mut self, req: Req<'_>) -> Option<Scope> {
+    pub(crate) fn hindering(&mut self, req: Req<'_>) -> Option<Scope> {
         if self.intents.is_idle() || self.has_turn(req.conn) {
             return None;
         }
@@ -250,7 +262,7 @@ impl Shard {
         self.intents.hinders_scope(&scope).then_some(scope)
     }
 
-    fn has_turn(&mut self, id: ConnId) -> bool {
+    pub(crate) fn has_turn(&mut self, id: ConnId) -> bool {
         self.conn(id).is_some_and(|conn| conn.has_turn)
     }
 
@@ -264,8 +276,21 @@ impl Shard {
     /// Runs a request on this shard, for a client of this shard.
     #[inline]
     pub(crate) fn run_here(&mut self, req: Req<'_>, key: Option<Key<'_>>) {
-        let row = Sessions::row(req.conn);
         let entry = self.node.table.at(req.verdict.index);
+        self.answer_here(req, key, |ctx, reply, _| {
+            run(entry, req.argv, req.verdict.args_at, ctx, reply);
+        });
+    }
+
+    /// Answers a client of this shard with what `write` writes; it also says which commands ran.
+    #[inline]
+    pub(crate) fn answer_here(
+        &mut self,
+        req: Req<'_>,
+        key: Option<Key<'_>>,
+        write: impl FnOnce(&mut Ctx<'_>, &mut dyn Reply, &mut Vec<Ran>),
+    ) {
+        let row = Sessions::row(req.conn);
         let session = self.sessions.at(row);
         let (mode, proto) = (session.reply_mode, session.proto);
         if mode == ReplyMode::SkipNext {
@@ -282,10 +307,12 @@ impl Shard {
             mono: self.now.mono.ms(),
             row,
             key,
+            blocking: Blocking::Allowed,
+            borrowed: None,
             walk: None,
         };
         let mut reply = RespReply::new(sink, proto);
-        run(entry, req.argv, req.verdict.args_at, &mut ctx, &mut reply);
+        write(&mut ctx, &mut reply, &mut self.ran);
         let failed = sink.get(start) == Some(&b'-');
         self.ran.push(Ran::Whole { index: req.verdict.index, failed });
         if failed {
@@ -413,6 +440,8 @@ impl Shard {
             mono: self.now.mono.ms(),
             row,
             key: None,
+            blocking: Blocking::Denied,
+            borrowed: None,
             walk,
         }
     }
@@ -422,7 +451,7 @@ impl Shard {
         let entry = self.node.table.at(req.verdict.index);
         let walk = match ask {
             Ask::Walk(walk) => Some(*walk),
-            Ask::Execute | Ask::Collect | Ask::Lend | Ask::Intent(_) | Ask::Return(_) => None,
+            _ => None,
         };
         let mut ctx = self.context(Sessions::row(req.conn), walk);
         (entry.collect)(&mut Args::new(req.argv, req.verdict.args_at), &mut ctx)

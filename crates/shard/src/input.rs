@@ -275,7 +275,9 @@ impl Shard {
             | Plan::Keys
             | Plan::Split(_)
             | Plan::AllShards(_)
-            | Plan::Walk => What::Other(index),
+            | Plan::Walk
+            | Plan::Exec
+            | Plan::Watch => What::Other(index),
         };
     }
 

@@ -14,6 +14,7 @@ mod input;
 mod intents;
 mod keys;
 mod message;
+mod multi;
 mod notices;
 mod orders;
 mod plan;

@@ -49,6 +49,7 @@ impl Shard {
                     let until = old.map_or(until, |old| old.until.max(until));
                     self.pause = Some(Pause { mode, until });
                 }
+                Order::Unwatch(conn) => self.unwatch(conn),
                 Order::Unpause => self.end_pause(),
                 Order::Shutdown(_) => self.actions.push_back(Action::Shutdown),
             }

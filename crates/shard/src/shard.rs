@@ -76,6 +76,10 @@ pub struct Shard {
     pub(crate) spare_batches: Vec<Box<Batch>>,
     pub(crate) gathers: Gathers,
     pub(crate) intents: Intents,
+    /// All keys are on loan; what is in their place is empty.
+    pub(crate) keys_are_lent: bool,
+    /// Clients of other shards to be forgotten by the keys that are on loan.
+    pub(crate) unwatch_later: Vec<u64>,
     /// The latest stamp given or seen.
     pub(crate) stamp: Stamp,
     /// The number of the last transaction whose home is here.
@@ -149,6 +153,8 @@ impl Shard {
             spare_batches: Vec::new(),
             gathers: Gathers::default(),
             intents: Intents::default(),
+            keys_are_lent: false,
+            unwatch_later: Vec::new(),
             stamp: Stamp(0),
             next_transaction: 0,
             deferred: VecDeque::new(),
@@ -345,6 +351,7 @@ impl Shard {
     pub(crate) fn forget(&mut self, id: ConnId) {
         if self.conn(id).is_some() {
             self.end_turn(id);
+            self.unwatch(id);
             self.conns[id.index as usize] = None;
             self.sessions.remove(id);
         }

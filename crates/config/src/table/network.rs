@@ -18,7 +18,7 @@ pub(super) const STOA: &[Directive] = &[
     switch("extensions", "server.extensions", true,
         "Offer the commands that Redis does not have; `no` makes their names unknown.").later(),
     switch("multi-strict", "server.multi_strict", false,
-        "Refuse WATCH, UNWATCH, blocking and subscribing commands inside MULTI instead of queueing them.").later(),
+        "Refuse WATCH, UNWATCH, blocking and subscribing commands inside MULTI instead of queueing them."),
 ];
 
 #[rustfmt::skip] // a row is two lines: how it is set, and what it is
