@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use stoa_command::Flags;
+use stoa_engine::Table;
 use stoa_stdx::DbIndex;
 
 use crate::executor::{Executor, Port};
@@ -105,8 +106,9 @@ impl Session {
     /// # Panics
     /// When an earlier call panicked: what the shards hold is not to be trusted then.
     pub fn execute(&self, argv: &[&[u8]]) -> Result<Reply, Error> {
-        refuse_server_only(argv)?;
-        match Reply::from(self.executor().call(self.port, argv)?) {
+        let mut executor = self.executor();
+        refuse_server_only(executor.table, argv)?;
+        match Reply::from(executor.call(self.port, argv)?) {
             Reply::Error(text) => Err(Error::Refused(text)),
             reply => Ok(reply),
         }
@@ -152,9 +154,8 @@ fn lock(core: &Mutex<Executor>) -> MutexGuard<'_, Executor> {
 }
 
 /// Refuses what speaks of a stream of replies: a call has exactly one.
-fn refuse_server_only(argv: &[&[u8]]) -> Result<(), Error> {
+fn refuse_server_only(table: &Table, argv: &[&[u8]]) -> Result<(), Error> {
     let name = argv.first().ok_or(Error::Empty)?;
-    let table = stoa_commands::table();
     let Some(index) = table.find(name) else { return Ok(()) };
     let spec = &table.at(index).spec;
     let child = argv.get(1).filter(|_| table.is_container(index));
