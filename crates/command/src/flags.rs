@@ -71,6 +71,7 @@ bits! { Flags, u32,
     ALLOW_BUSY = 22, "allow_busy", "Answers while a script is busy.";
     MOVABLE_KEYS = 23, "movablekeys", "Key positions depend on the arguments.";
     IMMEDIATE = 29, "", "Runs at once between MULTI and EXEC (never printed).";
+    IN_SUBSCRIBED = 28, "", "A subscriber that speaks RESP2 may say it (never printed).";
     CONTAINER = 30, "", "Only holds subcommands (never printed).";
 }
 

@@ -14,6 +14,7 @@ use stoa_engine::{
 };
 use stoa_keyspace::{Keyspace, Notice};
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
+use stoa_pubsub::{Outgoing, PubSub};
 use stoa_stdx::{ConnId, HashSeed, MonoMs, Rng, ShardId, UnixMs};
 
 use crate::page::Page;
@@ -56,6 +57,7 @@ impl Bench {
                 errors: ErrorStats::default(),
                 inserts: Histogram::new(),
                 dirty: 0,
+                pubsub: PubSub::new(ShardId(0)),
                 orders: Vec::new(),
             },
             now: START,
@@ -124,6 +126,13 @@ impl Bench {
                 let conn = self.sessions.iter().find(|one| one.id == id).map(|one| one.conn);
                 conn.and_then(|conn| self.sessions.remove(conn));
             }
+        }
+        for outgoing in self.node.pubsub.take_outbox() {
+            // A change has its effect at once, there being no other shard.
+            let Outgoing::Publication(publication) = outgoing else { continue };
+            let (channel, payload) = (&publication.channel, &publication.payload);
+            let (channel, payload) = (channel.escape_ascii(), payload.escape_ascii());
+            text.push_str(&format!("{:?} {channel}: {payload}\n", publication.kind));
         }
         for Notice { db, event, key } in self.keyspace.notices.take() {
             text.push_str(&format!("event: {event} {} in {}\n", key.escape_ascii(), db.0));

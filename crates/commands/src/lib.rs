@@ -7,6 +7,7 @@ pub mod connection;
 mod container;
 pub mod generic;
 pub mod hyperloglog;
+pub mod pubsub;
 pub mod server;
 pub mod string;
 pub mod transactions;
@@ -33,6 +34,7 @@ pub const GROUPS: &[&[Entry]] = &[
     server::COMMANDS,
     bitmap::COMMANDS,
     transactions::COMMANDS,
+    pubsub::COMMANDS,
     hyperloglog::COMMANDS,
 ];
 

@@ -4,6 +4,8 @@
 //! acts exactly if it is read here. So a feature that arrives takes two lines, its field and the
 //! removal of `.later()`, and none can be forgotten.
 
+use stoa_value::Limits;
+
 use crate::config::Origin;
 use crate::events::Events;
 use crate::special::OutputLimit;
@@ -74,6 +76,9 @@ pub struct Settings {
     pub daemonize: bool,
     /// `pidfile`.
     pub pid_file: Option<Box<[u8]>>,
+    /// `hash-max-*`, `list-max-*`, `set-max-*`, `zset-max-*`: up to where values stay small.
+    pub limits: Limits,
+
     /// `dir`.
     pub dir: Box<[u8]>,
     /// `loglevel`.
@@ -165,6 +170,7 @@ impl Settings {
             hz: integer(value("hz")) as u16,
             daemonize: flag(value("daemonize")),
             pid_file: text(value("pidfile")),
+            limits: limits(value),
             dir: text(value("dir")).unwrap_or_default(),
             log_level: [
                 LogLevel::Debug,
@@ -175,6 +181,21 @@ impl Settings {
             ][choice(value("loglevel"))],
             log_file: text(value("logfile")),
         }
+    }
+}
+
+fn limits(value: Lookup<'_>) -> Limits {
+    let count = |name: &str| usize::try_from(integer(value(name))).unwrap_or(0);
+    let bytes = |name: &str| usize::try_from(memory(value(name))).unwrap_or(usize::MAX);
+    Limits {
+        hash_max_entries: count("hash-max-listpack-entries"),
+        hash_max_value: bytes("hash-max-listpack-value"),
+        list_max_size: integer(value("list-max-listpack-size")) as i32,
+        set_max_intset_entries: count("set-max-intset-entries"),
+        set_max_entries: count("set-max-listpack-entries"),
+        set_max_value: bytes("set-max-listpack-value"),
+        zset_max_entries: count("zset-max-listpack-entries"),
+        zset_max_value: bytes("zset-max-listpack-value"),
     }
 }
 

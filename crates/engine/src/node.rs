@@ -6,6 +6,7 @@ use stoa_config::{Config, EventClass};
 use stoa_keyspace::Heeds;
 use stoa_observability::info::{Allocator, CpuUs};
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
+use stoa_pubsub::PubSub;
 use stoa_stdx::{ConnId, MonoMs, Rng, ShardId, UnixMs};
 
 use crate::Table;
@@ -120,6 +121,8 @@ pub struct Node {
     pub inserts: Histogram,
     /// Changes of keys since the start.
     pub dirty: u64,
+    /// Who listens to which channel, and what is to be sent there after the command.
+    pub pubsub: PubSub,
     /// What commands asked for; the shard takes them after each command.
     pub orders: Vec<Order>,
 }

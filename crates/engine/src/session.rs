@@ -58,6 +58,8 @@ pub struct Session {
     pub no_touch: bool,
     /// CLIENT NO-EVICT.
     pub no_evict: bool,
+    /// How many channels, patterns and shard channels it listens to.
+    pub subscriptions: [usize; 3],
     /// To be closed once its replies are out.
     pub closing: bool,
     /// Bytes of unread input held for it.
@@ -101,6 +103,7 @@ impl Session {
             reply_mode: ReplyMode::On,
             no_touch: false,
             no_evict: false,
+            subscriptions: [0; 3],
             closing: false,
             input_len: 0,
             output_len: 0,
@@ -111,6 +114,15 @@ impl Session {
             watching: Vec::new(),
             is_proxy: false,
         }
+    }
+}
+
+impl Session {
+    /// Whether it listens to anything.
+    #[must_use]
+    #[inline]
+    pub fn is_subscriber(&self) -> bool {
+        self.subscriptions != [0; 3]
     }
 }
 

@@ -5,7 +5,7 @@
 
 use stoa_stdx::{DbIndex, HashSeed, Key, Rng, SLOT_COUNT, SlotId, UnixMs};
 
-use stoa_value::{Kind, ObjectRef, Str, Type};
+use stoa_value::{Hash, Kind, ObjectRef, Str, Type};
 
 use crate::Keyspace;
 use crate::edit::Edit;
@@ -55,6 +55,8 @@ pub(crate) struct Database {
     pub(crate) slots: Option<Box<[Slot]>>,
     pub(crate) len: usize,
     pub(crate) expires: usize,
+    /// Hashes that the wheel looks at for the deadlines of their fields.
+    pub(crate) armed_hashes: usize,
     /// Keys of each block of slots, so that the key of a number is found without looking at every slot.
     pub(crate) blocks: [u32; BLOCKS],
 }
@@ -65,7 +67,7 @@ const BLOCKS: usize = SLOT_COUNT / BLOCK_LEN;
 
 impl Database {
     pub(crate) const fn new(id: u16) -> Self {
-        Self { id, slots: None, len: 0, expires: 0, blocks: [0; BLOCKS] }
+        Self { id, slots: None, len: 0, expires: 0, armed_hashes: 0, blocks: [0; BLOCKS] }
     }
 
     /// A key came.
@@ -91,6 +93,12 @@ impl Database {
         let slots = &self.slots.as_ref()?[block * BLOCK_LEN..(block + 1) * BLOCK_LEN];
         let slot = slots.iter().find(|slot| is_in(&mut n, slot.len()))?;
         slot.nth(n)
+    }
+
+    /// Counts an entry that goes as gone from those that wait for a deadline.
+    pub(crate) fn forget(&mut self, entry: Entry) {
+        self.expires -= usize::from(entry.due().is_some());
+        self.armed_hashes -= usize::from(entry.armed_fields().is_some());
     }
 
     fn slot(&self, slot: SlotId) -> Option<&Slot> {
@@ -282,8 +290,23 @@ impl<'a> Db<'a> {
                 self.keyspace.reclaim(self.index, key);
                 None
             }
+            Some(_) | None if entry.ty() == Type::Hash => self.without_due_fields(key, entry),
             Some(_) | None => Some(entry),
         }
+    }
+
+    /// The entry of a hash, rid of the fields that are past their deadline. None if that was all.
+    fn without_due_fields(&mut self, key: &Key<'_>, entry: Entry) -> Option<Entry> {
+        let mut place = entry.kind::<Hash>()?;
+        // SAFETY: a Hash lies there, and the database is borrowed exclusively.
+        let hash = unsafe { place.as_mut() };
+        let removed = hash.expire(self.now, usize::MAX);
+        self.keyspace.stats.expired_fields += removed as u64;
+        if removed > 0 && hash.is_empty() {
+            self.keyspace.reclaim(self.index, key);
+            return None;
+        }
+        Some(entry)
     }
 
     /// Reads `key` for its value: counts a hit or miss, moves the access clock.
@@ -393,7 +416,7 @@ impl<'a> Db<'a> {
                 let clock = access_clock(self.now);
                 let arena = &mut self.keyspace.arena;
                 let entry = Entry::new(arena, key.bytes, value, None, clock);
-                self.keyspace.insert(self.index, key, entry);
+                self.add(key, entry);
                 entry
             }
         };
@@ -443,6 +466,13 @@ impl<'a> Db<'a> {
         }
         let entry = self.database().find(key).expect("just stored");
         entry.set_clock(owned.clock);
+        if let Some(mut place) = entry.kind::<Hash>() {
+            // SAFETY: a Hash lies there, and the database is borrowed exclusively.
+            let hash = unsafe { place.as_mut() };
+            // It comes from another key or another shard, whose wheel looks for it in vain.
+            hash.set_armed(None);
+            self.keyspace.arm_fields(self.index, key, hash);
+        }
     }
 
     fn set(&mut self, key: &Key<'_>, value: NewValue<'_>, ttl: Ttl) {
@@ -552,8 +582,7 @@ impl<'a> Db<'a> {
                 return None;
             }
             let entry = database.nth(rng.below(database.len as u64) as usize)?;
-            let expired = entry.deadline().is_some_and(|deadline| self.now > deadline);
-            if !expired {
+            if entry.is_live(self.now) {
                 return Some(EntryRef::new(entry, self.now));
             }
             let bytes = entry.key().to_vec();
@@ -593,7 +622,7 @@ impl<'a> Db<'a> {
             let mut count = 0;
             let next = slots[at].scan(from, limit - seen, &mut |entry| {
                 count += 1;
-                if entry.deadline().is_none_or(|deadline| now <= deadline) {
+                if entry.is_live(now) {
                     each(EntryRef::new(entry, now));
                 }
             });

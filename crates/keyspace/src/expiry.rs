@@ -6,13 +6,23 @@
 //! the other stale. So does a key that goes away before its deadline. When stale items are the larger
 //! part of a long wheel they are sifted out: a portion a pass, and two with each new one, so that
 //! they cannot come faster than they go.
+//!
+//! A hash with deadlines of fields has one live item, too, for the earliest. It carries [`FIELDS`] and
+//! is told by its deadline, which the hash remembers.
 
 use stoa_stdx::{DbIndex, Key, Rng, SLOT_COUNT, SlotId, UnixMs};
+
+use stoa_value::Hash;
 
 use crate::Keyspace;
 use crate::db::Database;
 use crate::entry::{Due, Entry};
-use crate::wheel::Item;
+use crate::wheel::{self, Item};
+
+/// Arm number of the items of hashes; those of keys are below.
+const FIELDS: u16 = Due::ARM_MAX + 1;
+/// Fields of one hash reclaimed in one portion.
+const FIELDS_LEN: usize = 64;
 
 /// Items that may lie in the wheel beside twice the live ones: a mebibyte that is not worth sifting.
 const STALE_ITEMS_MIN: usize = 64 * 1_024;
@@ -68,6 +78,10 @@ impl Keyspace {
         for item in due.drain(..) {
             let Some((at, entry)) = whose(&self.databases, item) else { continue };
             let index = DbIndex(at as u16);
+            if item.arm() == FIELDS {
+                self.expire_fields(index, entry, now);
+                continue;
+            }
             let deadline = entry.deadline().expect("just read");
             if now > deadline {
                 let bytes = entry.key().to_vec();
@@ -81,6 +95,46 @@ impl Keyspace {
         more
     }
 
+    /// Sees to it that the wheel looks at a hash when its next field is due.
+    pub(crate) fn arm_fields(&mut self, index: DbIndex, key: &Key<'_>, hash: &mut Hash) {
+        let Some(next) = hash.next_deadline() else { return };
+        // Beyond the wheel's time every item would look the same, and nobody lives to see it.
+        if hash.armed().is_some_and(|armed| armed <= next) || next >= wheel::DEADLINE_MAX {
+            return;
+        }
+        // Paid by the next command: sifting looks at hashes, and one is being changed.
+        self.sift_owed += usize::from(self.is_sifting) * SIFTED_AN_ADD;
+        let database = &mut self.databases[index.0 as usize];
+        database.armed_hashes += usize::from(hash.armed().is_none());
+        hash.set_armed(Some(next));
+        self.wheel.add(after(next), FIELDS, cookie(database.id, key.slot, key.hash));
+    }
+
+    /// Reclaims a portion of the fields of the hash in `entry`, whose item came.
+    fn expire_fields(&mut self, index: DbIndex, entry: Entry, now: UnixMs) {
+        let Some(mut place) = entry.kind::<Hash>() else { return };
+        let bytes = entry.key().to_vec();
+        let key = self.seed.key(&bytes);
+        // SAFETY: a Hash lies there; the keyspace is borrowed exclusively, and the entry is not moved
+        // or freed before the last use.
+        let hash = unsafe { place.as_mut() };
+        self.stats.expired_fields += hash.expire(now, FIELDS_LEN) as u64;
+        hash.set_armed(None);
+        self.databases[index.0 as usize].armed_hashes -= 1;
+        if hash.is_empty() {
+            self.reclaim(index, &key);
+        } else {
+            self.arm_fields(index, &key, hash);
+        }
+    }
+
+    /// Sifts what was added meanwhile, and twice that.
+    #[cold]
+    pub(crate) fn pay_for_adds(&mut self) {
+        let owed = std::mem::take(&mut self.sift_owed);
+        self.sift(owed);
+    }
+
     /// When [`Keyspace::expire_due`] is worth calling next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<UnixMs> {
@@ -92,7 +146,8 @@ impl Keyspace {
     pub fn sift(&mut self, limit: usize) -> bool {
         let Self { databases, wheel, is_sifting, .. } = self;
         if !*is_sifting {
-            let live: usize = databases.iter().map(|database| database.expires).sum();
+            let live = databases.iter().map(|database| database.expires + database.armed_hashes);
+            let live: usize = live.sum();
             if wheel.len() <= 2 * live + STALE_ITEMS_MIN {
                 return false;
             }
@@ -106,7 +161,8 @@ impl Keyspace {
     pub fn mean_ttl_ms(&self, now: UnixMs, rng: &mut Rng) -> Vec<u64> {
         let mut sums = vec![(0, 0); self.databases.len()];
         self.wheel.sample(rng, TTL_SAMPLES, &mut |item| {
-            if let Some((at, entry)) = whose(&self.databases, item)
+            if item.arm() != FIELDS
+                && let Some((at, entry)) = whose(&self.databases, item)
                 && let Some(deadline) = entry.deadline()
             {
                 let (sum, count) = &mut sums[at];
@@ -169,10 +225,13 @@ fn whose(databases: &[Database], item: Item) -> Option<(usize, Entry)> {
     let at = databases.iter().position(|database| database.id == id)?;
     let slots = databases[at].slots.as_ref()?;
     // Candidates share a few hash bits; the arm number tells whose item this is.
-    let found = slots[slot.0 as usize]
-        .candidates(hash)
-        .find(|entry| entry.due().and_then(Due::arm) == Some(item.arm()))?;
-    Some((at, found))
+    let mut candidates = slots[slot.0 as usize].candidates(hash);
+    let found = if item.arm() == FIELDS {
+        candidates.find(|entry| entry.armed_fields().map(after) == Some(item.deadline()))
+    } else {
+        candidates.find(|entry| entry.due().and_then(Due::arm) == Some(item.arm()))
+    };
+    Some((at, found?))
 }
 
 /// A key is gone when its deadline lies before now, so the wheel looks a millisecond later.
@@ -195,8 +254,88 @@ const fn parts(cookie: u64) -> (u16, SlotId, u64) {
 #[cfg(test)]
 mod tests {
     use stoa_stdx::{DbIndex, HashSeed, Rng, UnixMs};
+    use stoa_value::{Hash, Limits, Rules};
 
     use crate::{Keyspace, Ttl};
+
+    #[test]
+    fn fields_are_reclaimed_in_portions_by_the_wheel_alone_and_their_key_with_the_last() {
+        let secret = HashSeed::new([1, 2, 3, 4]);
+        let rules = Rules { limits: Limits::default(), seed: secret.clone() };
+        let mut keyspace = Keyspace::new(1, secret.clone(), UnixMs(1));
+        for (name, count) in [(&b"small"[..], 20_u64), (b"large", 1_000), (b"stays", 20)] {
+            let key = secret.key(name);
+            let db = keyspace.db(DbIndex(0), UnixMs(1), true);
+            let mut hash = db.edit_or_new::<Hash>(&key).expect("a new key");
+            for n in 0..count {
+                let field = n.to_string().into_bytes();
+                hash.set(&field, b"v", &rules);
+                hash.set_deadline(&field, Some(UnixMs(100 + n % 7)));
+            }
+            if name == b"stays" {
+                hash.set(b"other", b"v", &rules);
+            }
+        }
+        // Moving one away and back must not lose its place on the wheel.
+        let key = secret.key(b"large");
+        let taken = keyspace.db(DbIndex(0), UnixMs(1), true).take(&key).expect("it is there");
+        keyspace.db(DbIndex(0), UnixMs(1), true).put(&key, taken);
+        assert!(!keyspace.expire_due(UnixMs(100), 10) && keyspace.counts(DbIndex(0)).0 == 3);
+        let mut turns = 0;
+        while keyspace.next_deadline().is_some_and(|at| at <= UnixMs(200)) {
+            keyspace.expire_due(UnixMs(200), 10);
+            turns += 1;
+        }
+        assert!(turns > 10, "a thousand fields in {turns} portions");
+        assert_eq!(keyspace.counts(DbIndex(0)).0, 1);
+        assert_eq!(keyspace.stats.expired_fields, 1_040);
+        assert_eq!((keyspace.databases[0].armed_hashes, keyspace.wheel.len()), (0, 0));
+    }
+
+    #[test]
+    fn hashes_come_through_a_sifting_of_the_wheel() {
+        let secret = HashSeed::new([1, 2, 3, 4]);
+        let rules = Rules { limits: Limits::default(), seed: secret.clone() };
+        let mut keyspace = Keyspace::new(1, secret.clone(), UnixMs(1));
+        for turn in 0..40_u64 {
+            keyspace.is_sifting = true;
+            for name in [b"a", b"b", b"c"] {
+                let key = secret.key(name);
+                let db = keyspace.db(DbIndex(0), UnixMs(1), true);
+                let mut hash = db.edit_or_new::<Hash>(&key).expect("a hash");
+                let field = turn.to_string().into_bytes();
+                hash.set(&field, b"v", &rules);
+                // Each is due before the last, so each adds an item and makes one stale.
+                hash.set_deadline(&field, Some(UnixMs(5_000 - turn)));
+            }
+            keyspace.sift(5);
+        }
+        while keyspace.sift(5) {}
+        keyspace.is_sifting = true;
+        while keyspace.sift(5) {}
+        assert_eq!(keyspace.wheel.len(), 3, "the live ones");
+        while keyspace.expire_due(UnixMs(5_001), 10) {}
+        assert_eq!((keyspace.counts(DbIndex(0)).0, keyspace.stats.expired_fields), (0, 120));
+    }
+
+    #[test]
+    fn a_reader_never_sees_a_field_past_its_deadline() {
+        let secret = HashSeed::new([1, 2, 3, 4]);
+        let rules = Rules { limits: Limits::default(), seed: secret.clone() };
+        let mut keyspace = Keyspace::new(1, secret.clone(), UnixMs(1));
+        let key = secret.key(b"k");
+        let db = keyspace.db(DbIndex(0), UnixMs(1), true);
+        let mut hash = db.edit_or_new::<Hash>(&key).expect("a new key");
+        hash.set(b"f", b"v", &rules);
+        hash.set_deadline(b"f", Some(UnixMs(50)));
+        drop(hash);
+        let mut seen = 0;
+        keyspace.db(DbIndex(0), UnixMs(51), true).for_each(&mut |_| seen += 1);
+        assert_eq!(seen, 0);
+        assert!(keyspace.db(DbIndex(0), UnixMs(50), true).peek(&key).is_some());
+        assert!(keyspace.db(DbIndex(0), UnixMs(51), true).peek(&key).is_none());
+        assert_eq!(keyspace.counts(DbIndex(0)).0, 0);
+    }
 
     #[test]
     fn keys_that_go_before_their_deadline_do_not_fill_the_wheel() {

@@ -21,6 +21,8 @@ pub struct KeyspaceStats {
     pub misses: u64,
     /// Keys reclaimed because their deadline passed.
     pub expired: u64,
+    /// Fields of hashes reclaimed because their deadline passed.
+    pub expired_fields: u64,
     /// Keys added.
     pub inserted: u64,
 }
@@ -40,6 +42,8 @@ pub struct Keyspace {
     pub(crate) due: Vec<Item>,
     /// A round of sifting the wheel is under way.
     pub(crate) is_sifting: bool,
+    /// Items to be sifted by the next command, for those that the last one added.
+    pub(crate) sift_owed: usize,
     /// Databases emptied by FLUSH*, freed in portions.
     pub(crate) condemned: Vec<Box<[Slot]>>,
     /// Removed values that take long to free.
@@ -67,6 +71,7 @@ impl Keyspace {
             next_arm: 0,
             due: Vec::new(),
             is_sifting: false,
+            sift_owed: 0,
             condemned: Vec::new(),
             condemned_objects: Vec::new(),
             compaction: Compaction::default(),
@@ -79,6 +84,9 @@ impl Keyspace {
     /// When there is no such database: sessions never hold an index out of range.
     #[must_use]
     pub fn db(&mut self, index: DbIndex, now: UnixMs, touch: bool) -> Db<'_> {
+        if self.sift_owed > 0 {
+            self.pay_for_adds();
+        }
         assert!((index.0 as usize) < self.databases.len(), "no database {}", index.0);
         Db::new(self, index, now, touch)
     }
@@ -164,7 +172,7 @@ impl Keyspace {
         let Self { databases, arena, condemned_objects, .. } = self;
         let database = &mut databases[index.0 as usize];
         database.expires += usize::from(new.due().is_some());
-        database.expires -= usize::from(old.due().is_some());
+        database.forget(old);
         database.slot_mut(key.slot).replace(key.hash, old, new);
         // SAFETY: the table points to `new` now, and `old` was made by this arena.
         unsafe { old.discard(arena, condemned_objects) };
@@ -194,7 +202,7 @@ impl Keyspace {
             return false;
         };
         database.count_out(key.slot);
-        database.expires -= usize::from(entry.due().is_some());
+        database.forget(entry);
         // SAFETY: out of the table, made by this arena.
         unsafe { entry.discard(arena, condemned_objects) };
         true
@@ -205,7 +213,7 @@ impl Keyspace {
         let database = &mut databases[index.0 as usize];
         let entry = database.slot_mut(key.slot).remove(arena, key.hash, key.bytes)?;
         database.count_out(key.slot);
-        database.expires -= usize::from(entry.due().is_some());
+        database.forget(entry);
         let (deadline, clock) = (entry.deadline(), entry.clock());
         // SAFETY: out of the table, made by this arena.
         let value = unsafe { entry.into_value(arena) };

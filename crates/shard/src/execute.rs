@@ -26,7 +26,9 @@ const BATCH_BYTES_MAX: usize = 1 << 20;
 /// shards may be preparing for one client that does not read.
 const HOLES_MAX: usize = 128;
 /// Output from which each further reply is held against the client's limits at once.
-const OUTPUT_LOOK_LEN: usize = 64 * 1024;
+pub(crate) const OUTPUT_LOOK_LEN: usize = 64 * 1024;
+/// What confirms subscriptions: answered by messages, which CLIENT REPLY does not silence.
+const PUSHES: Flags = Flags::PUBSUB.with(Flags::IN_SUBSCRIBED);
 /// Arguments of a request that fit on the stack.
 pub(crate) const ARGV_INLINE: usize = 8;
 
@@ -243,7 +245,9 @@ impl Shard {
                 return self.wait_for_turn(req.conn, scope);
             }
             self.run_here(req, Some(first));
-        } else if let Plan::Split(join) = self.plans[req.verdict.index as usize] {
+        } else if let Plan::Split(join) = self.plans[req.verdict.index as usize]
+            && !self.events_are_heard()
+        {
             self.split(req, keys, join);
         } else {
             self.transact(req, keys);
@@ -291,6 +295,7 @@ impl Shard {
         write: impl FnOnce(&mut Ctx<'_>, &mut dyn Reply, &mut Vec<Ran>),
     ) {
         let row = Sessions::row(req.conn);
+        let entry = self.node.table.at(req.verdict.index);
         let session = self.sessions.at(row);
         let (mode, proto) = (session.reply_mode, session.proto);
         if mode == ReplyMode::SkipNext {
@@ -323,7 +328,7 @@ impl Shard {
         if mode != ReplyMode::On || session.reply_mode != ReplyMode::On {
             // What the command chose counts for its own answer: `CLIENT REPLY ON` is heard even when
             // it was to be skipped.
-            if session.reply_mode != ReplyMode::On {
+            if session.reply_mode != ReplyMode::On && !entry.spec.flags.has(PUSHES) {
                 sink.truncate(start);
             }
             if session.reply_mode == ReplyMode::SkipThis {
@@ -331,9 +336,13 @@ impl Shard {
             }
         }
         let closing = session.closing;
-        conn.written(start);
-        let long = conn.output_len() > OUTPUT_LOOK_LEN;
-        self.touched(req.conn);
+        if self.node.pubsub.is_stirred() | !self.keyspace.notices.is_empty() {
+            self.publish_then_reply(req.conn, start);
+        } else {
+            conn.written(start);
+            self.touched(req.conn);
+        }
+        let long = self.conn(req.conn).is_some_and(|conn| conn.output_len() > OUTPUT_LOOK_LEN);
         // Before the next request runs: a pipeline of large values must not pass its limit first.
         if long {
             self.check_output(req.conn);

@@ -18,6 +18,7 @@ mod multi;
 mod notices;
 mod orders;
 mod plan;
+mod publish;
 mod reply;
 mod serve;
 mod shard;

@@ -7,6 +7,7 @@ use stoa_stdx::{ConnId, DbIndex, SlotId};
 
 use crate::intents::{RowId, Stamp};
 use crate::multi::Job;
+use crate::publish::{Mail, Receipts};
 
 /// One message.
 #[derive(Debug)]
@@ -15,6 +16,10 @@ pub enum Message {
     Batch(Box<Batch>),
     /// The same batch with its answers.
     Done(Box<Batch>),
+    /// About channels.
+    Mail(Box<Mail>),
+    /// What became of it.
+    Receipts(Box<Receipts>),
 }
 
 /// Requests of one pass for one owner, and their answers.

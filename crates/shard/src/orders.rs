@@ -1,6 +1,7 @@
 //! What commands ask of the shard, and what time asks: pauses, idle clients, slow readers, expiry.
 
 use stoa_command::Flags;
+use stoa_config::ClientClass;
 use stoa_engine::{Order, PauseMode};
 use stoa_stdx::{ConnId, MonoMs};
 
@@ -102,7 +103,9 @@ impl Shard {
         for row in from..end {
             let Some(id) = self.conns[row].as_ref().map(|conn| conn.id) else { continue };
             self.check_output(id);
-            let idle = self.sessions.get(id).map_or(0, |s| now.0.saturating_sub(s.active.0));
+            // Who listens only has nothing to say.
+            let session = self.sessions.get(id).filter(|session| !session.is_subscriber());
+            let idle = session.map_or(0, |s| now.0.saturating_sub(s.active.0));
             if timeout_ms > 0 && idle > timeout_ms {
                 self.close(id, false);
             }
@@ -129,7 +132,9 @@ impl Shard {
 
     /// Holds a slow reader against `client-output-buffer-limit`.
     pub(crate) fn check_output(&mut self, id: ConnId) {
-        let limit = self.node.config.output_limits[0];
+        let listens = self.sessions.get(id).is_some_and(|session| session.is_subscriber());
+        let class = if listens { ClientClass::PubSub } else { ClientClass::Normal };
+        let limit = self.node.config.output_limits[class as usize];
         let now = self.now.mono.ms();
         let Some(conn) = self.conn(id) else { return };
         let len = conn.output_len();

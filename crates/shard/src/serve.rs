@@ -30,6 +30,8 @@ impl Shard {
                 self.deferred.push_back((from, message));
             }
             Message::Batch(batch) => self.serve_batch(from, batch),
+            Message::Mail(mail) => self.take_mail(from, *mail),
+            Message::Receipts(receipts) => self.take_receipts(&receipts),
         }
         self.settle();
         self.count_since(started);
@@ -50,10 +52,18 @@ impl Shard {
         self.send_done(from, batch);
     }
 
-    fn send_done(&mut self, to: ShardId, mut batch: Box<Batch>) {
+    fn send_done(&mut self, to: ShardId, batch: Box<Batch>) {
         if to == self.node.shard {
             return self.batch_done(to, batch);
         }
+        let batch = if self.is_stirred() { self.publish_then_send(to, batch) } else { Some(batch) };
+        if let Some(batch) = batch {
+            self.send_whole_batch(to, batch);
+        }
+    }
+
+    /// Sends a batch home.
+    pub(crate) fn send_whole_batch(&mut self, to: ShardId, mut batch: Box<Batch>) {
         batch.clock = self.stamp;
         self.actions.push_back(Action::Reply { to, message: Message::Done(batch) });
     }

@@ -13,6 +13,7 @@ use stoa_config::Config;
 use stoa_engine::{Facts, Node, Session, Sessions, Table};
 use stoa_keyspace::Keyspace;
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
+use stoa_pubsub::PubSub;
 use stoa_resp::Span;
 use stoa_stdx::{ConnId, HashSeed, MonoMs, MonoNs, Rng, ShardId, UnixMs};
 
@@ -26,6 +27,7 @@ use crate::message::{Batch, Message};
 use crate::notices::Notices;
 use crate::orders::Pause;
 use crate::plan::{Plan, plans};
+use crate::publish::Publishing;
 
 /// What a client from another host reads while nobody has set a password.
 const PROTECTED: &[u8] = b"-DENIED Stoa is running in protected mode because no password is set: \
@@ -96,6 +98,7 @@ pub struct Shard {
     pub(crate) notices: Notices,
     /// Connections that wait for the end of it.
     pub(crate) paused: Vec<ConnId>,
+    pub(crate) publishing: Publishing,
     pub(crate) next_cron: MonoMs,
     /// The row to look over next, while a round of that is under way.
     pub(crate) look_at: Option<usize>,
@@ -138,6 +141,7 @@ impl Shard {
             errors: ErrorStats::default(),
             inserts: Histogram::new(),
             dirty: 0,
+            pubsub: PubSub::new(id),
             orders: Vec::new(),
         };
         Self {
@@ -164,6 +168,7 @@ impl Shard {
             pause: None,
             notices: Notices::default(),
             paused: Vec::new(),
+            publishing: Publishing::default(),
             next_cron: MonoMs(0),
             look_at: None,
             expiry_waits: false,
@@ -239,9 +244,10 @@ impl Shard {
         self.resume_waiting();
         self.settle();
         self.background();
-        // Nobody can subscribe yet, so nobody is told.
-        self.keyspace.notices.take();
         self.post_batches();
+        if self.is_stirred() || self.publishing.has_mail() {
+            self.post_mail();
+        }
         self.ask_sends();
     }
 
@@ -288,7 +294,7 @@ impl Shard {
     /// Work in portions is waiting.
     #[must_use]
     pub fn busy(&self) -> bool {
-        self.background_waits || !self.resumable.is_empty()
+        self.background_waits || self.is_stirred() || !self.resumable.is_empty()
     }
 
     pub(crate) fn conn(&mut self, id: ConnId) -> Option<&mut Conn> {
@@ -353,6 +359,7 @@ impl Shard {
             self.end_turn(id);
             self.unwatch(id);
             self.conns[id.index as usize] = None;
+            self.end_subscriptions(id);
             self.sessions.remove(id);
         }
     }
@@ -369,6 +376,9 @@ impl Shard {
         }
         if !conn.leaving {
             conn.leaving = true;
+            if !after_flush {
+                self.end_subscriptions(id);
+            }
             self.actions.push_back(Action::Close { conn: id, after_flush });
         }
     }

@@ -298,7 +298,7 @@ impl Shard {
             self.send_step(owner, Ask::Return(Box::new(Loan { row, keys, broken: false })));
         }
         self.intents.remove(own.expect("home holds its own row"));
-        self.answer_waiting(conn, gather.ticket, &reply, true);
+        self.publish_then_answer(conn, gather.ticket, reply, true);
     }
 
     /// Holds back a request of a client of this shard, in its place in the order.

@@ -587,6 +587,8 @@ fn line_of(
         let kind = match message {
             Message::Batch(_) => "batch",
             Message::Done(_) => "done",
+            Message::Mail(_) => "mail",
+            Message::Receipts(_) => "receipts",
         };
         let _ = write!(line, " {kind} of {}", from.0);
     }

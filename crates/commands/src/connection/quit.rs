@@ -16,7 +16,7 @@ impl Command for Quit {
         summary: "Closes the connection.",
         since: "1.0.0",
         arity: Arity(-1),
-        flags: ALWAYS.with(Flags::IMMEDIATE),
+        flags: ALWAYS.with(Flags::IMMEDIATE).with(Flags::IN_SUBSCRIBED),
         ..CONNECTION
     };
 
@@ -44,7 +44,7 @@ impl Command for Reset {
         summary: "Puts the connection back into the state it began in.",
         since: "6.2.0",
         arity: Arity(1),
-        flags: ALWAYS.with(Flags::IMMEDIATE),
+        flags: ALWAYS.with(Flags::IMMEDIATE).with(Flags::IN_SUBSCRIBED),
         ..CONNECTION
     };
 
@@ -55,6 +55,7 @@ impl Command for Reset {
     }
 
     fn execute((): (), ctx: &mut Ctx<'_>, reply: &mut dyn Reply) -> Result<(), ReplyError> {
+        ctx.unsubscribe_all();
         let open = ctx.node.config.requirepass.is_none();
         let conn = ctx.session().conn;
         ctx.node.orders.push(Order::Unwatch(conn));

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use stoa_command::{
     Args, Arity, Category, Flags, Group, ReplyError, RequestPolicy, ResponsePolicy, Spec,
 };
-use stoa_engine::{Command, Ctx, Node, Part, Reply};
+use stoa_engine::{Command, Ctx, Kind, Node, Part, Reply};
 use stoa_observability::info::{
-    Clients, DbFacts, InfoInputs, Instantaneous, Listener, MemoryFacts, Persistence, Replication,
-    Section, Sections, ServerFacts, ShardFacts, render,
+    Clients, DbFacts, InfoInputs, Instantaneous, Listener, MemoryFacts, Persistence, PubSub,
+    Replication, Section, Sections, ServerFacts, ShardFacts, render,
 };
 use stoa_observability::{CommandStats, Counters, ErrorStats};
 use stoa_stdx::DbIndex;
@@ -32,6 +32,7 @@ pub(super) struct Facts {
     input_len_max: usize,
     output_len_max: usize,
     client_bytes: u64,
+    subscribers: u64,
 }
 
 impl Facts {
@@ -72,6 +73,7 @@ impl Facts {
             input_len_max: ctx.sessions.iter().map(|one| one.input_len).max().unwrap_or(0),
             output_len_max: ctx.sessions.iter().map(|one| one.output_len).max().unwrap_or(0),
             client_bytes,
+            subscribers: ctx.sessions.iter().filter(|one| one.is_subscriber()).count() as u64,
             counters,
         }
     }
@@ -141,6 +143,12 @@ pub(super) fn inputs(parts: Vec<Part>, ctx: &Ctx<'_>) -> InfoInputs {
         },
         // A primary that never had another history is named by its run.
         replication: Replication { replid: node.facts.run_id.clone(), ..Replication::default() },
+        // Each shard knows them for all.
+        pubsub: PubSub {
+            channels: node.pubsub.counts.len(Kind::Channel) as u64,
+            patterns: node.pubsub.counts.len(Kind::Pattern) as u64,
+            shard_channels: node.pubsub.counts.len(Kind::Shard) as u64,
+        },
         ..InfoInputs::default()
     };
     for part in parts {
@@ -177,6 +185,7 @@ fn add(inputs: &mut InfoInputs, facts: Facts) {
     }
     inputs.persistence.changes_since_save += facts.changes;
     inputs.clients.connected += facts.shard.clients;
+    inputs.clients.pubsub += facts.subscribers;
     let clients = &mut inputs.clients;
     clients.recent_max_input_bytes = clients.recent_max_input_bytes.max(facts.input_len_max as u64);
     clients.recent_max_output_bytes =
