@@ -263,3 +263,15 @@ fn a_key_that_stands_far_behind_is_taken_for_no_other() -> Result<(), Error> {
     }
     Ok(())
 }
+
+#[test]
+fn a_request_that_no_shard_could_hold_is_refused() -> Result<(), Error> {
+    let db = db(3);
+    // Zeros that nobody reads take no memory.
+    let long = vec![0; 512 << 20];
+    let argv: Vec<&[u8]> = [&b"MSET"[..]].into_iter().chain((0..8).map(|_| &long[..])).collect();
+    let error = db.execute(&argv).expect_err("4 GiB");
+    assert!(error.to_string().contains("too long"), "{error}");
+    db.set(b"k", b"v")?;
+    Ok(())
+}
