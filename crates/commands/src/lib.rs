@@ -8,6 +8,7 @@ mod container;
 pub mod generic;
 pub mod hyperloglog;
 pub mod pubsub;
+pub mod scripting;
 pub mod server;
 pub mod string;
 pub mod transactions;
@@ -35,6 +36,7 @@ pub const GROUPS: &[&[Entry]] = &[
     bitmap::COMMANDS,
     transactions::COMMANDS,
     pubsub::COMMANDS,
+    scripting::COMMANDS,
     hyperloglog::COMMANDS,
 ];
 
