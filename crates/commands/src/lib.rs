@@ -47,6 +47,16 @@ pub fn table() -> &'static Table {
     TABLE.get_or_init(|| Table::new(GROUPS))
 }
 
+/// The same with commands of a program's own.
+///
+/// # Panics
+/// When two commands share a name, or a subcommand has no parent.
+#[must_use]
+pub fn table_with(own: &[Entry]) -> Table {
+    let groups: Vec<&[Entry]> = GROUPS.iter().copied().chain([own]).collect();
+    Table::new(&groups)
+}
+
 /// The keyspace's word for a type mismatch in the protocol's words.
 pub(crate) const fn wrong_type(_: WrongType) -> ReplyError {
     ReplyError::WrongType

@@ -57,11 +57,42 @@ pub(crate) struct Database {
     pub(crate) expires: usize,
     /// Hashes that the wheel looks at for the deadlines of their fields.
     pub(crate) armed_hashes: usize,
+    /// Keys of each block of slots, so that the key of a number is found without looking at every slot.
+    pub(crate) blocks: [u32; BLOCKS],
 }
+
+/// Slots of a block, and blocks: about as many of each, so that both are short to walk.
+pub(crate) const BLOCK_LEN: usize = 128;
+const BLOCKS: usize = SLOT_COUNT / BLOCK_LEN;
 
 impl Database {
     pub(crate) const fn new(id: u16) -> Self {
-        Self { id, slots: None, len: 0, expires: 0, armed_hashes: 0 }
+        Self { id, slots: None, len: 0, expires: 0, armed_hashes: 0, blocks: [0; BLOCKS] }
+    }
+
+    /// A key came.
+    pub(crate) const fn count_in(&mut self, slot: SlotId) {
+        self.len += 1;
+        self.blocks[slot.0 as usize / BLOCK_LEN] += 1;
+    }
+
+    /// A key left.
+    pub(crate) const fn count_out(&mut self, slot: SlotId) {
+        self.len -= 1;
+        self.blocks[slot.0 as usize / BLOCK_LEN] -= 1;
+    }
+
+    /// The entry of a number below `len`, in slot order: some 1,500 steps at most, however many keys.
+    fn nth(&self, mut n: usize) -> Option<Entry> {
+        let is_in = |n: &mut usize, len: usize| {
+            let here = *n < len;
+            *n -= if here { 0 } else { len };
+            here
+        };
+        let block = self.blocks.iter().position(|len| is_in(&mut n, *len as usize))?;
+        let slots = &self.slots.as_ref()?[block * BLOCK_LEN..(block + 1) * BLOCK_LEN];
+        let slot = slots.iter().find(|slot| is_in(&mut n, slot.len()))?;
+        slot.nth(n)
     }
 
     /// Counts an entry that goes as gone from those that wait for a deadline.
@@ -542,7 +573,7 @@ impl<'a> Db<'a> {
         true
     }
 
-    /// A live key by chance, close to even.
+    /// A live key by chance, each as likely as any other.
     pub fn random(&mut self, rng: &mut Rng) -> Option<EntryRef<'_>> {
         // Not for ever: each try reclaims one expired key only.
         for _ in 0..100 {
@@ -550,14 +581,7 @@ impl<'a> Db<'a> {
             if database.len == 0 {
                 return None;
             }
-            let slots = database.slots.as_ref()?;
-            let mut n = rng.below(database.len as u64) as usize;
-            let slot = slots.iter().find(|slot| {
-                let here = n < slot.len();
-                n -= if here { 0 } else { slot.len() };
-                here
-            })?;
-            let entry = slot.nth(n)?;
+            let entry = database.nth(rng.below(database.len as u64) as usize)?;
             if entry.is_live(self.now) {
                 return Some(EntryRef::new(entry, self.now));
             }

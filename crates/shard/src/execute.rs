@@ -88,6 +88,11 @@ impl Shard {
                 self.refuse_bytes(id, error);
                 return true;
             }
+            What::Empty => {
+                // Nobody hears of it, which is all that a skipped reply asks for.
+                self.takes_mute(id);
+                return true;
+            }
             What::Unknown => None,
             What::Own(index, _) | What::Foreign(index, _) | What::Other(index) => Some(index),
         };
@@ -111,6 +116,7 @@ impl Shard {
             && holds_back(pause, spec.flags)
         {
             self.stall(id, Stall::Paused);
+            self.paused.push(id);
             return false;
         }
         if session.multi.is_some() && !spec.flags.has(Flags::IMMEDIATE) {
@@ -135,11 +141,11 @@ impl Shard {
             }
             What::Foreign(_, at) => {
                 let key = Key { bytes: argv[at as usize], slot: cmd.slot, hash: cmd.hash };
-                self.send_whole(req, key, at);
+                self.send_whole(req, owner_of(cmd.slot, self.node.shards), Some((key, at)));
                 true
             }
             What::Other(_) => self.route(req),
-            What::Malformed(_) | What::Unknown => unreachable!("answered above"),
+            What::Malformed(_) | What::Empty | What::Unknown => unreachable!("answered above"),
         }
     }
 
@@ -242,7 +248,9 @@ impl Shard {
                 .iter()
                 .all(|(position, _)| owner_of(at(*position).slot, shards) == owner);
         if one_owner && owner != self.node.shard {
-            self.send_whole(req, first, first_at as u8);
+            // One so far behind is looked for again by its owner.
+            let key = u8::try_from(first_at).ok().map(|at| (first, at));
+            self.send_whole(req, owner, key);
         } else if one_owner {
             if let Some(scope) = self.hindering(req) {
                 return self.wait_for_turn(req.conn, scope);
@@ -377,7 +385,7 @@ impl Shard {
     }
 
     /// Sends a request whose keys all are at one other shard.
-    fn send_whole(&mut self, req: Req<'_>, key: Key<'_>, key_at: u8) {
+    fn send_whole(&mut self, req: Req<'_>, owner: ShardId, key: Option<(Key<'_>, u8)>) {
         let muted = self.takes_mute(req.conn);
         let Some(conn) = self.conn(req.conn) else { return };
         let ticket = conn.hole(muted);
@@ -385,8 +393,7 @@ impl Shard {
         if self.is_scripted(req.verdict.index) {
             self.stall(req.conn, Stall::Answer);
         }
-        let owner = owner_of(key.slot, self.node.shards);
-        self.send(owner, req, dest, Ask::Execute, Some((key, key_at)));
+        self.send(owner, req, dest, Ask::Execute, key);
     }
 
     /// Puts a request into this pass's batch for `owner`.
