@@ -7,6 +7,7 @@ pub mod connection;
 mod container;
 pub mod generic;
 pub mod hyperloglog;
+pub mod list;
 pub mod server;
 pub mod string;
 mod ttl;
@@ -31,6 +32,7 @@ pub const GROUPS: &[&[Entry]] = &[
     connection::COMMANDS,
     server::COMMANDS,
     bitmap::COMMANDS,
+    list::COMMANDS,
     hyperloglog::COMMANDS,
 ];
 
