@@ -6,11 +6,15 @@ pub mod compatibility;
 pub mod connection;
 mod container;
 pub mod generic;
+pub mod hash;
 pub mod hyperloglog;
 pub mod list;
+mod sample;
 pub mod server;
+pub mod set;
 pub mod string;
 mod ttl;
+mod walk;
 
 #[cfg(test)]
 mod bench;
@@ -32,7 +36,9 @@ pub const GROUPS: &[&[Entry]] = &[
     connection::COMMANDS,
     server::COMMANDS,
     bitmap::COMMANDS,
+    hash::COMMANDS,
     list::COMMANDS,
+    set::COMMANDS,
     hyperloglog::COMMANDS,
 ];
 

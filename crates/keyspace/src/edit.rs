@@ -33,8 +33,16 @@ impl<'a, T: Kind> Edit<'a, T> {
         Self { keyspace, index, key, place, removes: false }
     }
 
+    /// Puts another value in its place; what takes long to free is freed in portions.
+    pub fn replace(&mut self, value: T) {
+        let old = std::mem::replace(&mut **self, value).into_object();
+        if !old.as_ref().is_light() {
+            self.keyspace.condemned_objects.push(old);
+        }
+    }
+
     /// Removes the key; what takes long to free is freed in portions.
-    pub fn remove(mut self) {
+    pub fn remove_key(mut self) {
         self.removes = true;
     }
 }

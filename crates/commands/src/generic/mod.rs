@@ -19,6 +19,8 @@ mod types;
 
 use stoa_engine::{Entry, entry};
 
+pub(crate) use keys::Pattern;
+
 use crate::container::{container, help};
 
 /// The group's list.

@@ -86,7 +86,7 @@ impl Command for LTrim {
         let len = list.len();
         let (first, count) = place::range(args.start, args.stop, len).unwrap_or((len, 0));
         if count == 0 {
-            list.remove();
+            list.remove_key();
         } else {
             list.cut(End::Back, len - first - count);
             list.cut(End::Front, first);

@@ -10,7 +10,8 @@ use sha1::Digest as _;
 use sha1::Sha1;
 use stoa_engine::Ctx;
 use stoa_keyspace::{EntryRef, Type};
-use stoa_stdx::DbIndex;
+use stoa_stdx::{DbIndex, UnixMs};
+use stoa_value::{Hash, ObjectRef};
 
 /// Twenty bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,7 +41,7 @@ impl Digest {
     }
 
     /// Type, value and whether there is a deadline; not when, which differs from server to server.
-    fn value(&mut self, entry: &EntryRef<'_>) {
+    fn value(&mut self, entry: &EntryRef<'_>, now: UnixMs) {
         let type_number: u32 = match entry.ty() {
             Type::String => 0,
             Type::List => 1,
@@ -50,11 +51,39 @@ impl Digest {
             Type::Stream => 6,
         };
         self.mix(&type_number.to_be_bytes());
-        if let Ok(string) = entry.string() {
-            string.with(|bytes| self.mix(bytes));
+        match entry.object() {
+            None => {
+                if let Ok(string) = entry.string() {
+                    string.with(|bytes| self.mix(bytes));
+                }
+            }
+            Some(ObjectRef::List(list)) => {
+                list.iter().for_each(|element| element.with(|element| self.mix(element)));
+            }
+            Some(ObjectRef::Set(set)) => {
+                set.iter().for_each(|member| member.with(|member| self.join(member)));
+            }
+            Some(ObjectRef::Hash(hash)) => self.hash(hash, now),
         }
         if entry.deadline().is_some() {
             self.join(b"!!expire!!");
+        }
+    }
+}
+
+impl Digest {
+    fn hash(&mut self, hash: &Hash, now: UnixMs) {
+        for (field, value, deadline) in hash.iter() {
+            if deadline.is_some_and(|deadline| now > deadline) {
+                continue;
+            }
+            let mut digest = Self::default();
+            field.with(|field| digest.mix(field));
+            value.with(|value| digest.mix(value));
+            if deadline.is_some() {
+                digest.join(b"!!hexpire!!");
+            }
+            self.join(&digest.0);
         }
     }
 }
@@ -74,10 +103,11 @@ pub fn of_databases(ctx: &mut Ctx<'_>) -> Vec<Total> {
 
 fn of_database(index: DbIndex, ctx: &mut Ctx<'_>) -> Total {
     let mut total = Total::default();
+    let now = ctx.now;
     ctx.db_at(index).for_each(&mut |entry| {
         let mut digest = Digest::default();
         digest.mix(entry.key());
-        digest.value(&entry);
+        digest.value(&entry, now);
         total.keys += 1;
         total.digest.join(&digest.0);
     });
@@ -104,12 +134,13 @@ pub fn together(shards: impl Iterator<Item = Vec<Total>>) -> Digest {
 
 /// Of each key that is on this shard.
 pub fn of_values(keys: &[&[u8]], ctx: &mut Ctx<'_>) -> Vec<Option<Digest>> {
+    let now = ctx.now;
     let one = |bytes: &&[u8]| {
         let key = ctx.key(bytes);
         let mut db = ctx.db();
         let entry = db.peek(&key)?;
         let mut digest = Digest::default();
-        digest.value(&entry);
+        digest.value(&entry, now);
         Some(digest)
     };
     keys.iter().map(one).collect()
