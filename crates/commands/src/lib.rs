@@ -8,11 +8,16 @@ mod container;
 pub mod generic;
 pub mod hash;
 pub mod hyperloglog;
+<<<<<<< HEAD
 pub mod list;
 mod sample;
+=======
+pub mod pubsub;
+>>>>>>> main
 pub mod server;
 pub mod set;
 pub mod string;
+pub mod transactions;
 mod ttl;
 mod walk;
 
@@ -36,9 +41,14 @@ pub const GROUPS: &[&[Entry]] = &[
     connection::COMMANDS,
     server::COMMANDS,
     bitmap::COMMANDS,
+<<<<<<< HEAD
     hash::COMMANDS,
     list::COMMANDS,
     set::COMMANDS,
+=======
+    transactions::COMMANDS,
+    pubsub::COMMANDS,
+>>>>>>> main
     hyperloglog::COMMANDS,
 ];
 

@@ -21,6 +21,9 @@ pub struct Settings {
     /// `pin`: each shard to its core.
     pub pin: bool,
 
+    /// `pipeline-order`: `strict` is true.
+    pub pipeline_is_strict: bool,
+
     /// `port`: 0 is no TCP.
     pub port: u16,
     /// `bind`.
@@ -58,6 +61,8 @@ pub struct Settings {
     pub databases: u16,
     /// `set-preserves-ttl`.
     pub set_preserves_ttl: bool,
+    /// `multi-strict`.
+    pub multi_strict: bool,
     /// `hll-sparse-max-bytes`.
     pub hll_sparse_max_bytes: u64,
     /// `latency-tracking`.
@@ -67,6 +72,10 @@ pub struct Settings {
     /// `hz`, within 1 to 500.
     pub hz: u16,
 
+    /// `daemonize`.
+    pub daemonize: bool,
+    /// `pidfile`.
+    pub pid_file: Option<Box<[u8]>>,
     /// `hash-max-*`, `list-max-*`, `set-max-*`, `zset-max-*`: up to where values stay small.
     pub limits: Limits,
 
@@ -136,6 +145,7 @@ impl Settings {
             shards: integer(value("shards")) as u16,
             driver: [Driver::Auto, Driver::Uring, Driver::Poll][choice(value("driver"))],
             pin: flag(value("pin")),
+            pipeline_is_strict: choice(value("pipeline-order")) == 1,
             port: integer(value("port")) as u16,
             bind: words(value("bind")),
             unix_socket: text(value("unixsocket")),
@@ -153,10 +163,13 @@ impl Settings {
             enable_debug_command: permission(value("enable-debug-command")),
             databases: integer(value("databases")) as u16,
             set_preserves_ttl: flag(value("set-preserves-ttl")),
+            multi_strict: flag(value("multi-strict")),
             hll_sparse_max_bytes: memory(value("hll-sparse-max-bytes")),
             latency_tracking: flag(value("latency-tracking")),
             keyspace_events: events(value("notify-keyspace-events")),
             hz: integer(value("hz")) as u16,
+            daemonize: flag(value("daemonize")),
+            pid_file: text(value("pidfile")),
             limits: limits(value),
             dir: text(value("dir")).unwrap_or_default(),
             log_level: [

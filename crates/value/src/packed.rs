@@ -12,7 +12,7 @@ use crate::Str;
 use crate::buf::{Buf, HEAD};
 use crate::element::{self, Encoded};
 
-const FIRST: usize = HEAD + 2;
+pub(crate) const FIRST: usize = HEAD + 2;
 const END: u8 = 0xff;
 /// As an element count: more than can be written, to be counted by a walk.
 const MANY: usize = u16::MAX as usize;
@@ -25,7 +25,7 @@ pub struct Packed(Buf);
 
 /// Where an element begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place(usize);
+pub struct Place(pub(crate) usize);
 
 impl Default for Packed {
     fn default() -> Self {
@@ -242,6 +242,27 @@ impl Packed {
     #[must_use]
     pub fn len_with(&self, text: &[u8]) -> usize {
         self.0.len() + element::len_of(text)
+    }
+
+    /// Adds several elements at the end, in one step.
+    pub(crate) fn append<'a>(&mut self, new: impl Iterator<Item = Encoded<'a>> + Clone) {
+        let (count, bytes) =
+            new.clone().fold((0, 0), |(count, bytes), one| (count + 1, bytes + one.len()));
+        let count = self.len() + count;
+        let mut room = self.0.splice(self.end(), 0, bytes);
+        for one in new {
+            let (head, rest) = room.split_at_mut(one.len());
+            one.write(head);
+            room = rest;
+        }
+        self.set_count(count);
+    }
+
+    /// Replaces the element at `place` by an integer.
+    pub(crate) fn set_int(&mut self, place: Place, value: i64) {
+        let new = Encoded::int(value);
+        let old = element::len_at(&self.as_bytes()[place.0..]);
+        new.write(self.0.splice(place.0, old, new.len()));
     }
 
     fn insert_encoded(&mut self, at: usize, new: Encoded<'_>) {
