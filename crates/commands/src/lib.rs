@@ -8,12 +8,9 @@ mod container;
 pub mod generic;
 pub mod hash;
 pub mod hyperloglog;
-<<<<<<< HEAD
 pub mod list;
-mod sample;
-=======
 pub mod pubsub;
->>>>>>> main
+mod sample;
 pub mod server;
 pub mod set;
 pub mod string;
@@ -41,14 +38,11 @@ pub const GROUPS: &[&[Entry]] = &[
     connection::COMMANDS,
     server::COMMANDS,
     bitmap::COMMANDS,
-<<<<<<< HEAD
     hash::COMMANDS,
     list::COMMANDS,
     set::COMMANDS,
-=======
     transactions::COMMANDS,
     pubsub::COMMANDS,
->>>>>>> main
     hyperloglog::COMMANDS,
 ];
 
