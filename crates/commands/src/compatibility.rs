@@ -41,8 +41,6 @@ pub const MISSING: &[(&str, &str)] = &[
     ("bgsave", "comes with snapshots"),
     ("save", "comes with snapshots"),
     ("lastsave", "comes with snapshots"),
-    ("sort", "sorts lists, sets and sorted sets: comes with them"),
-    ("sort_ro", "sorts lists, sets and sorted sets: comes with them"),
     ("module", "modules are C plugins, which are not loaded here"),
     ("module|help", "modules are C plugins, which are not loaded here"),
     ("module|list", "modules are C plugins, which are not loaded here"),

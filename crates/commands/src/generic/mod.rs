@@ -14,6 +14,7 @@ mod randomkey;
 mod relocate;
 mod rename;
 mod scan;
+mod sort;
 mod ttl;
 mod types;
 
@@ -48,6 +49,8 @@ pub const COMMANDS: &[Entry] = &[
     entry::<rename::Rename>(),
     entry::<rename::RenameNx>(),
     entry::<scan::Scan>(),
+    entry::<sort::Sort>(),
+    entry::<sort::SortRo>(),
     entry::<exists::Touch>(),
     entry::<ttl::Ttl>(),
     entry::<types::Type>(),

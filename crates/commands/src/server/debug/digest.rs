@@ -64,6 +64,23 @@ impl Digest {
                 set.iter().for_each(|member| member.with(|member| self.join(member)));
             }
             Some(ObjectRef::Hash(hash)) => self.hash(hash, now),
+            Some(ObjectRef::SortedSet(set)) => {
+                for (member, score) in set.iter() {
+                    let mut digest = Self::default();
+                    member.with(|member| digest.mix(member));
+                    digest.mix(general(score).as_bytes());
+                    self.join(&digest.0);
+                }
+            }
+            Some(ObjectRef::Stream(stream)) => {
+                for entry in stream.iter() {
+                    self.mix(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+                    for (field, value) in entry.fields {
+                        field.with(|field| self.mix(field));
+                        value.with(|value| self.mix(value));
+                    }
+                }
+            }
         }
         if entry.deadline().is_some() {
             self.join(b"!!expire!!");
@@ -86,6 +103,25 @@ impl Digest {
             self.join(&digest.0);
         }
     }
+}
+
+/// A score as C prints it with `%.17g`.
+fn general(score: f64) -> String {
+    if score.is_infinite() {
+        return if score > 0.0 { "inf".into() } else { "-inf".into() };
+    }
+    let scientific = format!("{score:.16e}");
+    let (digits, exponent) = scientific.split_once('e').expect("it has an exponent");
+    let exponent: i32 = exponent.parse().expect("the exponent is a number");
+    let trimmed = |text: &str| match text.split_once('.') {
+        Some(_) => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        None => text.to_owned(),
+    };
+    if (-4..17).contains(&exponent) {
+        return trimmed(&format!("{score:.*}", (16 - exponent) as usize));
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{}e{sign}{:02}", trimmed(digits), exponent.abs())
 }
 
 /// One database of one shard.
