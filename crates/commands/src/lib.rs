@@ -6,13 +6,18 @@ pub mod compatibility;
 pub mod connection;
 mod container;
 pub mod generic;
+pub mod hash;
 pub mod hyperloglog;
+pub mod list;
 pub mod pubsub;
 pub mod scripting;
+mod sample;
 pub mod server;
+pub mod set;
 pub mod string;
 pub mod transactions;
 mod ttl;
+mod walk;
 
 #[cfg(test)]
 mod bench;
@@ -34,6 +39,9 @@ pub const GROUPS: &[&[Entry]] = &[
     connection::COMMANDS,
     server::COMMANDS,
     bitmap::COMMANDS,
+    hash::COMMANDS,
+    list::COMMANDS,
+    set::COMMANDS,
     transactions::COMMANDS,
     pubsub::COMMANDS,
     scripting::COMMANDS,

@@ -452,6 +452,12 @@ impl<'a> Db<'a> {
         self.set(key, NewValue::Int(value), ttl);
     }
 
+    /// Stores a list, set or hash under `key`, whatever was there.
+    pub fn set_object<T: Kind>(&mut self, key: &Key<'_>, value: T, ttl: Ttl) {
+        self.set(key, NewValue::Object(value.into_object()), ttl);
+        self.arm_anew(key);
+    }
+
     /// Stores what was taken or copied elsewhere, with its deadline and access clock, whatever was
     /// there: a loan to another shard is no use of the key.
     pub fn put(&mut self, key: &Key<'_>, owned: Owned) {
@@ -466,10 +472,16 @@ impl<'a> Db<'a> {
         }
         let entry = self.database().find(key).expect("just stored");
         entry.set_clock(owned.clock);
+        self.arm_anew(key);
+    }
+
+    /// Puts a hash that comes from another key or another shard on the wheel: what it remembers of one
+    /// means nothing here.
+    fn arm_anew(&mut self, key: &Key<'_>) {
+        let Some(entry) = self.database().find(key) else { return };
         if let Some(mut place) = entry.kind::<Hash>() {
             // SAFETY: a Hash lies there, and the database is borrowed exclusively.
             let hash = unsafe { place.as_mut() };
-            // It comes from another key or another shard, whose wheel looks for it in vain.
             hash.set_armed(None);
             self.keyspace.arm_fields(self.index, key, hash);
         }
@@ -670,8 +682,14 @@ impl ScanCursor {
     /// a minus sign wraps around unless the whole is a number below zero in its usual form.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
+        Self::parse_number(text).map(Self::from_wire)
+    }
+
+    /// The number that [`ScanCursor::parse`] reads, for scans of other things.
+    #[must_use]
+    pub fn parse_number(text: &[u8]) -> Option<u64> {
         if let Some(number) = stoa_stdx::parse_int(text) {
-            return u64::try_from(number).ok().map(Self::from_wire);
+            return u64::try_from(number).ok();
         }
         let text = std::str::from_utf8(text).ok()?;
         let text = text.trim_start_matches([' ', '\t', '\n', '\x0b', '\x0c', '\r']);
@@ -682,7 +700,7 @@ impl ScanCursor {
         // The number type's own parser would take a second sign.
         let number: u64 =
             digits.starts_with(|c: char| c.is_ascii_digit()).then(|| digits.parse().ok())??;
-        Some(Self::from_wire(if negative { number.wrapping_neg() } else { number }))
+        Some(if negative { number.wrapping_neg() } else { number })
     }
 
     /// From the number on the wire; anything a client makes up leads somewhere harmless.
