@@ -5,10 +5,13 @@ pub mod bitmap;
 pub mod compatibility;
 pub mod connection;
 mod container;
+mod define;
 pub mod generic;
 pub mod hyperloglog;
 pub mod server;
+pub mod sorted_set;
 pub mod string;
+mod timeout;
 mod ttl;
 
 #[cfg(test)]
@@ -32,6 +35,7 @@ pub const GROUPS: &[&[Entry]] = &[
     server::COMMANDS,
     bitmap::COMMANDS,
     hyperloglog::COMMANDS,
+    sorted_set::COMMANDS,
 ];
 
 /// The table of all commands, made once.
