@@ -29,6 +29,8 @@ pub enum ReplyError {
     /// `wrong number of arguments for 'get' command`; holds the full name (`client|list`).
     WrongArity(&'static str),
     NoAuth,
+    /// `Can't execute 'get' ...`; holds the full name.
+    Subscribed(&'static str),
     /// A text of one command's own, with its code (`ERR ...`).
     Text(&'static str),
 }
@@ -52,6 +54,13 @@ impl fmt::Display for ReplyError {
             Self::NotEnoughKeys => "ERR The command has no key arguments",
             Self::StringTooLong => "ERR string exceeds maximum allowed size (proto-max-bulk-len)",
             Self::NoAuth => "NOAUTH Authentication required.",
+            Self::Subscribed(name) => {
+                return write!(
+                    f,
+                    "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / \
+                     RESET are allowed in this context"
+                );
+            }
             Self::InvalidExpire(name) => {
                 return write!(f, "ERR invalid expire time in '{name}' command");
             }

@@ -8,10 +8,12 @@ mod container;
 mod define;
 pub mod generic;
 pub mod hyperloglog;
+pub mod pubsub;
 pub mod server;
 pub mod sorted_set;
 pub mod string;
 mod timeout;
+pub mod transactions;
 mod ttl;
 
 #[cfg(test)]
@@ -34,6 +36,8 @@ pub const GROUPS: &[&[Entry]] = &[
     connection::COMMANDS,
     server::COMMANDS,
     bitmap::COMMANDS,
+    transactions::COMMANDS,
+    pubsub::COMMANDS,
     hyperloglog::COMMANDS,
     sorted_set::COMMANDS,
 ];

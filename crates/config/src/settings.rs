@@ -4,7 +4,7 @@
 //! acts exactly if it is read here. So a feature that arrives takes two lines, its field and the
 //! removal of `.later()`, and none can be forgotten.
 
-use stoa_value::Limits;
+use stoa_value::{BlockLimits, Limits};
 
 use crate::config::Origin;
 use crate::events::Events;
@@ -20,6 +20,9 @@ pub struct Settings {
     pub driver: Driver,
     /// `pin`: each shard to its core.
     pub pin: bool,
+
+    /// `pipeline-order`: `strict` is true.
+    pub pipeline_is_strict: bool,
 
     /// `port`: 0 is no TCP.
     pub port: u16,
@@ -58,6 +61,10 @@ pub struct Settings {
     pub databases: u16,
     /// `set-preserves-ttl`.
     pub set_preserves_ttl: bool,
+    /// `multi-strict`.
+    pub multi_strict: bool,
+    /// `stream-node-max-bytes`, `stream-node-max-entries`: up to where a block grows.
+    pub stream_blocks: BlockLimits,
     /// `hll-sparse-max-bytes`.
     pub hll_sparse_max_bytes: u64,
     /// `latency-tracking`.
@@ -67,6 +74,10 @@ pub struct Settings {
     /// `hz`, within 1 to 500.
     pub hz: u16,
 
+    /// `daemonize`.
+    pub daemonize: bool,
+    /// `pidfile`.
+    pub pid_file: Option<Box<[u8]>>,
     /// `hash-max-*`, `list-max-*`, `set-max-*`, `zset-max-*`: up to where values stay small.
     pub limits: Limits,
 
@@ -136,6 +147,7 @@ impl Settings {
             shards: integer(value("shards")) as u16,
             driver: [Driver::Auto, Driver::Uring, Driver::Poll][choice(value("driver"))],
             pin: flag(value("pin")),
+            pipeline_is_strict: choice(value("pipeline-order")) == 1,
             port: integer(value("port")) as u16,
             bind: words(value("bind")),
             unix_socket: text(value("unixsocket")),
@@ -153,10 +165,17 @@ impl Settings {
             enable_debug_command: permission(value("enable-debug-command")),
             databases: integer(value("databases")) as u16,
             set_preserves_ttl: flag(value("set-preserves-ttl")),
+            multi_strict: flag(value("multi-strict")),
+            stream_blocks: BlockLimits {
+                bytes: memory(value("stream-node-max-bytes")) as usize,
+                entries: integer(value("stream-node-max-entries")) as usize,
+            },
             hll_sparse_max_bytes: memory(value("hll-sparse-max-bytes")),
             latency_tracking: flag(value("latency-tracking")),
             keyspace_events: events(value("notify-keyspace-events")),
             hz: integer(value("hz")) as u16,
+            daemonize: flag(value("daemonize")),
+            pid_file: text(value("pidfile")),
             limits: limits(value),
             dir: text(value("dir")).unwrap_or_default(),
             log_level: [

@@ -7,7 +7,7 @@ use stoa_stdx::{DbIndex, Key, MonoMs, SLOT_COUNT, UnixMs, owner_of};
 use stoa_value::{Kind, Rules};
 
 use crate::session::SessionRow;
-use crate::{Node, Proto, Session, Sessions};
+use crate::{Blocking, Borrowed, Node, Proto, Session, Sessions};
 
 /// The context of one command.
 pub struct Ctx<'a> {
@@ -25,6 +25,10 @@ pub struct Ctx<'a> {
     pub row: SessionRow,
     /// The first key with its place, as the router computed it.
     pub key: Option<Key<'a>>,
+    /// Whether it may wait.
+    pub blocking: Blocking,
+    /// The keys of all other shards, if they are on loan here.
+    pub borrowed: Option<&'a mut Borrowed>,
     /// For [`RequestPolicy::Walk`](stoa_command::RequestPolicy::Walk): where to go on.
     pub walk: Option<Walk>,
 }

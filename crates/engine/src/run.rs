@@ -3,7 +3,7 @@
 use stoa_command::{Args, Flags, ReplyError};
 
 use crate::reply::c_string;
-use crate::{Ctx, Entry, Reply, Session, Table};
+use crate::{Ctx, Entry, Proto, Reply, Session, Table};
 
 /// Why a request never reached its command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +60,13 @@ pub fn admit_found(
     if !session.authenticated && !spec.flags.has(Flags::NO_AUTH) {
         return Err(Refusal::Error(Some(index), ReplyError::NoAuth));
     }
+    // Its replies could not be told from messages; RESP3 has pushes.
+    if session.is_subscriber()
+        && session.proto == Proto::Resp2
+        && !spec.flags.has(Flags::IN_SUBSCRIBED)
+    {
+        return Err(Refusal::Error(Some(index), ReplyError::Subscribed(spec.name)));
+    }
     Ok(Verdict { index, args_at })
 }
 
@@ -74,14 +81,19 @@ pub fn run(
     reply: &mut dyn Reply,
 ) -> bool {
     let mark = reply.mark();
-    match (entry.execute)(&mut Args::new(argv, at), ctx, reply) {
+    let dirty = ctx.node.dirty;
+    let good = match (entry.execute)(&mut Args::new(argv, at), ctx, reply) {
         Ok(()) => true,
         Err(error) => {
             reply.rewind(mark);
             reply.error(error);
             false
         }
+    };
+    if ctx.keyspace.has_notes() {
+        ctx.keyspace.settle_notes(ctx.node.dirty != dirty);
     }
+    good
 }
 
 /// The most of a client's own words that the refusal of an unknown name repeats, bytes.

@@ -1,8 +1,8 @@
 //! What the server remembers of a client: everything about a connection but its bytes.
 
-use stoa_stdx::{ConnId, DbIndex, MonoMs};
+use stoa_stdx::{ConnId, DbIndex, MonoMs, ShardId};
 
-use crate::Proto;
+use crate::{Multi, Proto};
 
 /// Which replies a client gets (CLIENT REPLY).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,6 +58,8 @@ pub struct Session {
     pub no_touch: bool,
     /// CLIENT NO-EVICT.
     pub no_evict: bool,
+    /// How many channels, patterns and shard channels it listens to.
+    pub subscriptions: [usize; 3],
     /// To be closed once its replies are out.
     pub closing: bool,
     /// Bytes of unread input held for it.
@@ -70,6 +72,10 @@ pub struct Session {
     pub output_total: u64,
     /// Commands run in all.
     pub commands_total: u64,
+    /// What it queued since MULTI.
+    pub multi: Option<Box<Multi>>,
+    /// Shards on which it watches keys.
+    pub watching: Vec<ShardId>,
     /// Stands for a client of another shard while a part of its request runs here.
     pub is_proxy: bool,
 }
@@ -97,14 +103,26 @@ impl Session {
             reply_mode: ReplyMode::On,
             no_touch: false,
             no_evict: false,
+            subscriptions: [0; 3],
             closing: false,
             input_len: 0,
             output_len: 0,
             input_total: 0,
             output_total: 0,
             commands_total: 0,
+            multi: None,
+            watching: Vec::new(),
             is_proxy: false,
         }
+    }
+}
+
+impl Session {
+    /// Whether it listens to anything.
+    #[must_use]
+    #[inline]
+    pub fn is_subscriber(&self) -> bool {
+        self.subscriptions != [0; 3]
     }
 }
 

@@ -375,6 +375,7 @@ impl<'a> Db<'a> {
         let Some(entry) = self.locate(key) else { return Ok(None) };
         let place = entry.kind::<T>().ok_or(WrongType)?;
         self.touched(entry);
+        self.keyspace.note(self.index, key.bytes);
         Ok(Some(Edit::new(self.keyspace, self.index, *key, place)))
     }
 
@@ -399,6 +400,7 @@ impl<'a> Db<'a> {
             }
         };
         let place = entry.kind::<T>().ok_or(WrongType)?;
+        self.keyspace.note(self.index, key.bytes);
         Ok(Edit::new(self.keyspace, self.index, *key, place))
     }
 
@@ -454,6 +456,7 @@ impl<'a> Db<'a> {
 
     fn set(&mut self, key: &Key<'_>, value: NewValue<'_>, ttl: Ttl) {
         let old = self.locate(key);
+        self.keyspace.note(self.index, key.bytes);
         let old_due = old.and_then(Entry::due);
         let due = match ttl {
             Ttl::Keep => old_due,
@@ -490,6 +493,7 @@ impl<'a> Db<'a> {
         if old.is_some_and(|entry| entry.ty() != Type::String) {
             return Err(WrongType);
         }
+        self.keyspace.note(self.index, key.bytes);
         let old_len = old.map_or(0, |entry| entry.str().len());
         let entry = match old {
             Some(entry) if entry.repr() != Repr::Int && old_len >= len_min => entry,
@@ -516,18 +520,25 @@ impl<'a> Db<'a> {
 
     /// Removes `key`. False if it was not there.
     pub fn remove(&mut self, key: &Key<'_>) -> bool {
-        self.locate(key).is_some() && self.keyspace.discard(self.index, key)
+        let found = self.locate(key).is_some();
+        if found {
+            self.keyspace.note(self.index, key.bytes);
+            self.keyspace.discard(self.index, key);
+        }
+        found
     }
 
     /// Takes `key` out with value and deadline.
     pub fn take(&mut self, key: &Key<'_>) -> Option<Owned> {
         self.locate(key)?;
+        self.keyspace.note(self.index, key.bytes);
         self.keyspace.remove(self.index, key)
     }
 
     /// Sets or takes away the deadline of `key`. False if the key is not there.
     pub fn set_deadline(&mut self, key: &Key<'_>, deadline: Option<UnixMs>) -> bool {
         let Some(old) = self.locate(key) else { return false };
+        self.keyspace.note(self.index, key.bytes);
         let old_due = old.due();
         let due = deadline.map(|at| self.keyspace.armed(self.index, key, old_due, at));
         match (old_due, due) {

@@ -9,6 +9,7 @@ use crate::db::{Database, Db, Owned};
 use crate::entry::{Due, Entry};
 use crate::notice::Notices;
 use crate::table::{Slot, prefetch};
+use crate::watch::Watches;
 use crate::wheel::{Item, Wheel};
 
 /// Counts since the start (or CONFIG RESETSTAT).
@@ -36,6 +37,7 @@ pub struct Keyspace {
     pub stats: KeyspaceStats,
     /// What happened to keys, as far as anybody wants to know.
     pub notices: Notices,
+    pub(crate) watches: Watches,
     pub(crate) next_arm: u16,
     pub(crate) due: Vec<Item>,
     /// A round of sifting the wheel is under way.
@@ -63,6 +65,7 @@ impl Keyspace {
             seed,
             stats: KeyspaceStats::default(),
             notices: Notices::default(),
+            watches: Watches::default(),
             next_arm: 0,
             due: Vec::new(),
             is_sifting: false,
@@ -103,6 +106,10 @@ impl Keyspace {
 
     /// Exchanges two databases.
     pub fn swap(&mut self, a: DbIndex, b: DbIndex) {
+        if a != b {
+            self.note_database(a, Some(b));
+            self.note_database(b, Some(a));
+        }
         self.databases.swap(a.0 as usize, b.0 as usize);
     }
 

@@ -38,6 +38,8 @@ pub(crate) struct Conn {
     pub(crate) out: Vec<u8>,
     pub(crate) owed: Owed,
     pub(crate) stall: Option<Stall>,
+    /// The reply, if it has not left, that messages must not overtake: it confirms a subscription.
+    confirms: Option<u32>,
     /// Its place among the transactions on the keys that its next request wants.
     pub(crate) row: Option<RowId>,
     /// The turn of that row has come.
@@ -73,6 +75,7 @@ impl Conn {
             out: Vec::new(),
             owed: Owed::default(),
             stall: None,
+            confirms: None,
             row: None,
             has_turn: false,
             resumes: false,
@@ -142,6 +145,31 @@ impl Conn {
         }
         self.owed.held.clear();
         self.owed.spent = 0;
+    }
+
+    /// Adds a message of a channel. It overtakes replies that are still awaited, which may take long,
+    /// but not what confirms the subscription it comes by.
+    pub(crate) fn message(&mut self, bytes: &[u8]) {
+        let waits = |ticket: u32| (ticket.wrapping_sub(self.owed.base) as usize) < self.owed.len();
+        if self.confirms.is_some_and(waits) {
+            let start = self.owed.held.len();
+            self.owed.held.extend_from_slice(bytes);
+            self.written(start);
+        } else {
+            self.confirms = None;
+            self.out.extend_from_slice(bytes);
+        }
+    }
+
+    /// Messages from now on come after the reply of `ticket`.
+    pub(crate) const fn messages_follow(&mut self, ticket: u32) {
+        self.confirms = Some(ticket);
+    }
+
+    /// The ticket of the reply that was added last, if it has not left.
+    pub(crate) fn last_ticket(&self) -> Option<u32> {
+        let last = self.owed.len().checked_sub(1)?;
+        Some(self.owed.base.wrapping_add(last as u32))
     }
 
     /// Nothing is owed, running or waiting to run.

@@ -1,6 +1,7 @@
 //! What commands ask of the shard, and what time asks: pauses, idle clients, slow readers, expiry.
 
 use stoa_command::Flags;
+use stoa_config::ClientClass;
 use stoa_engine::{Order, PauseMode};
 use stoa_stdx::{ConnId, MonoMs};
 
@@ -10,8 +11,6 @@ use crate::event::Action;
 
 /// Keys reclaimed or entries freed in one portion: some tens of microseconds.
 const PORTION_LEN: usize = 64;
-/// How often clients are looked over, milliseconds.
-const CRON_MS: u64 = 100;
 
 /// CLIENT PAUSE in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +49,7 @@ impl Shard {
                     let until = old.map_or(until, |old| old.until.max(until));
                     self.pause = Some(Pause { mode, until });
                 }
+                Order::Unwatch(conn) => self.unwatch(conn),
                 Order::Unpause => self.end_pause(),
                 Order::Shutdown(_) => self.actions.push_back(Action::Shutdown),
             }
@@ -80,7 +80,7 @@ impl Shard {
             self.end_pause();
         }
         if self.needs_cron() && now >= self.next_cron {
-            self.next_cron = MonoMs(now.0 + CRON_MS);
+            self.next_cron = MonoMs(now.0 + 1_000 / u64::from(self.node.config.hz));
             self.look_over_clients(now);
         }
     }
@@ -95,7 +95,9 @@ impl Shard {
         let ids: Vec<ConnId> = self.conns.iter().flatten().map(|conn| conn.id).collect();
         for id in ids {
             self.check_output(id);
-            let idle = self.sessions.get(id).map_or(0, |s| now.0.saturating_sub(s.active.0));
+            // Who listens only has nothing to say.
+            let session = self.sessions.get(id).filter(|session| !session.is_subscriber());
+            let idle = session.map_or(0, |s| now.0.saturating_sub(s.active.0));
             if timeout_ms > 0 && idle > timeout_ms {
                 self.close(id, false);
             }
@@ -120,7 +122,9 @@ impl Shard {
 
     /// Holds a slow reader against `client-output-buffer-limit`.
     pub(crate) fn check_output(&mut self, id: ConnId) {
-        let limit = self.node.config.output_limits[0];
+        let listens = self.sessions.get(id).is_some_and(|session| session.is_subscriber());
+        let class = if listens { ClientClass::PubSub } else { ClientClass::Normal };
+        let limit = self.node.config.output_limits[class as usize];
         let now = self.now.mono.ms();
         let Some(conn) = self.conn(id) else { return };
         let len = conn.output_len();

@@ -2,7 +2,7 @@
 //!
 //! The router knows policies and key positions, never a command's name.
 
-use stoa_command::{BeginSearch, FindKeys, RequestPolicy, ResponsePolicy, Spec};
+use stoa_command::{BeginSearch, FindKeys, KeyFlags, RequestPolicy, ResponsePolicy, Spec};
 use stoa_engine::Table;
 
 /// The way of a command through the shards.
@@ -20,6 +20,10 @@ pub(crate) enum Plan {
     AllShards(Join),
     /// Walks the slots in order.
     Walk,
+    /// Runs what the client queued.
+    Exec,
+    /// Each owner notes its share of the keys for the client.
+    Watch,
 }
 
 /// How answers become one.
@@ -46,6 +50,8 @@ fn plan(spec: &Spec) -> Plan {
     match spec.request {
         RequestPolicy::Keys => match spec.keys {
             [] => Plan::Home,
+            // Channels, which are not kept in a shard.
+            keys if keys.iter().all(|key| key.flags.has(KeyFlags::NOT_KEY)) => Plan::Home,
             [one] => match (one.begin, one.find) {
                 (BeginSearch::Index(at), FindKeys::Range { last: 0, .. }) => Plan::OneKey(at as u8),
                 _ => Plan::Keys,
@@ -55,6 +61,8 @@ fn plan(spec: &Spec) -> Plan {
         RequestPolicy::Split => Plan::Split(join(spec)),
         RequestPolicy::AllShards => Plan::AllShards(join(spec)),
         RequestPolicy::Walk => Plan::Walk,
+        RequestPolicy::Exec => Plan::Exec,
+        RequestPolicy::Watch => Plan::Watch,
     }
 }
 

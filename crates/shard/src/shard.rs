@@ -12,10 +12,12 @@ use std::sync::Arc;
 use stoa_config::Config;
 use stoa_engine::{Facts, Node, Session, Sessions, Table};
 use stoa_keyspace::Keyspace;
-use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram};
+use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
+use stoa_pubsub::PubSub;
 use stoa_resp::Span;
 use stoa_stdx::{ConnId, HashSeed, MonoMs, MonoNs, Rng, ShardId, UnixMs};
 
+use crate::account::Ran;
 use crate::conn::{Conn, Stall};
 use crate::event::{Action, Moment, Pass, PeerFacts};
 use crate::gather::Gathers;
@@ -25,6 +27,7 @@ use crate::message::{Batch, Message};
 use crate::notices::Notices;
 use crate::orders::Pause;
 use crate::plan::{Plan, plans};
+use crate::publish::Publishing;
 
 /// What a client from another host reads while nobody has set a password.
 const PROTECTED: &[u8] = b"-DENIED Stoa is running in protected mode because no password is set: \
@@ -75,6 +78,10 @@ pub struct Shard {
     pub(crate) spare_batches: Vec<Box<Batch>>,
     pub(crate) gathers: Gathers,
     pub(crate) intents: Intents,
+    /// All keys are on loan; what is in their place is empty.
+    pub(crate) keys_are_lent: bool,
+    /// Clients of other shards to be forgotten by the keys that are on loan.
+    pub(crate) unwatch_later: Vec<u64>,
     /// The latest stamp given or seen.
     pub(crate) stamp: Stamp,
     /// The number of the last transaction whose home is here.
@@ -89,6 +96,7 @@ pub struct Shard {
     pub(crate) stalled_until: Option<MonoMs>,
     pub(crate) pause: Option<Pause>,
     pub(crate) notices: Notices,
+    pub(crate) publishing: Publishing,
     pub(crate) next_cron: MonoMs,
     /// More keys are due than the last portion took.
     pub(crate) expiry_waits: bool,
@@ -101,8 +109,8 @@ pub struct Shard {
     // Used again in every pass.
     pub(crate) spans: Vec<Span>,
     pub(crate) cmds: Vec<Cmd>,
-    /// Commands of the stage that ran, and whether they failed.
-    pub(crate) ran: Vec<(u16, bool)>,
+    /// What ran and is not counted yet.
+    pub(crate) ran: Vec<Ran>,
     pub(crate) sources: Vec<Source<'static>>,
 }
 
@@ -124,10 +132,12 @@ impl Shard {
             rng: Rng::new(chance),
             active_expire: true,
             counters: Counters::default(),
+            rates: Rates::default(),
             commands,
             errors: ErrorStats::default(),
             inserts: Histogram::new(),
             dirty: 0,
+            pubsub: PubSub::new(id),
             orders: Vec::new(),
         };
         Self {
@@ -143,6 +153,8 @@ impl Shard {
             spare_batches: Vec::new(),
             gathers: Gathers::default(),
             intents: Intents::default(),
+            keys_are_lent: false,
+            unwatch_later: Vec::new(),
             stamp: Stamp(0),
             next_transaction: 0,
             deferred: VecDeque::new(),
@@ -151,6 +163,7 @@ impl Shard {
             stalled_until: None,
             pause: None,
             notices: Notices::default(),
+            publishing: Publishing::default(),
             next_cron: MonoMs(0),
             expiry_waits: false,
             background_waits: false,
@@ -201,6 +214,8 @@ impl Shard {
     /// One turn with everything that arrived.
     pub fn pass(&mut self, pass: &mut Pass<'_>, now: Moment) {
         self.now = now;
+        self.node.rates.look(now.mono.ms(), &self.node.counters);
+        self.node.counters.passes += 1;
         for (conn, len) in pass.sent {
             self.output_sent(*conn, *len);
         }
@@ -223,9 +238,10 @@ impl Shard {
         self.resume_waiting();
         self.settle();
         self.background();
-        // Nobody can subscribe yet, so nobody is told.
-        self.keyspace.notices.take();
         self.post_batches();
+        if self.is_stirred() || self.publishing.has_mail() {
+            self.post_mail();
+        }
         self.ask_sends();
     }
 
@@ -272,7 +288,7 @@ impl Shard {
     /// Work in portions is waiting.
     #[must_use]
     pub fn busy(&self) -> bool {
-        self.background_waits || !self.resumable.is_empty()
+        self.background_waits || self.is_stirred() || !self.resumable.is_empty()
     }
 
     pub(crate) fn conn(&mut self, id: ConnId) -> Option<&mut Conn> {
@@ -326,6 +342,7 @@ impl Shard {
     pub(crate) fn post_batch(&mut self, to: ShardId) {
         if let Some(mut batch) = self.outbound[to.0 as usize].take() {
             batch.clock = self.stamp;
+            self.node.counters.messages_sent += 1;
             self.actions.push_back(Action::Request { to, message: Message::Batch(batch) });
         }
     }
@@ -334,7 +351,9 @@ impl Shard {
     pub(crate) fn forget(&mut self, id: ConnId) {
         if self.conn(id).is_some() {
             self.end_turn(id);
+            self.unwatch(id);
             self.conns[id.index as usize] = None;
+            self.end_subscriptions(id);
             self.sessions.remove(id);
         }
     }
@@ -351,6 +370,9 @@ impl Shard {
         }
         if !conn.leaving {
             conn.leaving = true;
+            if !after_flush {
+                self.end_subscriptions(id);
+            }
             self.actions.push_back(Action::Close { conn: id, after_flush });
         }
     }

@@ -1,7 +1,7 @@
 //! PING and ECHO: is anybody there?
 
 use stoa_command::{Args, Arity, Flags, ReplyError, Spec};
-use stoa_engine::{Command, Ctx, Reply};
+use stoa_engine::{Command, Ctx, Proto, Reply};
 
 use super::CONNECTION;
 
@@ -15,7 +15,7 @@ impl Command for Ping {
         since: "1.0.0",
         syntax: "[message]",
         arity: Arity(-1),
-        flags: Flags::FAST,
+        flags: Flags::FAST.with(Flags::IN_SUBSCRIBED),
         tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
         ..CONNECTION
     };
@@ -30,9 +30,17 @@ impl Command for Ping {
 
     fn execute(
         message: Option<&[u8]>,
-        _: &mut Ctx<'_>,
+        ctx: &mut Ctx<'_>,
         reply: &mut dyn Reply,
     ) -> Result<(), ReplyError> {
+        let session = ctx.session();
+        if session.is_subscriber() && session.proto == Proto::Resp2 {
+            // Among messages it looks like one.
+            reply.array(2);
+            reply.bulk(b"pong");
+            reply.bulk(message.unwrap_or_default());
+            return Ok(());
+        }
         match message {
             None => reply.simple("PONG"),
             Some(message) => reply.bulk(message),

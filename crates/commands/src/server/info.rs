@@ -8,10 +8,10 @@ use std::sync::Arc;
 use stoa_command::{
     Args, Arity, Category, Flags, Group, ReplyError, RequestPolicy, ResponsePolicy, Spec,
 };
-use stoa_engine::{Command, Ctx, Node, Part, Reply};
+use stoa_engine::{Command, Ctx, Kind, Node, Part, Reply};
 use stoa_observability::info::{
-    Clients, DbFacts, InfoInputs, Listener, MemoryFacts, Persistence, Replication, Section,
-    Sections, ServerFacts, ShardFacts, render,
+    Clients, DbFacts, InfoInputs, Instantaneous, Listener, MemoryFacts, Persistence, PubSub,
+    Replication, Section, Sections, ServerFacts, ShardFacts, render,
 };
 use stoa_observability::{CommandStats, Counters, ErrorStats};
 use stoa_stdx::DbIndex;
@@ -24,6 +24,7 @@ pub(super) struct Facts {
     counters: Counters,
     /// Only if a section shows them: histograms are large.
     commands: Option<CommandStats>,
+    rates: Instantaneous,
     errors: ErrorStats,
     dbs: Vec<DbFacts>,
     shard: ShardFacts,
@@ -31,10 +32,12 @@ pub(super) struct Facts {
     input_len_max: usize,
     output_len_max: usize,
     client_bytes: u64,
+    subscribers: u64,
 }
 
 impl Facts {
     pub(super) fn of(ctx: &mut Ctx<'_>, with_commands: bool) -> Self {
+        let avg_ttls = ctx.keyspace.mean_ttl_ms(ctx.now, &mut ctx.node.rng);
         let node = &*ctx.node;
         let mut counters = node.counters.clone();
         counters.keyspace_hits += ctx.keyspace.stats.hits;
@@ -44,7 +47,9 @@ impl Facts {
         let dbs: Vec<DbFacts> = (0..ctx.keyspace.database_count())
             .map(|index| {
                 let (keys, expires) = ctx.keyspace.counts(DbIndex(index));
-                DbFacts { keys: keys as u64, expires: expires as u64, ..DbFacts::default() }
+                let avg_ttl_ms = avg_ttls[index as usize];
+                let (keys, expires) = (keys as u64, expires as u64);
+                DbFacts { keys, expires, avg_ttl_ms, ..DbFacts::default() }
             })
             .collect();
         let buffers = |session: &stoa_engine::Session| session.input_len + session.output_len;
@@ -60,6 +65,7 @@ impl Facts {
                 passes: counters.passes,
                 ..ShardFacts::default()
             },
+            rates: node.rates.instantaneous(),
             commands: with_commands.then(|| node.commands.clone()),
             errors: node.errors.clone(),
             dbs,
@@ -67,6 +73,7 @@ impl Facts {
             input_len_max: ctx.sessions.iter().map(|one| one.input_len).max().unwrap_or(0),
             output_len_max: ctx.sessions.iter().map(|one| one.output_len).max().unwrap_or(0),
             client_bytes,
+            subscribers: ctx.sessions.iter().filter(|one| one.is_subscriber()).count() as u64,
             counters,
         }
     }
@@ -136,6 +143,12 @@ pub(super) fn inputs(parts: Vec<Part>, ctx: &Ctx<'_>) -> InfoInputs {
         },
         // A primary that never had another history is named by its run.
         replication: Replication { replid: node.facts.run_id.clone(), ..Replication::default() },
+        // Each shard knows them for all.
+        pubsub: PubSub {
+            channels: node.pubsub.counts.len(Kind::Channel) as u64,
+            patterns: node.pubsub.counts.len(Kind::Pattern) as u64,
+            shard_channels: node.pubsub.counts.len(Kind::Shard) as u64,
+        },
         ..InfoInputs::default()
     };
     for part in parts {
@@ -157,16 +170,22 @@ pub(super) fn inputs(parts: Vec<Part>, ctx: &Ctx<'_>) -> InfoInputs {
 fn add(inputs: &mut InfoInputs, facts: Facts) {
     inputs.counters.merge(&facts.counters);
     inputs.errors.merge(&facts.errors);
+    inputs.instantaneous.add(&facts.rates);
     if let Some(commands) = &facts.commands {
         inputs.commands.merge(commands);
     }
     inputs.dbs.resize(inputs.dbs.len().max(facts.dbs.len()), DbFacts::default());
     for (sum, db) in inputs.dbs.iter_mut().zip(&facts.dbs) {
+        // Means weigh as much as what they are of.
+        let ttl_sum = u128::from(sum.avg_ttl_ms) * u128::from(sum.expires)
+            + u128::from(db.avg_ttl_ms) * u128::from(db.expires);
         sum.keys += db.keys;
         sum.expires += db.expires;
+        sum.avg_ttl_ms = (ttl_sum / u128::from(sum.expires.max(1))) as u64;
     }
     inputs.persistence.changes_since_save += facts.changes;
     inputs.clients.connected += facts.shard.clients;
+    inputs.clients.pubsub += facts.subscribers;
     let clients = &mut inputs.clients;
     clients.recent_max_input_bytes = clients.recent_max_input_bytes.max(facts.input_len_max as u64);
     clients.recent_max_output_bytes =

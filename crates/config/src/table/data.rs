@@ -16,7 +16,7 @@ pub(super) const KEYSPACE: &[Directive] = &[
     integer("active-expire-effort", "ttl.active_effort", (1, 10), "1",
         "Effort for reclaiming expired keys, 1 to 10.").later(),
     special("hz", "server.hz", Kind::Clamped { min: 1, max: 500 }, "10",
-        "How often a second background work gets its turn, 1 to 500."),
+        "How often a second clients are held against `timeout` and output limits, 1 to 500; expiry and other background work follow the load instead."),
     switch("dynamic-hz", "server.dynamic_hz", true,
         "Do background work more often with many connections.").later(),
     special("notify-keyspace-events", "storage.keyspace_events", Kind::KeyspaceEvents, "",
@@ -103,9 +103,9 @@ pub(super) const ENCODINGS: &[Directive] = &[
     memory("hll-sparse-max-bytes", "storage.encodings.hll_sparse_max_bytes", BYTES, "3000",
         "Bytes up to which a HyperLogLog stays sparse."),
     memory("stream-node-max-bytes", "storage.encodings.stream_node_max_bytes", BYTES, "4096",
-        "Bytes of a stream node; 0 is no limit.").later(),
+        "Bytes of a stream node; 0 is no limit."),
     integer("stream-node-max-entries", "storage.encodings.stream_node_max_entries", LONG, "100",
-        "Entries of a stream node; 0 is no limit.").later(),
+        "Entries of a stream node; 0 is no limit."),
 ];
 
 #[rustfmt::skip] // a row is two lines: how it is set, and what it is

@@ -134,13 +134,14 @@ impl Command for List {
 const CLIENT_BYTES: usize = 1_024;
 
 /// One connection. `fd` is the row of its connection: a shard never sees a descriptor. Fields of what
-/// does not exist here (subscriptions, transactions, buffers with a size of their own) are those of a
+/// does not exist here (transactions, buffers with a size of their own) are those of a
 /// client that uses none.
 fn line(session: &Session, now: MonoMs) -> String {
     let seconds = |since: MonoMs| now.0.saturating_sub(since.0) / 1_000;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let mut flags = String::new();
     for (set, flag) in [
+        (session.is_subscriber(), 'P'),
         (session.closing, 'c'),
         (session.is_unix, 'U'),
         (session.no_evict, 'e'),
@@ -163,9 +164,12 @@ fn line(session: &Session, now: MonoMs) -> String {
     );
     let _ = writeln!(
         line,
-        " sub=0 psub=0 ssub=0 multi=-1 watch=0 qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 \
+        " sub={} psub={} ssub={} multi=-1 watch=0 qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 \
          obl={} oll=0 omem=0 tot-mem={total} events={} cmd={} user=default redir=-1 resp={} lib-name={} \
          lib-ver={}",
+        session.subscriptions[0],
+        session.subscriptions[1],
+        session.subscriptions[2],
         session.input_len,
         session.output_len,
         if session.output_len > 0 { "rw" } else { "r" },

@@ -31,9 +31,9 @@ pub enum ClientType {
 }
 
 impl ClientType {
-    /// Everybody runs commands: there are no replicas and no channels here yet.
-    const fn of(_: &Session) -> Self {
-        Self::Normal
+    /// There are no replicas here yet.
+    fn of(session: &Session) -> Self {
+        if session.is_subscriber() { Self::PubSub } else { Self::Normal }
     }
 }
 

@@ -1,0 +1,69 @@
+//! What a command says on channels: messages, and notices of what happened to keys.
+
+use stoa_keyspace::{Keyspace, Notice};
+use stoa_pubsub::Kind;
+
+use crate::{Ctx, Node};
+
+impl Ctx<'_> {
+    /// Says something on a channel; gives how many will hear it. It is sent after the command, behind
+    /// everything the command said before.
+    pub fn publish(&mut self, kind: Kind, channel: &[u8], payload: &[u8]) -> u64 {
+        if !self.keyspace.notices.is_empty() {
+            self.node.publish_notices(self.keyspace);
+        }
+        self.node.pubsub.publish(kind, channel, payload)
+    }
+
+    /// Subscribes the client. False if it had before.
+    pub fn subscribe(&mut self, kind: Kind, name: &[u8]) -> bool {
+        let conn = self.session().conn;
+        let fresh = self.node.pubsub.subscribe(conn, kind, name);
+        self.count_subscriptions();
+        fresh
+    }
+
+    /// Unsubscribes the client. False if it had not subscribed.
+    pub fn unsubscribe(&mut self, kind: Kind, name: &[u8]) -> bool {
+        let conn = self.session().conn;
+        let had = self.node.pubsub.unsubscribe(conn, kind, name);
+        self.count_subscriptions();
+        had
+    }
+
+    /// Unsubscribes the client from everything of all kinds.
+    pub fn unsubscribe_all(&mut self) {
+        if self.session().is_subscriber() {
+            let conn = self.session().conn;
+            self.node.pubsub.unsubscribe_all(conn);
+            self.count_subscriptions();
+        }
+    }
+
+    fn count_subscriptions(&mut self) {
+        let conn = self.session().conn;
+        self.session().subscriptions = self.node.pubsub.memberships.counts(conn);
+    }
+}
+
+impl Node {
+    /// Makes messages of what happened to keys, as far as anybody listens.
+    pub fn publish_notices(&mut self, keyspace: &mut Keyspace) {
+        let events = self.config.keyspace_events;
+        for Notice { db, event, key } in keyspace.notices.take() {
+            if self.pubsub.counts.is_empty() {
+                continue;
+            }
+            let event = event.as_bytes();
+            let channel = |space: &str, name: &[u8]| {
+                [format!("__{space}@{}__:", db.0).as_bytes(), name].concat()
+            };
+            if events.by_key {
+                self.pubsub.publish(Kind::Channel, &channel("keyspace", &key), event);
+            }
+            if events.by_event {
+                self.pubsub.publish(Kind::Channel, &channel("keyevent", event), &key);
+            }
+        }
+    }
+}

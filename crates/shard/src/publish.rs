@@ -1,0 +1,504 @@
+//! The way of a message, and of a subscription, through the shards.
+//!
+//! ```text
+//!   teller                 sequencer              a shard with listeners
+//!     | Route(message) -------->|                        |
+//!     |                         | Deliver(message) ----->|  written to its clients
+//!     |<-- receipt: so many ----|                        |
+//!     |<------------------------------------- receipt ---|
+//!   the reply leaves
+//! ```
+//!
+//! **One order.** All messages of channels pass through one shard, the sequencer (shard 0; for shard
+//! channels the owner of their slot), and leave it in rings that keep the order. So all clients see all
+//! messages in one order, over all channels and patterns. The sequencer hands a message to those shards
+//! only that have a listener; if there is none anywhere, nothing leaves the teller.
+//!
+//! **Replies.** The reply of what published (PUBLISH, or a command whose key events are listened to)
+//! leaves when every listener's connection has the message: who was told that a message is out, finds it
+//! there. Meanwhile it is a hole among the client's replies, so a pipeline goes on, and their number is
+//! bounded: this is what holds back a client that publishes faster than shards can deliver. The
+//! client's own messages follow its reply, as they do in the reference, so that they cannot fall into
+//! the reply of an EXEC.
+//!
+//! **Subscriptions** go to all shards, since each counts the listeners of all (see `stoa_pubsub`); the
+//! confirmation leaves when all have answered, so whoever publishes after it counts the new listener.
+//! They take effect where the sequencer places them (`Placed` comes back behind the messages before
+//! it): a client never hears what was said before it subscribed, or after it unsubscribed. Only the
+//! *count* that PUBLISH answers may miss or include a subscription that is under way at that moment on
+//! another shard.
+//!
+//! **Not promised.** Messages stand between replies: which side of the replies to requests in
+//! flight they stand on is open. Events of keys are published from the shard that ran the command,
+//! in the order in which they happened there.
+//!
+//! What this costs when nobody listens: one branch a command.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use stoa_config::Events;
+use stoa_engine::{Kind, Proto, Reply};
+use stoa_pubsub::{Change, Name, Outgoing, Publication};
+use stoa_stdx::{ConnId, ShardId};
+
+use crate::Shard;
+use crate::event::Action;
+use crate::execute::OUTPUT_LOOK_LEN;
+use crate::message::{Ask, Batch, Message};
+use crate::reply::RespReply;
+
+/// What a row waits for while the sequencer has not said how many shards deliver the message: more
+/// than ever deliver, so that receipts which come before its word do not end the wait.
+const ROUTING: i64 = 1 << 32;
+
+/// Nobody waits for the receipt.
+const NO_ROW: u64 = 0;
+
+/// What one pass of a shard has for another about channels.
+#[derive(Debug, Default)]
+pub struct Mail {
+    items: Vec<Item>,
+}
+
+/// One line of it.
+#[derive(Debug)]
+enum Item {
+    /// The sender has this many listeners of that name from now on.
+    Count { kind: Kind, name: Name, count: u32 },
+    /// So many of the receiver's oldest changes have their place in the sender's order: here.
+    Placed(usize),
+    /// All counts up to here were taken, to be said in a receipt.
+    Sync { row: u64 },
+    /// To be put in order and handed on.
+    Route { publication: Arc<Publication>, row: u64 },
+    /// To be written to the receiver's clients.
+    Deliver { publication: Arc<Publication>, teller: ShardId, row: u64 },
+}
+
+/// What changes in rows of the receiver.
+#[derive(Debug, Default)]
+pub struct Receipts {
+    rows: Vec<(u64, i64)>,
+}
+
+/// What a shard has under way.
+#[derive(Default)]
+pub(crate) struct Publishing {
+    mail: BTreeMap<ShardId, Mail>,
+    receipts: BTreeMap<ShardId, Receipts>,
+    rows: BTreeMap<u64, Row>,
+    last_row: u64,
+    /// Own changes that have no place yet, by the sequencer that is to give it.
+    unplaced: BTreeMap<ShardId, VecDeque<Change>>,
+}
+
+/// Something that goes on when all is delivered.
+struct Row {
+    /// Receipts that have not come.
+    missing: i64,
+    /// Who published: its own messages follow its reply.
+    teller: Option<ConnId>,
+    messages: Vec<u8>,
+    then: Then,
+}
+
+/// What goes on.
+enum Then {
+    /// Not known yet: the command is still being looked after.
+    Open,
+    /// A reply leaves.
+    Reply { conn: ConnId, ticket: u32, reply: Vec<u8>, stalls: bool },
+    /// A batch goes home.
+    Done { to: ShardId, batch: Box<Batch> },
+}
+
+impl Publishing {
+    /// There is something to post.
+    pub(crate) fn has_mail(&self) -> bool {
+        !self.mail.is_empty() || !self.receipts.is_empty()
+    }
+
+    fn post(&mut self, to: ShardId, item: Item) {
+        self.mail.entry(to).or_default().items.push(item);
+    }
+
+    fn receipt(&mut self, to: ShardId, row: u64, change: i64) {
+        if row != NO_ROW {
+            self.receipts.entry(to).or_default().rows.push((row, change));
+        }
+    }
+
+    fn open_row(&mut self, teller: Option<ConnId>) -> u64 {
+        self.last_row += 1;
+        let row = Row { missing: 0, teller, messages: Vec::new(), then: Then::Open };
+        self.rows.insert(self.last_row, row);
+        self.last_row
+    }
+
+    /// Gives the teller's own messages if there is nothing to wait for.
+    fn close_row(&mut self, row: u64) -> Option<Vec<u8>> {
+        let waits = self.rows.get(&row).is_some_and(|row| row.missing != 0);
+        if waits { None } else { self.rows.remove(&row).map(|row| row.messages) }
+    }
+
+    fn expect(&mut self, row: u64, receipts: i64) {
+        if let Some(row) = self.rows.get_mut(&row) {
+            row.missing += receipts;
+        }
+    }
+
+    fn set_then(&mut self, row: u64, then: Then) {
+        self.rows.get_mut(&row).expect("it waits for receipts").then = then;
+    }
+}
+
+impl Shard {
+    /// Whether commands left something to be sent.
+    #[inline]
+    pub(crate) const fn is_stirred(&self) -> bool {
+        self.node.pubsub.is_stirred() | !self.keyspace.notices.is_empty()
+    }
+
+    /// Whether what happens to keys may be heard. A command on keys of several shards then runs here
+    /// on all of them, so that its events come in the order of its keys.
+    pub(crate) fn events_are_heard(&self) -> bool {
+        !self.node.pubsub.counts.is_empty() && self.node.config.keyspace_events != Events::default()
+    }
+
+    /// Ends a command of a client of this shard that left something to be sent: its reply, written from
+    /// `start` on, leaves when that is delivered.
+    pub(crate) fn publish_then_reply(&mut self, id: ConnId, start: usize) {
+        let Some(conn) = self.conn(id) else { return };
+        let reply = conn.sink().split_off(start);
+        let row = self.publishing.open_row(Some(id));
+        self.send_outbox(row);
+        let messages = self.publishing.close_row(row);
+        let Some(conn) = self.conn(id) else { return };
+        match messages {
+            Some(messages) => {
+                conn.sink().extend_from_slice(&reply);
+                conn.sink().extend_from_slice(&messages);
+                conn.written(start);
+            }
+            None => {
+                let ticket = conn.hole(false);
+                let then = Then::Reply { conn: id, ticket, reply, stalls: false };
+                self.publishing.set_then(row, then);
+            }
+        }
+        let Some(conn) = self.conn(id) else { return };
+        if let Some(ticket) = conn.last_ticket() {
+            conn.messages_follow(ticket);
+        }
+        self.touched(id);
+    }
+
+    /// Fills the hole of a request whose command ran here aside, once what it left is delivered.
+    pub(crate) fn publish_then_answer(
+        &mut self,
+        id: ConnId,
+        ticket: u32,
+        mut reply: Vec<u8>,
+        stalls: bool,
+    ) {
+        if self.is_stirred() {
+            let row = self.publishing.open_row(Some(id));
+            self.send_outbox(row);
+            if let Some(conn) = self.conn(id) {
+                conn.messages_follow(ticket);
+            }
+            match self.publishing.close_row(row) {
+                Some(messages) => reply.extend_from_slice(&messages),
+                None => {
+                    let then = Then::Reply { conn: id, ticket, reply, stalls };
+                    return self.publishing.set_then(row, then);
+                }
+            }
+        }
+        self.answer_waiting(id, ticket, &reply, stalls);
+    }
+
+    /// Holds a batch of another shard back until what its commands left is delivered. Gives it back if
+    /// there is nothing to wait for, or if steps of transactions travel with it, which must not wait.
+    pub(crate) fn publish_then_send(
+        &mut self,
+        to: ShardId,
+        batch: Box<Batch>,
+    ) -> Option<Box<Batch>> {
+        let waits = |ask: &Ask| match ask {
+            Ask::Execute
+            | Ask::Collect
+            | Ask::Walk(_)
+            | Ask::Exec(_)
+            | Ask::Watch(_)
+            | Ask::Unwatch(_) => true,
+            Ask::Lend(_)
+            | Ask::LendAll(_)
+            | Ask::Intent(_)
+            | Ask::Return(_)
+            | Ask::ReturnAll(_) => false,
+        };
+        if !batch.requests.iter().all(|request| waits(&request.ask)) {
+            return Some(batch);
+        }
+        let row = self.publishing.open_row(None);
+        self.send_outbox(row);
+        if self.publishing.close_row(row).is_some() {
+            return Some(batch);
+        }
+        self.publishing.set_then(row, Then::Done { to, batch });
+        None
+    }
+
+    /// A client is gone, or as good as gone: it hears nothing more and does not count.
+    pub(crate) fn end_subscriptions(&mut self, id: ConnId) {
+        let session = self.sessions.get(id).filter(|session| session.is_subscriber());
+        if let Some(session) = session {
+            session.subscriptions = [0; 3];
+            self.node.pubsub.forget(id);
+        }
+    }
+
+    /// Posts what this pass has about channels, and what is left of it that no reply waits for.
+    pub(crate) fn post_mail(&mut self) {
+        if self.is_stirred() {
+            self.send_outbox(NO_ROW);
+        }
+        for (to, mail) in std::mem::take(&mut self.publishing.mail) {
+            self.actions.push_back(Action::Request { to, message: Message::Mail(Box::new(mail)) });
+        }
+        for (to, receipts) in std::mem::take(&mut self.publishing.receipts) {
+            let message = Message::Receipts(Box::new(receipts));
+            self.actions.push_back(Action::Reply { to, message });
+        }
+    }
+
+    /// Takes what another shard has about channels.
+    pub(crate) fn take_mail(&mut self, from: ShardId, mail: Mail) {
+        let (here, shards) = (self.node.shard, self.node.shards);
+        let mut placed = 0;
+        for item in mail.items {
+            match item {
+                Item::Count { kind, name, count } => {
+                    self.node.pubsub.counts.set(kind, &name, from, count);
+                    if kind.sequencer(&name, shards) == here {
+                        placed += 1;
+                        continue;
+                    }
+                }
+                Item::Placed(count) => self.place(from, count),
+                Item::Sync { row } => self.publishing.receipt(from, row, -1),
+                Item::Route { publication, row } => {
+                    // What stands behind a change must not overtake its place.
+                    self.post_placed(from, &mut placed);
+                    let delivered_by = self.hand_on(&publication, from, row);
+                    self.publishing.receipt(from, row, delivered_by - ROUTING);
+                }
+                Item::Deliver { publication, teller, row } => {
+                    let own = if teller == here { row } else { NO_ROW };
+                    self.deliver(&publication, own);
+                    if teller == here {
+                        self.receipt_came(row, -1);
+                    } else {
+                        self.publishing.receipt(teller, row, -1);
+                    }
+                }
+            }
+        }
+        self.post_placed(from, &mut placed);
+    }
+
+    fn post_placed(&mut self, to: ShardId, placed: &mut usize) {
+        let count = std::mem::take(placed);
+        if count > 0 {
+            self.publishing.post(to, Item::Placed(count));
+        }
+    }
+
+    /// Takes receipts of another shard.
+    pub(crate) fn take_receipts(&mut self, receipts: &Receipts) {
+        for (row, change) in &receipts.rows {
+            self.receipt_came(*row, *change);
+        }
+    }
+
+    fn receipt_came(&mut self, number: u64, change: i64) {
+        let Some(row) = self.publishing.rows.get_mut(&number) else { return };
+        row.missing += change;
+        if row.missing != 0 {
+            return;
+        }
+        let row = self.publishing.rows.remove(&number).expect("just found");
+        match row.then {
+            Then::Open => unreachable!("receipts come in later passes"),
+            Then::Reply { conn, ticket, mut reply, stalls } => {
+                reply.extend_from_slice(&row.messages);
+                self.answer_waiting(conn, ticket, &reply, stalls);
+            }
+            Then::Done { to, batch } => self.send_whole_batch(to, batch),
+        }
+    }
+
+    /// Sends what commands left; `row` gets the number of receipts to wait for.
+    fn send_outbox(&mut self, row: u64) {
+        self.node.publish_notices(&mut self.keyspace);
+        let mut changed = false;
+        for outgoing in self.node.pubsub.take_outbox() {
+            match outgoing {
+                Outgoing::Change(change) => {
+                    self.send_change(change);
+                    changed = true;
+                }
+                Outgoing::Publication(publication) => self.send_publication(publication, row),
+            }
+        }
+        if changed && row != NO_ROW {
+            self.others().for_each(|to| self.publishing.post(to, Item::Sync { row }));
+            self.publishing.expect(row, i64::from(self.node.shards) - 1);
+        }
+    }
+
+    fn others(&self) -> impl Iterator<Item = ShardId> + use<> {
+        let here = self.node.shard;
+        (0..self.node.shards).map(ShardId).filter(move |shard| *shard != here)
+    }
+
+    fn send_change(&mut self, change: Change) {
+        let sequencer = change.kind.sequencer(&change.name, self.node.shards);
+        for to in self.others() {
+            let Change { kind, count, .. } = change;
+            let name = Arc::clone(&change.name);
+            self.publishing.post(to, Item::Count { kind, name, count });
+        }
+        if sequencer == self.node.shard {
+            self.take_effect(&change);
+        } else {
+            self.publishing.unplaced.entry(sequencer).or_default().push_back(change);
+        }
+    }
+
+    /// The oldest changes of this shard have their place.
+    fn place(&mut self, sequencer: ShardId, count: usize) {
+        for _ in 0..count {
+            let waiting = self.publishing.unplaced.get_mut(&sequencer);
+            let change = waiting.and_then(VecDeque::pop_front).expect("only changes are placed");
+            self.take_effect(&change);
+        }
+    }
+
+    fn take_effect(&mut self, change: &Change) {
+        let Change { kind, conn, begins, .. } = *change;
+        // A client that left meanwhile took all of its subscriptions along.
+        if begins && self.conn(conn).is_some() {
+            self.node.pubsub.subscribers.add(kind, &change.name, conn);
+        } else {
+            self.node.pubsub.subscribers.remove(kind, &change.name, conn);
+        }
+    }
+
+    fn send_publication(&mut self, publication: Arc<Publication>, row: u64) {
+        let here = self.node.shard;
+        let sequencer = publication.kind.sequencer(&publication.channel, self.node.shards);
+        if sequencer == here {
+            let delivered_by = self.hand_on(&publication, here, row);
+            self.publishing.expect(row, delivered_by);
+        } else {
+            self.publishing.post(sequencer, Item::Route { publication, row });
+            self.publishing.expect(row, ROUTING);
+        }
+    }
+
+    /// Hands a message to the shards that have listeners; gives how many others than this.
+    fn hand_on(&mut self, publication: &Arc<Publication>, teller: ShardId, row: u64) -> i64 {
+        let here = self.node.shard;
+        let mut delivered_by = 0;
+        for to in self.node.pubsub.counts.shards(publication.kind, &publication.channel) {
+            if to == here {
+                self.deliver(publication, if teller == here { row } else { NO_ROW });
+            } else {
+                let publication = Arc::clone(publication);
+                self.publishing.post(to, Item::Deliver { publication, teller, row });
+                delivered_by += 1;
+            }
+        }
+        delivered_by
+    }
+
+    /// Writes a message to the clients of this shard that listen; `row` is its teller's, if here.
+    fn deliver(&mut self, publication: &Publication, row: u64) {
+        let subscribers = &self.node.pubsub.subscribers;
+        let to: Vec<ConnId> = subscribers.of(publication.kind, &publication.channel).collect();
+        self.write_message(&mut Form::new(publication, None), &to, row);
+        if publication.kind != Kind::Channel {
+            return;
+        }
+        let subscribers = &self.node.pubsub.subscribers;
+        let matching: Vec<(Name, Vec<ConnId>)> = subscribers
+            .matching(&publication.channel)
+            .map(|(pattern, clients)| (Arc::clone(pattern), clients.collect()))
+            .collect();
+        for (pattern, to) in matching {
+            self.write_message(&mut Form::new(publication, Some(&pattern)), &to, row);
+        }
+    }
+
+    fn write_message(&mut self, form: &mut Form<'_>, to: &[ConnId], row: u64) {
+        let teller = self.publishing.rows.get(&row).and_then(|row| row.teller);
+        for id in to.iter().copied() {
+            let Some(session) = self.sessions.get(id) else { continue };
+            let bytes = form.bytes(session.proto);
+            if teller == Some(id) {
+                let row = self.publishing.rows.get_mut(&row).expect("just found");
+                row.messages.extend_from_slice(bytes);
+                continue;
+            }
+            let Some(conn) = self.conn(id).filter(|conn| !conn.closing) else { continue };
+            conn.message(bytes);
+            let long = conn.output_len() > OUTPUT_LOOK_LEN;
+            self.touched(id);
+            if long {
+                self.check_output(id);
+            }
+        }
+    }
+}
+
+/// A message as clients read it, encoded once for each protocol version that one of them speaks.
+struct Form<'a> {
+    publication: &'a Publication,
+    /// The pattern it came by.
+    pattern: Option<&'a [u8]>,
+    encoded: [Vec<u8>; 2],
+}
+
+impl<'a> Form<'a> {
+    const fn new(publication: &'a Publication, pattern: Option<&'a [u8]>) -> Self {
+        Self { publication, pattern, encoded: [Vec::new(), Vec::new()] }
+    }
+
+    fn bytes(&mut self, proto: Proto) -> &[u8] {
+        let out = &mut self.encoded[usize::from(proto == Proto::Resp3)];
+        if out.is_empty() {
+            let mut reply = RespReply::new(out, proto);
+            match (self.pattern, self.publication.kind) {
+                (Some(pattern), _) => {
+                    reply.push(4);
+                    reply.bulk(b"pmessage");
+                    reply.bulk(pattern);
+                }
+                (None, Kind::Shard) => {
+                    reply.push(3);
+                    reply.bulk(b"smessage");
+                }
+                (None, Kind::Channel | Kind::Pattern) => {
+                    reply.push(3);
+                    reply.bulk(b"message");
+                }
+            }
+            reply.bulk(&self.publication.channel);
+            reply.bulk(&self.publication.payload);
+        }
+        out
+    }
+}
