@@ -1,7 +1,8 @@
 //! How long a client waits: the timeouts of commands that block.
 
 use stoa_command::ReplyError;
-use stoa_stdx::Extended;
+use stoa_engine::Ctx;
+use stoa_stdx::{Extended, MonoMs};
 
 /// A timeout in seconds, fractions too, as milliseconds; 0 is for ever.
 pub(crate) fn parse_seconds(text: &[u8]) -> Result<u64, ReplyError> {
@@ -15,6 +16,11 @@ pub(crate) fn parse_seconds(text: &[u8]) -> Result<u64, ReplyError> {
         return Err(ReplyError::Text("ERR timeout is out of range"));
     }
     if ms < 0.0 { Err(ReplyError::Text("ERR timeout is negative")) } else { Ok(ms as u64) }
+}
+
+/// When a client that waits so long gives up; 0: never.
+pub(crate) fn until(wait_ms: u64, ctx: &Ctx<'_>) -> Option<MonoMs> {
+    (wait_ms > 0).then(|| MonoMs(ctx.mono.0.saturating_add(wait_ms)))
 }
 
 #[cfg(test)]

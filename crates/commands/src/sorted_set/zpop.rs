@@ -3,8 +3,8 @@
 use stoa_command::{
     Args, Arity, BeginSearch, FindKeys, Flags, KeyFlags, KeySpec, ReplyError, Spec,
 };
-use stoa_engine::{Class, Ctx, Proto, Reply};
-use stoa_value::{SortedSet, Str};
+use stoa_engine::{Block, Class, Ctx, OnTimeout, Proto, Reply};
+use stoa_value::{SortedSet, Str, Type};
 
 use super::{READS, notify_gone, reply_head, reply_member};
 use crate::define::define;
@@ -165,15 +165,21 @@ fn execute(args: PopArgs<'_>, ctx: &mut Ctx<'_>, reply: &mut dyn Reply) -> Resul
     match (args.shape, args.wait_ms) {
         (Shape::One | Shape::Several, _) => reply.array(0),
         (Shape::KeyFirst | Shape::KeyAndPairs, None) => reply.null_array(),
-        (Shape::KeyFirst | Shape::KeyAndPairs, Some(wait_ms)) => nothing_came(wait_ms, reply),
+        (Shape::KeyFirst | Shape::KeyAndPairs, Some(wait_ms)) => {
+            let block = Block {
+                keys: args.keys.iter().map(|key| key.to_vec()).collect(),
+                wants: Type::SortedSet,
+                also_gone: false,
+                until: crate::timeout::until(wait_ms, ctx),
+                on_timeout: OnTimeout::NullArray,
+                argv: None,
+            };
+            if !ctx.block(block) {
+                reply.null_array();
+            }
+        }
     }
     Ok(())
-}
-
-/// Where a client that may wait finds nothing: it is answered as if its time were over.
-fn nothing_came(wait_ms: u64, reply: &mut dyn Reply) {
-    let _ = wait_ms;
-    reply.null_array();
 }
 
 /// Pops from the first key that has members, and answers. False when none has.

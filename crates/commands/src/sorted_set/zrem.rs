@@ -31,7 +31,9 @@ fn parse<'a>(args: &mut Args<'a>) -> Result<RemArgs<'a>, ReplyError> {
 fn execute(args: RemArgs<'_>, ctx: &mut Ctx<'_>, reply: &mut dyn Reply) -> Result<(), ReplyError> {
     let (mut removed, mut is_gone) = (0, false);
     if let Some(mut set) = ctx.edit::<SortedSet>(args.key)? {
-        removed = args.members.iter().filter(|member| set.remove(member).is_some()).count();
+        // Named in full: the borrowed value has a `remove` of its own, of the whole key.
+        let mut leave = |member: &&[u8]| SortedSet::remove(&mut set, member).is_some();
+        removed = args.members.iter().filter(|member| leave(member)).count();
         is_gone = set.is_empty();
     }
     if removed > 0 {
