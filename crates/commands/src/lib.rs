@@ -5,16 +5,19 @@ pub mod bitmap;
 pub mod compatibility;
 pub mod connection;
 mod container;
+mod define;
 pub mod generic;
 pub mod hash;
 pub mod hyperloglog;
 pub mod list;
 pub mod pubsub;
-pub mod scripting;
 mod sample;
+pub mod scripting;
 pub mod server;
 pub mod set;
+pub mod sorted_set;
 pub mod string;
+mod timeout;
 pub mod transactions;
 mod ttl;
 mod walk;
@@ -46,6 +49,7 @@ pub const GROUPS: &[&[Entry]] = &[
     pubsub::COMMANDS,
     scripting::COMMANDS,
     hyperloglog::COMMANDS,
+    sorted_set::COMMANDS,
 ];
 
 /// The table of all commands, made once.

@@ -347,6 +347,16 @@ impl<'a> Db<'a> {
         }
     }
 
+    /// [`Db::get`] of several keys at once, to be read together; the same key may stand among them
+    /// twice.
+    pub fn get_all<'k>(mut self, keys: impl Iterator<Item = Key<'k>>) -> Vec<Option<EntryRef<'a>>> {
+        // The database itself is taken, whose borrow of the keyspace lasts for 'a: nobody changes it
+        // meanwhile. A look-up frees its own key at most, when that is past its deadline, which those
+        // found before were not at this same moment.
+        let now = self.now;
+        keys.map(|key| self.get(&key).map(|entry| EntryRef::new(entry.entry, now))).collect()
+    }
+
     /// Looks at `key` without a trace.
     pub fn peek(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
         self.locate(key).map(|entry| EntryRef::new(entry, self.now))
