@@ -122,6 +122,7 @@ impl Shard {
                 self.run_here(req, Some(key));
                 true
             }
+            What::Foreign(..) if self.waits_for_confirmation(id) => false,
             What::Foreign(_, at) => {
                 let key = Key { bytes: argv[at as usize], slot: cmd.slot, hash: cmd.hash };
                 self.send_whole(req, key, at);
@@ -175,7 +176,11 @@ impl Shard {
     fn route(&mut self, req: Req<'_>) -> bool {
         let entry = self.node.table.at(req.verdict.index);
         let alone = self.node.shards == 1;
-        match self.plans[req.verdict.index as usize] {
+        let plan = self.plans[req.verdict.index as usize];
+        if !alone && plan != Plan::Home && self.waits_for_confirmation(req.conn) {
+            return false;
+        }
+        match plan {
             Plan::Home => self.run_here(req, None),
             // Nor may a walk pass by a key that is only lent.
             Plan::AllShards(Join::Merge) if alone => self.merge_alone(req, Ask::Collect),

@@ -49,18 +49,11 @@ impl Shard {
         self.send_done(from, batch);
     }
 
-    fn send_done(&mut self, to: ShardId, batch: Box<Batch>) {
+    /// Sends a batch home.
+    pub(crate) fn send_done(&mut self, to: ShardId, mut batch: Box<Batch>) {
         if to == self.node.shard {
             return self.batch_done(to, batch);
         }
-        let batch = if self.is_stirred() { self.publish_then_send(to, batch) } else { Some(batch) };
-        if let Some(batch) = batch {
-            self.send_whole_batch(to, batch);
-        }
-    }
-
-    /// Sends a batch home.
-    pub(crate) fn send_whole_batch(&mut self, to: ShardId, mut batch: Box<Batch>) {
         batch.clock = self.stamp;
         self.actions.push_back(Action::Reply { to, message: Message::Done(batch) });
     }
@@ -79,7 +72,13 @@ impl Shard {
             let part = match request.ask {
                 Ask::Execute | Ask::Collect | Ask::Walk(_) => {
                     if self.intents.is_idle() || !self.parks(from, request, args) {
-                        self.run_request(request, args, replies)
+                        let part = self.run_request(request, args, replies);
+                        if self.is_stirred() {
+                            let start = ends.last().copied().unwrap_or(0);
+                            self.publish_then_part(from, request, part, replies, start)
+                        } else {
+                            part
+                        }
                     } else {
                         None
                     }
@@ -266,7 +265,11 @@ impl Shard {
             self.intents.remove(row);
         }
         ends.push(replies.len());
-        self.send_done(from, batch);
+        if self.is_stirred() {
+            self.publish_then_send(from, batch);
+        } else {
+            self.send_done(from, batch);
+        }
     }
 
     fn lend(&mut self, row: RowId, keys: Vec<Vec<u8>>) -> Loan {
