@@ -14,14 +14,16 @@ ARGS ?=
 # How long each fuzz target runs: a taste in `make test`, longer in `make fuzz`.
 FUZZ_SECONDS ?= 60
 FUZZ_TASTE_SECONDS ?= 5
-# Which run of the simulator to replay.
-SEED ?= 1
+# Which run of the simulator to replay, or how many to make, from which on.
+SEED ?=
+SEEDS ?= 2000
+FIRST ?= 1
 # What these two take: scripts/bench/run.py --help, scripts/conformance/run.py --help.
 BENCH_ARGS ?=
 CONFORMANCE_ARGS ?=
 
-.PHONY: help setup setup-build server run build test check lint fmt clippy unit doctest scripttest fuzz-taste sim \
-	tidy fuzz bench conformance deny docs hooks clean
+.PHONY: help setup setup-build server run build test check lint fmt clippy unit doctest scripttest fuzz-taste sim sim-nightly \
+	tidy fuzz bench serializability conformance deny docs hooks clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -66,8 +68,11 @@ doctest: ## the examples in the documentation
 scripttest: ## the scripts' own tests
 	@scripts/scripttest.sh
 
-sim: setup-build ## replay one seed of the simulator: make sim SEED=7
-	cargo run --quiet --locked -p stoa-sim --example replay -- $(SEED)
+sim: setup-build ## judge 2,000 runs of the simulator, or replay one: make sim SEED=7
+	cargo run --quiet --locked -p stoa-sim --example trials -- $(or $(SEED),--seeds $(SEEDS) --first $(FIRST))
+
+sim-nightly: setup-build ## judge 200,000 runs of the simulator
+	cargo run --quiet --locked -p stoa-sim --example trials -- --seeds 200000 --first $(FIRST)
 
 fuzz-taste: ## every fuzz target for a moment
 	@scripts/fuzz.sh $(FUZZ_TASTE_SECONDS)
@@ -77,6 +82,9 @@ fuzz: setup-build ## every fuzz target for FUZZ_SECONDS (60)
 
 bench: setup server ## our server against the servers people use: make bench BENCH_ARGS=--quick
 	python3 scripts/bench/run.py $(BENCH_ARGS)
+
+serializability: server ## is the running server strictly serializable? SEED= TXNS= SHARDS="1 2 3 8"
+	cargo run --quiet --locked -p stoa-conformance --bin serializability
 
 conformance: server ## suites that others wrote: make conformance CONFORMANCE_ARGS="--suite tcl"
 	@scripts/setup.sh conformance

@@ -17,7 +17,7 @@ mod session;
 use std::process::ExitCode;
 
 use options::Mode;
-use session::Session;
+use session::{Session, complain};
 
 fn main() -> ExitCode {
     let options = match options::from_command_line(std::env::args_os()) {
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     };
     outcome.unwrap_or_else(|failure| {
         if !failure.0.is_empty() {
-            eprintln!("{failure}");
+            complain(failure);
         }
         ExitCode::FAILURE
     })

@@ -14,6 +14,7 @@ use stoa_client::{Auth, Endpoint, Proto, Uri};
 use crate::args::Args;
 use crate::format::{Delimiters, Output};
 use crate::quote;
+use crate::session::{complain, print};
 
 /// What to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,7 +84,7 @@ pub(crate) struct Options {
 pub(crate) fn from_command_line(args: impl Iterator<Item = OsString>) -> Result<Options, ExitCode> {
     let args = Args::try_parse_from(args).map_err(|error| explain(&error))?;
     build(args).map_err(|text| {
-        eprintln!("{text}");
+        complain(text);
         ExitCode::FAILURE
     })
 }
@@ -91,16 +92,16 @@ pub(crate) fn from_command_line(args: impl Iterator<Item = OsString>) -> Result<
 /// Prints what clap has to say, mistakes in the words scripts know.
 fn explain(error: &clap::Error) -> ExitCode {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        print!("{error}");
+        print(error.to_string().as_bytes());
         return ExitCode::SUCCESS;
     }
     match error.get(clap::error::ContextKind::InvalidArg) {
         Some(arg) => {
             let arg = arg.to_string();
             let name = arg.split([' ', '=']).next().unwrap_or(&arg);
-            eprintln!("Unrecognized option or bad number of args for: '{name}'");
+            complain(format!("Unrecognized option or bad number of args for: '{name}'"));
         }
-        None => eprint!("{error}"),
+        None => complain(error.to_string().trim_end()),
     }
     ExitCode::FAILURE
 }
@@ -145,7 +146,7 @@ fn build(args: Args) -> Result<Options, String> {
         Some(yes) if yes.starts_with(['y', 'Y']) => options.show_pushes = true,
         Some(no) if no.starts_with(['n', 'N']) => options.show_pushes = false,
         Some(other) => {
-            eprintln!("Unknown --show-pushes value '{other}' (valid: '[y]es', '[n]o')");
+            complain(format!("Unknown --show-pushes value '{other}' (valid: '[y]es', '[n]o')"));
         }
     }
     if let Some(pattern) = &args.quoted_pattern {
@@ -229,9 +230,9 @@ fn set_login(options: &mut Options, args: &Args) -> Result<(), String> {
         options.auth = Some(Auth { user: None, password: password.clone() });
     }
     if options.auth.is_some() && !args.no_auth_warning {
-        eprintln!(
+        complain(
             "Warning: Using a password with '-a' or '-u' option on the command line interface may \
-             not be safe."
+             not be safe.",
         );
     }
     if options.auth.is_none()

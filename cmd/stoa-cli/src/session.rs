@@ -296,6 +296,11 @@ pub(crate) fn print(text: &[u8]) {
     }
 }
 
+/// Writes a line to stderr. If nobody reads it any more, nobody misses it.
+pub(crate) fn complain(text: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
 /// Whether word `i` is `name`, in any case.
 pub(crate) fn is(args: &[Vec<u8>], i: usize, name: &[u8]) -> bool {
     args.get(i).is_some_and(|word| word.eq_ignore_ascii_case(name))
@@ -355,7 +360,7 @@ fn tell_refusal(outcome: Result<Value, Error>) -> Result<bool, Error> {
     match outcome {
         Ok(_) => Ok(true),
         Err(refused @ Error::Refused(..)) => {
-            eprintln!("{refused}");
+            complain(refused);
             Ok(false)
         }
         Err(error) => Err(error),

@@ -191,6 +191,56 @@ fn what_a_shard_has_to_say_is_in_the_log_before_the_end() {
 }
 
 #[test]
+fn the_process_id_is_in_its_file_while_it_serves() {
+    let dir = dir("pid");
+    let path = dir.join("pid");
+    let server = Running::start(&dir, "", &["--pidfile", "pid"]);
+    assert_eq!(
+        std::fs::read_to_string(&path).expect("written"),
+        format!("{}\n", server.child.id())
+    );
+    assert!(server.ask("CONFIG GET pidfile").contains("\r\npid\r\n"));
+    server.stop();
+    assert!(!path.exists(), "it stays behind");
+    // One that cannot be written is worth a line, and no more.
+    let server = Running::start(&dir, "", &["--pidfile", "no/such/folder"]);
+    assert!(server.said("can't write the process id to"), "{:?}", server.said);
+}
+
+#[test]
+fn in_the_background_it_serves_once_the_caller_goes_on() {
+    let dir = dir("background");
+    let log = dir.join("log");
+    let args = ["--port", "0", "--unixsocket", "s", "--daemonize", "yes", "--pidfile", "pid"];
+    // Its streams are pipes here: the server must let go of them, or this would wait for its end.
+    let output = server_output(&dir, "", &[&args[..], &["--logfile", "log"]].concat());
+    assert!(output.status.success(), "{output:?}");
+    assert!(output.stdout.is_empty() && output.stderr.is_empty(), "{output:?}");
+    let pid = std::fs::read_to_string(dir.join("pid")).expect("written");
+    let mut stream = UnixStream::connect(dir.join("s")).expect("it listens");
+    stream.set_read_timeout(Some(SILENCE_MAX)).expect("a socket");
+    stream.write_all(b"INFO server\r\n").expect("it reads");
+    let mut info = vec![0; 400];
+    stream.read_exact(&mut info).expect("it answers");
+    let info = String::from_utf8_lossy(&info);
+    assert!(info.contains(&format!("process_id:{}\r\n", pid.trim())), "{info}");
+    stream.write_all(b"SHUTDOWN NOSAVE\r\n").expect("it reads");
+    // The end of the connection is the end of its shard.
+    let _ = stream.read_to_end(&mut Vec::new());
+    assert!(std::fs::read_to_string(log).expect("a log").contains("Ready to accept"));
+}
+
+#[test]
+fn what_goes_wrong_in_the_background_is_told_in_front() {
+    let dir = dir("wrong");
+    let text = refusal(&server_output(&dir, "", &["--port", "0", "--daemonize", "yes"]));
+    assert!(text.contains("nowhere to listen"), "{text}");
+    assert!(text.contains("did not start in the background"), "{text}");
+    let text = refusal(&server_output(&dir, "", &["--daemonize", "yes", "-"]));
+    assert!(text.contains("standard input"), "{text}");
+}
+
+#[test]
 fn a_server_with_nowhere_to_listen_says_what_to_do() {
     let dir = dir("nowhere");
     let none = server_output(&dir, "", &["--port", "0", "--tls-port", "6380"]);

@@ -185,6 +185,10 @@ pub enum RequestPolicy {
     AllShards,
     /// Walks the slots in order, from the owner of a cursor on (SCAN).
     Walk,
+    /// Runs what the client queued (EXEC).
+    Exec,
+    /// Each owner notes its share of the keys for the client (WATCH).
+    Watch,
 }
 
 /// How the answers of several shards become one (the published `response_policy` tip).

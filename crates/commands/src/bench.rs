@@ -6,13 +6,14 @@
 
 use std::sync::Arc;
 
-use stoa_command::{Args, KeyPositions, RequestPolicy, ResponsePolicy};
+use stoa_command::{Args, Flags, KeyPositions, RequestPolicy, ResponsePolicy};
 use stoa_config::{Config, split_words};
 use stoa_engine::{
-    Ctx, Facts, Node, Order, Proto, Refusal, Session, Sessions, admit, heeds, refuse, run,
+    Blocking, Ctx, Facts, Node, Order, Proto, Queue, Refusal, Reply, Session, Sessions, admit,
+    exec, heeds, refuse, run,
 };
 use stoa_keyspace::{Keyspace, Notice};
-use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram};
+use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_pubsub::{Outgoing, PubSub};
 use stoa_stdx::{ConnId, HashSeed, MonoMs, Rng, ShardId, UnixMs};
 
@@ -51,6 +52,7 @@ impl Bench {
                 rng: Rng::new(1),
                 active_expire: true,
                 counters: Counters::default(),
+                rates: Rates::default(),
                 commands: CommandStats::new(crate::table().entries().len()),
                 errors: ErrorStats::default(),
                 inserts: Histogram::new(),
@@ -113,7 +115,12 @@ impl Bench {
         let mut reply = Page::new(self.session().proto);
         self.dispatch(argv, &mut reply);
         let mut text = reply.text();
-        for order in self.node.orders.drain(..) {
+        for order in std::mem::take(&mut self.node.orders) {
+            if let Order::Unwatch(_) = order {
+                let client = self.session().id;
+                self.keyspace.unwatch(client);
+                continue;
+            }
             text.push_str(&format!("order: {order:?}\n"));
             if let Order::Kill(id) = order {
                 let conn = self.sessions.iter().find(|one| one.id == id).map(|one| one.conn);
@@ -138,10 +145,27 @@ impl Bench {
         let table = self.node.table;
         let verdict = match admit(table, argv, self.session()) {
             Ok(verdict) => verdict,
-            Err(refusal) => return refuse(table, argv, refusal, reply),
+            Err(refusal) => {
+                if let Some(multi) = &mut self.session().multi {
+                    multi.aborted = true;
+                }
+                return refuse(table, argv, refusal, reply);
+            }
         };
         let entry = table.at(verdict.index);
         let (spec, at) = (&entry.spec, verdict.args_at);
+        let multi = &mut self.session().multi;
+        if let Some(multi) = multi
+            && !spec.flags.has(Flags::IMMEDIATE)
+        {
+            multi.queue.push(verdict, argv);
+            return reply.simple("QUEUED");
+        }
+        if spec.request == RequestPolicy::Exec
+            && let Some(multi) = multi.take_if(|multi| !multi.aborted)
+        {
+            return self.exec(&multi.queue, reply);
+        }
         if let Err(error) = (entry.check)(&mut Args::new(argv, at)) {
             return refuse(table, argv, Refusal::Error(Some(verdict.index), error), reply);
         }
@@ -156,6 +180,8 @@ impl Bench {
             now: self.now,
             mono: self.mono,
             row: Sessions::row(self.client),
+            blocking: Blocking::Allowed,
+            borrowed: None,
             walk: None,
         };
         if spec.request == RequestPolicy::Walk || spec.response == ResponsePolicy::Merge {
@@ -170,6 +196,28 @@ impl Bench {
             run(entry, argv, at, &mut ctx, reply);
         }
         ctx.session().last_command = spec.name;
+    }
+
+    fn exec(&mut self, queue: &Queue, reply: &mut Page) {
+        let client = self.session().id;
+        let broken = self.keyspace.is_watch_broken(client, self.now);
+        self.keyspace.unwatch(client);
+        if broken {
+            return reply.null_array();
+        }
+        let mut ctx = Ctx {
+            key: None,
+            keyspace: &mut self.keyspace,
+            sessions: &mut self.sessions,
+            node: &mut self.node,
+            now: self.now,
+            mono: self.mono,
+            row: Sessions::row(self.client),
+            blocking: Blocking::Denied,
+            borrowed: None,
+            walk: None,
+        };
+        exec(queue, &mut ctx, reply, &mut |_, _| {});
     }
 
     /// The protocol version that the client speaks from now on.

@@ -10,6 +10,7 @@ pub mod hyperloglog;
 pub mod pubsub;
 pub mod server;
 pub mod string;
+pub mod transactions;
 mod ttl;
 
 #[cfg(test)]
@@ -33,6 +34,7 @@ pub const GROUPS: &[&[Entry]] = &[
     server::COMMANDS,
     bitmap::COMMANDS,
     pubsub::COMMANDS,
+    transactions::COMMANDS,
     hyperloglog::COMMANDS,
 ];
 

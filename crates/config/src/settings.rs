@@ -4,6 +4,8 @@
 //! acts exactly if it is read here. So a feature that arrives takes two lines, its field and the
 //! removal of `.later()`, and none can be forgotten.
 
+use stoa_value::Limits;
+
 use crate::config::Origin;
 use crate::events::Events;
 use crate::special::OutputLimit;
@@ -18,6 +20,9 @@ pub struct Settings {
     pub driver: Driver,
     /// `pin`: each shard to its core.
     pub pin: bool,
+
+    /// `pipeline-order`: `strict` is true.
+    pub pipeline_is_strict: bool,
 
     /// `port`: 0 is no TCP.
     pub port: u16,
@@ -56,6 +61,8 @@ pub struct Settings {
     pub databases: u16,
     /// `set-preserves-ttl`.
     pub set_preserves_ttl: bool,
+    /// `multi-strict`.
+    pub multi_strict: bool,
     /// `hll-sparse-max-bytes`.
     pub hll_sparse_max_bytes: u64,
     /// `latency-tracking`.
@@ -64,6 +71,13 @@ pub struct Settings {
     pub keyspace_events: Events,
     /// `hz`, within 1 to 500.
     pub hz: u16,
+
+    /// `daemonize`.
+    pub daemonize: bool,
+    /// `pidfile`.
+    pub pid_file: Option<Box<[u8]>>,
+    /// `hash-max-*`, `list-max-*`, `set-max-*`, `zset-max-*`: up to where values stay small.
+    pub limits: Limits,
 
     /// `dir`.
     pub dir: Box<[u8]>,
@@ -131,6 +145,7 @@ impl Settings {
             shards: integer(value("shards")) as u16,
             driver: [Driver::Auto, Driver::Uring, Driver::Poll][choice(value("driver"))],
             pin: flag(value("pin")),
+            pipeline_is_strict: choice(value("pipeline-order")) == 1,
             port: integer(value("port")) as u16,
             bind: words(value("bind")),
             unix_socket: text(value("unixsocket")),
@@ -148,10 +163,14 @@ impl Settings {
             enable_debug_command: permission(value("enable-debug-command")),
             databases: integer(value("databases")) as u16,
             set_preserves_ttl: flag(value("set-preserves-ttl")),
+            multi_strict: flag(value("multi-strict")),
             hll_sparse_max_bytes: memory(value("hll-sparse-max-bytes")),
             latency_tracking: flag(value("latency-tracking")),
             keyspace_events: events(value("notify-keyspace-events")),
             hz: integer(value("hz")) as u16,
+            daemonize: flag(value("daemonize")),
+            pid_file: text(value("pidfile")),
+            limits: limits(value),
             dir: text(value("dir")).unwrap_or_default(),
             log_level: [
                 LogLevel::Debug,
@@ -162,6 +181,21 @@ impl Settings {
             ][choice(value("loglevel"))],
             log_file: text(value("logfile")),
         }
+    }
+}
+
+fn limits(value: Lookup<'_>) -> Limits {
+    let count = |name: &str| usize::try_from(integer(value(name))).unwrap_or(0);
+    let bytes = |name: &str| usize::try_from(memory(value(name))).unwrap_or(usize::MAX);
+    Limits {
+        hash_max_entries: count("hash-max-listpack-entries"),
+        hash_max_value: bytes("hash-max-listpack-value"),
+        list_max_size: integer(value("list-max-listpack-size")) as i32,
+        set_max_intset_entries: count("set-max-intset-entries"),
+        set_max_entries: count("set-max-listpack-entries"),
+        set_max_value: bytes("set-max-listpack-value"),
+        zset_max_entries: count("zset-max-listpack-entries"),
+        zset_max_value: bytes("zset-max-listpack-value"),
     }
 }
 

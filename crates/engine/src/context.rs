@@ -1,11 +1,13 @@
 //! What a command runs on: one shard's keys, one client, one moment.
 
+use stoa_command::ReplyError;
 use stoa_config::EventClass;
-use stoa_keyspace::{Db, Keyspace, ScanCursor};
+use stoa_keyspace::{Db, Edit, Keyspace, ScanCursor, WrongType};
 use stoa_stdx::{DbIndex, Key, MonoMs, SLOT_COUNT, UnixMs, owner_of};
+use stoa_value::{Kind, Rules};
 
 use crate::session::SessionRow;
-use crate::{Node, Proto, Session, Sessions};
+use crate::{Blocking, Borrowed, Node, Proto, Session, Sessions};
 
 /// The context of one command.
 pub struct Ctx<'a> {
@@ -23,6 +25,10 @@ pub struct Ctx<'a> {
     pub row: SessionRow,
     /// The first key with its place, as the router computed it.
     pub key: Option<Key<'a>>,
+    /// Whether it may wait.
+    pub blocking: Blocking,
+    /// The keys of all other shards, if they are on loan here.
+    pub borrowed: Option<&'a mut Borrowed>,
     /// For [`RequestPolicy::Walk`](stoa_command::RequestPolicy::Walk): where to go on.
     pub walk: Option<Walk>,
 }
@@ -80,6 +86,54 @@ impl Ctx<'_> {
             Some(key) if std::ptr::eq(key.bytes, bytes) => Key { bytes, ..key },
             Some(_) | None => self.keyspace.seed().key(bytes),
         }
+    }
+
+    /// What collections must know to grow.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        Rules { limits: self.node.config.limits, seed: self.keyspace.seed().clone() }
+    }
+
+    /// The collection at `key`, to be read; None without a key.
+    ///
+    /// # Errors
+    /// [`ReplyError::WrongType`].
+    pub fn read<T: Kind>(&mut self, key: &[u8]) -> Result<Option<&T>, ReplyError> {
+        let key = self.key(key);
+        self.db().read(&key).map_err(|WrongType| ReplyError::WrongType)
+    }
+
+    /// The collections at `keys`, to be read together.
+    ///
+    /// # Errors
+    /// [`ReplyError::WrongType`] when any is something else.
+    pub fn read_all<T: Kind>(&mut self, keys: &[&[u8]]) -> Result<Vec<Option<&T>>, ReplyError> {
+        let keys: Vec<Key<'_>> = keys.iter().map(|key| self.key(key)).collect();
+        self.db().read_all(keys.into_iter()).map_err(|WrongType| ReplyError::WrongType)
+    }
+
+    /// The collection at `key`, to be changed; None without a key.
+    ///
+    /// # Errors
+    /// [`ReplyError::WrongType`].
+    pub fn edit<'e, T: Kind>(
+        &'e mut self,
+        key: &'e [u8],
+    ) -> Result<Option<Edit<'e, T>>, ReplyError> {
+        let key = self.key(key);
+        self.db().edit(&key).map_err(|WrongType| ReplyError::WrongType)
+    }
+
+    /// The collection at `key`, to be changed; a missing key gets an empty one for the while.
+    ///
+    /// # Errors
+    /// [`ReplyError::WrongType`].
+    pub fn edit_or_new<'e, T: Kind>(
+        &'e mut self,
+        key: &'e [u8],
+    ) -> Result<Edit<'e, T>, ReplyError> {
+        let key = self.key(key);
+        self.db().edit_or_new(&key).map_err(|WrongType| ReplyError::WrongType)
     }
 
     /// Whether this shard holds `key`: for commands that make up keys on every shard.

@@ -5,7 +5,11 @@
 //! reads a clock or opens a file. What a command wants from the world around it (close that client,
 //! stop the server) it writes down as an [`Order`], which the shard carries out after the command.
 
+mod block;
+mod borrowed;
+mod capture;
 mod context;
+mod multi;
 mod node;
 mod publish;
 mod reply;
@@ -13,7 +17,11 @@ mod run;
 mod session;
 mod table;
 
+pub use block::{Block, Blocking, OnTimeout};
+pub use borrowed::{Borrowed, run_unrouted};
+pub use capture::Captured;
 pub use context::{Ctx, Walk, WalkStep};
+pub use multi::{Multi, Queue, exec};
 pub use node::{Facts, Node, Order, PauseMode, ProcessFacts, ShutdownMode, World, heeds};
 pub use reply::{Proto, Reply};
 pub use run::{Refusal, Verdict, admit, admit_found, refuse, run};

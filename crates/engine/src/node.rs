@@ -5,9 +5,9 @@ use std::sync::Arc;
 use stoa_config::{Config, EventClass};
 use stoa_keyspace::Heeds;
 use stoa_observability::info::{Allocator, CpuUs};
-use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram};
+use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_pubsub::PubSub;
-use stoa_stdx::{MonoMs, Rng, ShardId, UnixMs};
+use stoa_stdx::{ConnId, MonoMs, Rng, ShardId, UnixMs};
 
 use crate::Table;
 
@@ -111,6 +111,8 @@ pub struct Node {
     pub active_expire: bool,
     /// This shard's counts.
     pub counters: Counters,
+    /// How fast they grow.
+    pub rates: Rates,
     /// Per command.
     pub commands: CommandStats,
     /// Per error code.
@@ -150,6 +152,8 @@ pub enum Order {
         /// Until when.
         until: MonoMs,
     },
+    /// Forget all keys that this client of this shard watches.
+    Unwatch(ConnId),
     /// End the pause (CLIENT UNPAUSE).
     Unpause,
     /// End the server.

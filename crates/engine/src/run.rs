@@ -81,14 +81,19 @@ pub fn run(
     reply: &mut dyn Reply,
 ) -> bool {
     let mark = reply.mark();
-    match (entry.execute)(&mut Args::new(argv, at), ctx, reply) {
+    let dirty = ctx.node.dirty;
+    let good = match (entry.execute)(&mut Args::new(argv, at), ctx, reply) {
         Ok(()) => true,
         Err(error) => {
             reply.rewind(mark);
             reply.error(error);
             false
         }
+    };
+    if ctx.keyspace.has_notes() {
+        ctx.keyspace.settle_notes(ctx.node.dirty != dirty);
     }
+    good
 }
 
 /// The most of a client's own words that the refusal of an unknown name repeats, bytes.

@@ -1,8 +1,8 @@
 //! What the server remembers of a client: everything about a connection but its bytes.
 
-use stoa_stdx::{ConnId, DbIndex, MonoMs};
+use stoa_stdx::{ConnId, DbIndex, MonoMs, ShardId};
 
-use crate::Proto;
+use crate::{Multi, Proto};
 
 /// Which replies a client gets (CLIENT REPLY).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,6 +72,10 @@ pub struct Session {
     pub output_total: u64,
     /// Commands run in all.
     pub commands_total: u64,
+    /// What it queued since MULTI.
+    pub multi: Option<Box<Multi>>,
+    /// Shards on which it watches keys.
+    pub watching: Vec<ShardId>,
     /// Stands for a client of another shard while a part of its request runs here.
     pub is_proxy: bool,
 }
@@ -106,6 +110,8 @@ impl Session {
             input_total: 0,
             output_total: 0,
             commands_total: 0,
+            multi: None,
+            watching: Vec::new(),
             is_proxy: false,
         }
     }

@@ -8,6 +8,7 @@
 use stoa_stdx::SLOT_COUNT;
 
 use crate::Keyspace;
+use crate::db::Database;
 
 /// Idle memory below this is not worth a walk.
 const IDLE_BYTES_MIN: usize = 1 << 20;
@@ -28,7 +29,8 @@ impl Keyspace {
     /// Looks at up to `limit` slots. True while a walk is under way.
     pub fn compact(&mut self, limit: usize) -> bool {
         // Stale items stay in the wheel until they fire; when no key has a deadline all are stale.
-        if self.wheel.len() > CLEARED_ITEMS_MIN && self.databases.iter().all(|db| db.expires == 0) {
+        let waits = |database: &Database| database.expires + database.armed_hashes > 0;
+        if self.wheel.len() > CLEARED_ITEMS_MIN && !self.databases.iter().any(waits) {
             self.wheel.clear();
         }
         let idle = self.arena.reserved_bytes() - self.arena.used_bytes();

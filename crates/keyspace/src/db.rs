@@ -5,7 +5,7 @@
 
 use stoa_stdx::{DbIndex, HashSeed, Key, Rng, SLOT_COUNT, SlotId, UnixMs};
 
-use stoa_value::{Kind, ObjectRef, Str, Type};
+use stoa_value::{Hash, Kind, ObjectRef, Str, Type};
 
 use crate::Keyspace;
 use crate::edit::Edit;
@@ -55,11 +55,19 @@ pub(crate) struct Database {
     pub(crate) slots: Option<Box<[Slot]>>,
     pub(crate) len: usize,
     pub(crate) expires: usize,
+    /// Hashes that the wheel looks at for the deadlines of their fields.
+    pub(crate) armed_hashes: usize,
 }
 
 impl Database {
     pub(crate) const fn new(id: u16) -> Self {
-        Self { id, slots: None, len: 0, expires: 0 }
+        Self { id, slots: None, len: 0, expires: 0, armed_hashes: 0 }
+    }
+
+    /// Counts an entry that goes as gone from those that wait for a deadline.
+    pub(crate) fn forget(&mut self, entry: Entry) {
+        self.expires -= usize::from(entry.due().is_some());
+        self.armed_hashes -= usize::from(entry.armed_fields().is_some());
     }
 
     fn slot(&self, slot: SlotId) -> Option<&Slot> {
@@ -251,8 +259,23 @@ impl<'a> Db<'a> {
                 self.keyspace.reclaim(self.index, key);
                 None
             }
+            Some(_) | None if entry.ty() == Type::Hash => self.without_due_fields(key, entry),
             Some(_) | None => Some(entry),
         }
+    }
+
+    /// The entry of a hash, rid of the fields that are past their deadline. None if that was all.
+    fn without_due_fields(&mut self, key: &Key<'_>, entry: Entry) -> Option<Entry> {
+        let mut place = entry.kind::<Hash>()?;
+        // SAFETY: a Hash lies there, and the database is borrowed exclusively.
+        let hash = unsafe { place.as_mut() };
+        let removed = hash.expire(self.now, usize::MAX);
+        self.keyspace.stats.expired_fields += removed as u64;
+        if removed > 0 && hash.is_empty() {
+            self.keyspace.reclaim(self.index, key);
+            return None;
+        }
+        Some(entry)
     }
 
     /// Reads `key` for its value: counts a hit or miss, moves the access clock.
@@ -342,6 +365,7 @@ impl<'a> Db<'a> {
         let Some(entry) = self.locate(key) else { return Ok(None) };
         let place = entry.kind::<T>().ok_or(WrongType)?;
         self.touched(entry);
+        self.keyspace.note(self.index, key.bytes);
         Ok(Some(Edit::new(self.keyspace, self.index, *key, place)))
     }
 
@@ -361,11 +385,12 @@ impl<'a> Db<'a> {
                 let clock = access_clock(self.now);
                 let arena = &mut self.keyspace.arena;
                 let entry = Entry::new(arena, key.bytes, value, None, clock);
-                self.keyspace.insert(self.index, key, entry);
+                self.add(key, entry);
                 entry
             }
         };
         let place = entry.kind::<T>().ok_or(WrongType)?;
+        self.keyspace.note(self.index, key.bytes);
         Ok(Edit::new(self.keyspace, self.index, *key, place))
     }
 
@@ -410,10 +435,18 @@ impl<'a> Db<'a> {
         }
         let entry = self.database().find(key).expect("just stored");
         entry.set_clock(owned.clock);
+        if let Some(mut place) = entry.kind::<Hash>() {
+            // SAFETY: a Hash lies there, and the database is borrowed exclusively.
+            let hash = unsafe { place.as_mut() };
+            // It comes from another key or another shard, whose wheel looks for it in vain.
+            hash.set_armed(None);
+            self.keyspace.arm_fields(self.index, key, hash);
+        }
     }
 
     fn set(&mut self, key: &Key<'_>, value: NewValue<'_>, ttl: Ttl) {
         let old = self.locate(key);
+        self.keyspace.note(self.index, key.bytes);
         let old_due = old.and_then(Entry::due);
         let due = match ttl {
             Ttl::Keep => old_due,
@@ -450,6 +483,7 @@ impl<'a> Db<'a> {
         if old.is_some_and(|entry| entry.ty() != Type::String) {
             return Err(WrongType);
         }
+        self.keyspace.note(self.index, key.bytes);
         let old_len = old.map_or(0, |entry| entry.str().len());
         let entry = match old {
             Some(entry) if entry.repr() != Repr::Int && old_len >= len_min => entry,
@@ -476,18 +510,25 @@ impl<'a> Db<'a> {
 
     /// Removes `key`. False if it was not there.
     pub fn remove(&mut self, key: &Key<'_>) -> bool {
-        self.locate(key).is_some() && self.keyspace.discard(self.index, key)
+        let found = self.locate(key).is_some();
+        if found {
+            self.keyspace.note(self.index, key.bytes);
+            self.keyspace.discard(self.index, key);
+        }
+        found
     }
 
     /// Takes `key` out with value and deadline.
     pub fn take(&mut self, key: &Key<'_>) -> Option<Owned> {
         self.locate(key)?;
+        self.keyspace.note(self.index, key.bytes);
         self.keyspace.remove(self.index, key)
     }
 
     /// Sets or takes away the deadline of `key`. False if the key is not there.
     pub fn set_deadline(&mut self, key: &Key<'_>, deadline: Option<UnixMs>) -> bool {
         let Some(old) = self.locate(key) else { return false };
+        self.keyspace.note(self.index, key.bytes);
         let old_due = old.due();
         let due = deadline.map(|at| self.keyspace.armed(self.index, key, old_due, at));
         match (old_due, due) {
@@ -517,8 +558,7 @@ impl<'a> Db<'a> {
                 here
             })?;
             let entry = slot.nth(n)?;
-            let expired = entry.deadline().is_some_and(|deadline| self.now > deadline);
-            if !expired {
+            if entry.is_live(self.now) {
                 return Some(EntryRef::new(entry, self.now));
             }
             let bytes = entry.key().to_vec();
@@ -558,7 +598,7 @@ impl<'a> Db<'a> {
             let mut count = 0;
             let next = slots[at].scan(from, limit - seen, &mut |entry| {
                 count += 1;
-                if entry.deadline().is_none_or(|deadline| now <= deadline) {
+                if entry.is_live(now) {
                     each(EntryRef::new(entry, now));
                 }
             });

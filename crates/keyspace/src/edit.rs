@@ -1,13 +1,14 @@
 //! A list, set or hash while a command changes it.
 //!
 //! The value is changed where it lies, in its entry. When the change is over, a value that became
-//! empty takes its key with it: no key holds an empty collection.
+//! empty takes its key with it: no key holds an empty collection. A hash whose fields got deadlines is
+//! put on the wheel.
 
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
 use stoa_stdx::{DbIndex, Key};
-use stoa_value::Kind;
+use stoa_value::{Hash, Kind, Type};
 
 use crate::Keyspace;
 
@@ -52,6 +53,10 @@ impl<T: Kind> Drop for Edit<'_, T> {
     fn drop(&mut self) {
         if self.is_empty() {
             self.keyspace.discard(self.index, &self.key);
+        } else if T::TYPE == Type::Hash {
+            // SAFETY: the type says that T is Hash; borrowed exclusively as in `deref_mut`.
+            let hash = unsafe { self.place.cast::<Hash>().as_mut() };
+            self.keyspace.arm_fields(self.index, &self.key, hash);
         }
     }
 }
@@ -59,7 +64,7 @@ impl<T: Kind> Drop for Edit<'_, T> {
 #[cfg(test)]
 mod tests {
     use stoa_stdx::{DbIndex, HashSeed, Rng, UnixMs};
-    use stoa_value::{List, Set, Type};
+    use stoa_value::{End, Limits, List, Rules, Set, Type};
 
     use crate::{Keyspace, Owned, Ttl, Value, WrongType};
 
@@ -71,6 +76,10 @@ mod tests {
         (Keyspace::new(2, secret.clone(), NOW), secret)
     }
 
+    fn rules() -> Rules {
+        Rules { limits: Limits::default(), seed: HashSeed::new([5, 6, 7, 8]) }
+    }
+
     #[test]
     fn a_key_comes_and_goes_with_the_content_of_its_collection() {
         let (mut keyspace, secret) = keyspace();
@@ -78,7 +87,11 @@ mod tests {
         assert!(matches!(keyspace.db(DB, NOW, true).edit::<List>(&key), Ok(None)));
         drop(keyspace.db(DB, NOW, true).edit_or_new::<List>(&key));
         assert!(keyspace.db(DB, NOW, true).peek(&key).is_none(), "nothing was put in");
-        keyspace.db(DB, NOW, true).edit_or_new::<List>(&key).expect("a new key").push(b"one");
+        keyspace.db(DB, NOW, true).edit_or_new::<List>(&key).expect("a new key").push(
+            End::Back,
+            b"one",
+            &rules(),
+        );
         let read = keyspace.db(DB, NOW, true).read::<List>(&key).expect("a list");
         assert_eq!(read.map(List::len), Some(1));
         let mut edit = keyspace.db(DB, NOW, true).edit::<List>(&key).expect("a list");
@@ -92,7 +105,11 @@ mod tests {
     fn types_are_told_apart() {
         let (mut keyspace, secret) = keyspace();
         let (key, other) = (secret.key(b"k"), secret.key(b"s"));
-        keyspace.db(DB, NOW, true).edit_or_new::<List>(&key).expect("a new key").push(b"one");
+        keyspace.db(DB, NOW, true).edit_or_new::<List>(&key).expect("a new key").push(
+            End::Back,
+            b"one",
+            &rules(),
+        );
         keyspace.db(DB, NOW, true).set_string(&other, b"v", Ttl::Clear);
         assert_eq!(keyspace.db(DB, NOW, true).read::<Set>(&key).err(), Some(WrongType));
         assert_eq!(keyspace.db(DB, NOW, true).read::<List>(&other).err(), Some(WrongType));
@@ -141,7 +158,7 @@ mod tests {
                     0 | 1 => {
                         let text = vec![b'e'; rng.below(60) as usize];
                         if let Ok(mut list) = db.edit_or_new::<List>(&key) {
-                            list.push(&text);
+                            list.push(End::Back, &text, &rules());
                             let held = model.entry(name.clone()).or_insert((
                                 Some(Vec::new()),
                                 Vec::new(),

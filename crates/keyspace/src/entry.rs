@@ -497,6 +497,25 @@ impl Entry {
         })
     }
 
+    /// When the wheel looks at the fields of a hash.
+    pub(crate) fn armed_fields(self) -> Option<UnixMs> {
+        match self.object() {
+            Some(ObjectRef::Hash(hash)) => hash.armed(),
+            Some(_) | None => None,
+        }
+    }
+
+    /// Whether a reader at `now` sees it: neither its deadline has passed nor those of all its fields.
+    pub(crate) fn is_live(self, now: UnixMs) -> bool {
+        if self.deadline().is_some_and(|deadline| now > deadline) {
+            return false;
+        }
+        match self.object() {
+            Some(ObjectRef::Hash(hash)) => !hash.is_over(now),
+            Some(_) | None => true,
+        }
+    }
+
     /// The deadline, if it has one.
     pub(crate) fn deadline(self) -> Option<UnixMs> {
         self.due().map(Due::deadline)

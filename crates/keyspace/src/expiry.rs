@@ -6,18 +6,31 @@
 //! the other stale. So does a key that goes away before its deadline. When stale items are the larger
 //! part of a long wheel they are sifted out: a portion a pass, and two with each new one, so that
 //! they cannot come faster than they go.
+//!
+//! A hash with deadlines of fields has one live item, too, for the earliest. It carries [`FIELDS`] and
+//! is told by its deadline, which the hash remembers.
 
-use stoa_stdx::{DbIndex, Key, SLOT_COUNT, SlotId, UnixMs};
+use stoa_stdx::{DbIndex, Key, Rng, SLOT_COUNT, SlotId, UnixMs};
+
+use stoa_value::Hash;
 
 use crate::Keyspace;
 use crate::db::Database;
 use crate::entry::{Due, Entry};
-use crate::wheel::Item;
+use crate::wheel::{self, Item};
+
+/// Arm number of the items of hashes; those of keys are below.
+const FIELDS: u16 = Due::ARM_MAX + 1;
+/// Fields of one hash reclaimed in one portion.
+const FIELDS_LEN: usize = 64;
 
 /// Items that may lie in the wheel beside twice the live ones: a mebibyte that is not worth sifting.
 const STALE_ITEMS_MIN: usize = 64 * 1_024;
 /// Items sifted before one is added. With two, a round over n items ends before n / 2 were added.
 const SIFTED_AN_ADD: usize = 2;
+
+/// Deadlines that are looked at for their mean: some 20 us.
+const TTL_SAMPLES: usize = 100;
 
 const HASH_BITS: u32 = 40;
 const SLOT_BITS: u32 = 14;
@@ -51,6 +64,7 @@ impl Keyspace {
     pub(crate) fn reclaim(&mut self, index: DbIndex, key: &Key<'_>) {
         if self.discard(index, key) {
             self.stats.expired += 1;
+            self.note_end(index, key.bytes);
             if self.notices.heeds.expired {
                 self.notices.push(index, "expired", key.bytes);
             }
@@ -64,6 +78,10 @@ impl Keyspace {
         for item in due.drain(..) {
             let Some((at, entry)) = whose(&self.databases, item) else { continue };
             let index = DbIndex(at as u16);
+            if item.arm() == FIELDS {
+                self.expire_fields(index, entry, now);
+                continue;
+            }
             let deadline = entry.deadline().expect("just read");
             if now > deadline {
                 let bytes = entry.key().to_vec();
@@ -77,6 +95,40 @@ impl Keyspace {
         more
     }
 
+    /// Sees to it that the wheel looks at a hash when its next field is due.
+    pub(crate) fn arm_fields(&mut self, index: DbIndex, key: &Key<'_>, hash: &mut Hash) {
+        let Some(next) = hash.next_deadline() else { return };
+        // Beyond the wheel's time every item would look the same, and nobody lives to see it.
+        if hash.armed().is_some_and(|armed| armed <= next) || next >= wheel::DEADLINE_MAX {
+            return;
+        }
+        if self.is_sifting {
+            self.sift(SIFTED_AN_ADD);
+        }
+        let database = &mut self.databases[index.0 as usize];
+        database.armed_hashes += usize::from(hash.armed().is_none());
+        hash.set_armed(Some(next));
+        self.wheel.add(after(next), FIELDS, cookie(database.id, key.slot, key.hash));
+    }
+
+    /// Reclaims a portion of the fields of the hash in `entry`, whose item came.
+    fn expire_fields(&mut self, index: DbIndex, entry: Entry, now: UnixMs) {
+        let Some(mut place) = entry.kind::<Hash>() else { return };
+        let bytes = entry.key().to_vec();
+        let key = self.seed.key(&bytes);
+        // SAFETY: a Hash lies there; the keyspace is borrowed exclusively, and the entry is not moved
+        // or freed before the last use.
+        let hash = unsafe { place.as_mut() };
+        self.stats.expired_fields += hash.expire(now, FIELDS_LEN) as u64;
+        hash.set_armed(None);
+        self.databases[index.0 as usize].armed_hashes -= 1;
+        if hash.is_empty() {
+            self.reclaim(index, &key);
+        } else {
+            self.arm_fields(index, &key, hash);
+        }
+    }
+
     /// When [`Keyspace::expire_due`] is worth calling next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<UnixMs> {
@@ -88,7 +140,8 @@ impl Keyspace {
     pub fn sift(&mut self, limit: usize) -> bool {
         let Self { databases, wheel, is_sifting, .. } = self;
         if !*is_sifting {
-            let live: usize = databases.iter().map(|database| database.expires).sum();
+            let live = databases.iter().map(|database| database.expires + database.armed_hashes);
+            let live: usize = live.sum();
             if wheel.len() <= 2 * live + STALE_ITEMS_MIN {
                 return false;
             }
@@ -97,8 +150,25 @@ impl Keyspace {
         *is_sifting
     }
 
+    /// The mean time left of the deadlines in each database, milliseconds; of a sample, and 0 where the
+    /// sample has none.
+    pub fn mean_ttl_ms(&self, now: UnixMs, rng: &mut Rng) -> Vec<u64> {
+        let mut sums = vec![(0, 0); self.databases.len()];
+        self.wheel.sample(rng, TTL_SAMPLES, &mut |item| {
+            if let Some((at, entry)) = whose(&self.databases, item)
+                && let Some(deadline) = entry.deadline()
+            {
+                let (sum, count) = &mut sums[at];
+                *sum += u128::from(deadline.0.saturating_sub(now.0));
+                *count += 1;
+            }
+        });
+        sums.into_iter().map(|(sum, count)| (sum / count.max(1)) as u64).collect()
+    }
+
     /// Empties a database; its memory goes back in portions (see [`Keyspace::free_condemned`]).
     pub(crate) fn clear(&mut self, index: DbIndex) {
+        self.note_database(index, None);
         let database = &mut self.databases[index.0 as usize];
         self.condemned.extend(database.slots.take());
         *database = Database::new(database.id);
@@ -148,10 +218,13 @@ fn whose(databases: &[Database], item: Item) -> Option<(usize, Entry)> {
     let at = databases.iter().position(|database| database.id == id)?;
     let slots = databases[at].slots.as_ref()?;
     // Candidates share a few hash bits; the arm number tells whose item this is.
-    let found = slots[slot.0 as usize]
-        .candidates(hash)
-        .find(|entry| entry.due().and_then(Due::arm) == Some(item.arm()))?;
-    Some((at, found))
+    let mut candidates = slots[slot.0 as usize].candidates(hash);
+    let found = if item.arm() == FIELDS {
+        candidates.find(|entry| entry.armed_fields().map(after) == Some(item.deadline()))
+    } else {
+        candidates.find(|entry| entry.due().and_then(Due::arm) == Some(item.arm()))
+    };
+    Some((at, found?))
 }
 
 /// A key is gone when its deadline lies before now, so the wheel looks a millisecond later.
@@ -173,9 +246,63 @@ const fn parts(cookie: u64) -> (u16, SlotId, u64) {
 
 #[cfg(test)]
 mod tests {
-    use stoa_stdx::{DbIndex, HashSeed, UnixMs};
+    use stoa_stdx::{DbIndex, HashSeed, Rng, UnixMs};
+    use stoa_value::{Hash, Limits, Rules};
 
     use crate::{Keyspace, Ttl};
+
+    #[test]
+    fn fields_are_reclaimed_in_portions_by_the_wheel_alone_and_their_key_with_the_last() {
+        let secret = HashSeed::new([1, 2, 3, 4]);
+        let rules = Rules { limits: Limits::default(), seed: secret.clone() };
+        let mut keyspace = Keyspace::new(1, secret.clone(), UnixMs(1));
+        for (name, count) in [(&b"small"[..], 20_u64), (b"large", 1_000), (b"stays", 20)] {
+            let key = secret.key(name);
+            let db = keyspace.db(DbIndex(0), UnixMs(1), true);
+            let mut hash = db.edit_or_new::<Hash>(&key).expect("a new key");
+            for n in 0..count {
+                let field = n.to_string().into_bytes();
+                hash.set(&field, b"v", &rules);
+                hash.set_deadline(&field, Some(UnixMs(100 + n % 7)));
+            }
+            if name == b"stays" {
+                hash.set(b"other", b"v", &rules);
+            }
+        }
+        // Moving one away and back must not lose its place on the wheel.
+        let key = secret.key(b"large");
+        let taken = keyspace.db(DbIndex(0), UnixMs(1), true).take(&key).expect("it is there");
+        keyspace.db(DbIndex(0), UnixMs(1), true).put(&key, taken);
+        assert!(!keyspace.expire_due(UnixMs(100), 10) && keyspace.counts(DbIndex(0)).0 == 3);
+        let mut turns = 0;
+        while keyspace.next_deadline().is_some_and(|at| at <= UnixMs(200)) {
+            keyspace.expire_due(UnixMs(200), 10);
+            turns += 1;
+        }
+        assert!(turns > 10, "a thousand fields in {turns} portions");
+        assert_eq!(keyspace.counts(DbIndex(0)).0, 1);
+        assert_eq!(keyspace.stats.expired_fields, 1_040);
+        assert_eq!((keyspace.databases[0].armed_hashes, keyspace.wheel.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_reader_never_sees_a_field_past_its_deadline() {
+        let secret = HashSeed::new([1, 2, 3, 4]);
+        let rules = Rules { limits: Limits::default(), seed: secret.clone() };
+        let mut keyspace = Keyspace::new(1, secret.clone(), UnixMs(1));
+        let key = secret.key(b"k");
+        let db = keyspace.db(DbIndex(0), UnixMs(1), true);
+        let mut hash = db.edit_or_new::<Hash>(&key).expect("a new key");
+        hash.set(b"f", b"v", &rules);
+        hash.set_deadline(b"f", Some(UnixMs(50)));
+        drop(hash);
+        let mut seen = 0;
+        keyspace.db(DbIndex(0), UnixMs(51), true).for_each(&mut |_| seen += 1);
+        assert_eq!(seen, 0);
+        assert!(keyspace.db(DbIndex(0), UnixMs(50), true).peek(&key).is_some());
+        assert!(keyspace.db(DbIndex(0), UnixMs(51), true).peek(&key).is_none());
+        assert_eq!(keyspace.counts(DbIndex(0)).0, 0);
+    }
 
     #[test]
     fn keys_that_go_before_their_deadline_do_not_fill_the_wheel() {
@@ -183,7 +310,8 @@ mod tests {
         let now = UnixMs(1);
         let mut keyspace = Keyspace::new(1, secret.clone(), now);
         let keep = |n: u32| n.is_multiple_of(1_000);
-        let (turns, stay) = (1_000_000_u32, 1_000);
+        let turns: u32 = if cfg!(miri) { 3_000 } else { 1_000_000 };
+        let stay = turns as usize / 1_000;
         let mut longest = 0;
         for n in 0..turns {
             let name = n.to_string().into_bytes();
@@ -203,6 +331,30 @@ mod tests {
         while keyspace.expire_due(UnixMs(u64::MAX >> 17), 1_000) {}
         assert_eq!(keyspace.counts(DbIndex(0)), (0, 0), "no live item was dropped");
         assert_eq!(keyspace.stats.expired, stay as u64);
+    }
+
+    #[test]
+    fn the_mean_of_deadlines_is_near_and_exact_when_they_are_few() {
+        let secret = HashSeed::new([1, 2, 3, 4]);
+        let now = UnixMs(1_000);
+        let mut keyspace = Keyspace::new(2, secret.clone(), now);
+        let mut rng = Rng::new(1);
+        let set = |keyspace: &mut Keyspace, index, name: String, ttl: Ttl| {
+            let name = name.into_bytes();
+            keyspace.db(DbIndex(index), now, true).set_string(&secret.key(&name), b"v", ttl);
+        };
+        assert_eq!(keyspace.mean_ttl_ms(now, &mut rng), [0, 0]);
+        for n in 0..10 {
+            set(&mut keyspace, 1, format!("few{n}"), Ttl::At(UnixMs(1_000 + 100 * n)));
+            set(&mut keyspace, 1, format!("none{n}"), Ttl::Clear);
+        }
+        assert_eq!(keyspace.mean_ttl_ms(now, &mut rng), [0, 450]);
+        for n in 0..if cfg!(miri) { 300 } else { 20_000 } {
+            let deadline = 1_000 + 1_000_000 + (n * 7_919) % 1_000_000;
+            set(&mut keyspace, 0, format!("many{n}"), Ttl::At(UnixMs(deadline)));
+        }
+        let mean = keyspace.mean_ttl_ms(now, &mut rng)[0];
+        assert!((1_300_000..1_700_000).contains(&mean), "{mean} ms for 1,500,000");
     }
 
     #[test]

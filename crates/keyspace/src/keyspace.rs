@@ -9,6 +9,7 @@ use crate::db::{Database, Db, Owned};
 use crate::entry::{Due, Entry};
 use crate::notice::Notices;
 use crate::table::{Slot, prefetch};
+use crate::watch::Watches;
 use crate::wheel::{Item, Wheel};
 
 /// Counts since the start (or CONFIG RESETSTAT).
@@ -20,6 +21,8 @@ pub struct KeyspaceStats {
     pub misses: u64,
     /// Keys reclaimed because their deadline passed.
     pub expired: u64,
+    /// Fields of hashes reclaimed because their deadline passed.
+    pub expired_fields: u64,
     /// Keys added.
     pub inserted: u64,
 }
@@ -34,6 +37,7 @@ pub struct Keyspace {
     pub stats: KeyspaceStats,
     /// What happened to keys, as far as anybody wants to know.
     pub notices: Notices,
+    pub(crate) watches: Watches,
     pub(crate) next_arm: u16,
     pub(crate) due: Vec<Item>,
     /// A round of sifting the wheel is under way.
@@ -61,6 +65,7 @@ impl Keyspace {
             seed,
             stats: KeyspaceStats::default(),
             notices: Notices::default(),
+            watches: Watches::default(),
             next_arm: 0,
             due: Vec::new(),
             is_sifting: false,
@@ -101,6 +106,10 @@ impl Keyspace {
 
     /// Exchanges two databases.
     pub fn swap(&mut self, a: DbIndex, b: DbIndex) {
+        if a != b {
+            self.note_database(a, Some(b));
+            self.note_database(b, Some(a));
+        }
         self.databases.swap(a.0 as usize, b.0 as usize);
     }
 
@@ -157,7 +166,7 @@ impl Keyspace {
         let Self { databases, arena, condemned_objects, .. } = self;
         let database = &mut databases[index.0 as usize];
         database.expires += usize::from(new.due().is_some());
-        database.expires -= usize::from(old.due().is_some());
+        database.forget(old);
         database.slot_mut(key.slot).replace(key.hash, old, new);
         // SAFETY: the table points to `new` now, and `old` was made by this arena.
         unsafe { old.discard(arena, condemned_objects) };
@@ -187,7 +196,7 @@ impl Keyspace {
             return false;
         };
         database.len -= 1;
-        database.expires -= usize::from(entry.due().is_some());
+        database.forget(entry);
         // SAFETY: out of the table, made by this arena.
         unsafe { entry.discard(arena, condemned_objects) };
         true
@@ -198,7 +207,7 @@ impl Keyspace {
         let database = &mut databases[index.0 as usize];
         let entry = database.slot_mut(key.slot).remove(arena, key.hash, key.bytes)?;
         database.len -= 1;
-        database.expires -= usize::from(entry.due().is_some());
+        database.forget(entry);
         let (deadline, clock) = (entry.deadline(), entry.clock());
         // SAFETY: out of the table, made by this arena.
         let value = unsafe { entry.into_value(arena) };

@@ -18,6 +18,7 @@ mod expiry;
 mod keyspace;
 mod notice;
 mod table;
+mod watch;
 pub mod wheel;
 
 #[cfg(test)]

@@ -30,7 +30,7 @@
 mod chunks;
 
 use chunks::{CHUNK_LEN, Chunks, List};
-use stoa_stdx::UnixMs;
+use stoa_stdx::{Rng, UnixMs};
 
 /// The last millisecond the wheel tells apart, in the year 10889. Later deadlines count as this.
 pub const DEADLINE_MAX: UnixMs = UnixMs((1 << 48) - 1);
@@ -196,6 +196,27 @@ impl Wheel {
             }
         }
         true
+    }
+
+    /// Hands over `count` items by chance, stale ones among them, some perhaps twice; all there are if
+    /// they are no more than that. Fair as far as chunks are equally full.
+    pub fn sample(&self, rng: &mut Rng, count: usize, each: &mut dyn FnMut(Item)) {
+        let mut left = count;
+        if self.len > count {
+            // Chunks may be free, so it is tried more often than wanted.
+            for _ in 0..2 * count {
+                let items = self.chunks.any(rng);
+                if left > 0 && !items.is_empty() {
+                    each(*rng.pick(items));
+                    left -= 1;
+                }
+            }
+        }
+        // Few items, or few in many chunks that are free.
+        if left == count {
+            let lists = self.slots.iter().chain([&self.inbox, &self.sieve]);
+            lists.flat_map(|list| self.chunks.items(*list)).take(count).for_each(each);
+        }
     }
 
     /// Forgets every deadline, in O(slots). The memory goes back a portion with each

@@ -79,6 +79,12 @@ impl CommandStats {
         }
     }
 
+    /// Adds time that a call took on another shard than where it is counted. Panics when `command` is
+    /// not a number of the table.
+    pub fn shared(&mut self, command: usize, ns: u64) {
+        self.rows[command].sum_ns += ns;
+    }
+
     /// Counts a refusal. Panics when `command` is not a number of the table.
     pub fn rejected(&mut self, command: usize) {
         self.rows[command].rejected_calls += 1;

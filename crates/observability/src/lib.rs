@@ -14,4 +14,4 @@ pub use commands::{CommandStat, CommandStats};
 pub use counters::Counters;
 pub use errors::{ERROR_PREFIXES_MAX, ErrorStats, Tracking};
 pub use histogram::{Histogram, HistogramRow};
-pub use rate::Rate;
+pub use rate::{Rate, Rates};

@@ -5,7 +5,7 @@
 //! two digits, which is nearly all of them, are written without the integer formatter; a bulk grows
 //! the buffer once.
 
-use crate::double::write_double;
+use stoa_stdx::write_double;
 
 /// Which protocol a connection speaks, as HELLO set it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

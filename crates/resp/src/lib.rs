@@ -6,7 +6,6 @@
 //! client hands [`decode`] (or [`Framer`], for replies that come in pieces) what it has read.
 
 mod decode;
-mod double;
 mod encode;
 mod error;
 mod inline;
@@ -15,10 +14,10 @@ mod request;
 mod value;
 
 pub use decode::{DEPTH_MAX, DecodeError, Framer, decode};
-pub use double::write_double;
 pub use encode::{Encoder, Mark, Proto, write_request};
 pub use error::ProtocolError;
 pub use inline::split_words;
 pub use limits::Limits;
 pub use request::{Parsed, Parser, Span};
+pub use stoa_stdx::write_double;
 pub use value::Value;

@@ -2,6 +2,7 @@
 //!
 //! Everything that touches the process as a whole is here, so that shards need know nothing of it.
 
+mod background;
 mod listen;
 mod log;
 mod open_files;
@@ -21,6 +22,7 @@ use stoa_shard::{Moment, Setup};
 use stoa_stdx::{HashSeed, ShardId};
 use stoa_uring::{DriverChoice, Options, UnixSocket};
 
+use crate::background::PidFile;
 use crate::log::Log;
 use crate::service::ShardService;
 
@@ -45,7 +47,8 @@ pub fn read_config_file(path: &Path) -> io::Result<String> {
     }
 }
 
-/// Serves until a signal or SHUTDOWN ends it.
+/// Serves until a signal or SHUTDOWN ends it. With `daemonize`, has another process do so and returns
+/// once that one serves.
 ///
 /// # Errors
 /// What keeps the node from starting or running, with what to do about it.
@@ -53,8 +56,15 @@ pub fn serve(launch: Launch) -> io::Result<()> {
     let Launch { mut config, config_file } = launch;
     // Named from where we were started, and written long after `dir` was entered.
     let config_file = config_file.map(absolute);
-    let log = Log::open(&config)?;
+    if config.daemonize && !background::is_here() {
+        return background::start();
+    }
+    if config.daemonize {
+        background::leave_session()?;
+    }
     enter_dir(&mut config)?;
+    let log = Log::open(&config)?;
+    background::settle_pid_file(&mut config)?;
     let shards = shard_count(&config);
     let options = options(&config, shards)?;
     let facts = Arc::new(facts(&config, config_file));
@@ -68,6 +78,7 @@ pub fn serve(launch: Launch) -> io::Result<()> {
         log.warning(&format!("directive '{}' is accepted and not acting yet", directive.name));
     }
     let (log_port, log_thread) = log.port()?;
+    let (in_background, pid_file_of) = (config.daemonize, config.clone());
     let make = move |id: ShardId| {
         let setup = Setup {
             id,
@@ -97,6 +108,7 @@ pub fn serve(launch: Launch) -> io::Result<()> {
             stop.stop();
         }
     })?;
+    let pid_file = PidFile::write(&pid_file_of, &log);
     let driver = if running.uses_uring() { "io_uring" } else { "readiness polling" };
     let (addrs, unix) = (&running.addrs, unix.as_deref());
     let places = listen::places(addrs, unix);
@@ -108,7 +120,11 @@ pub fn serve(launch: Launch) -> io::Result<()> {
         }
     }
     log.notice(&format!("Connect with: {}", listen::how_to_connect(addrs, unix)));
+    if in_background {
+        background::say_ready()?;
+    }
     let ended = running.join();
+    drop(pid_file);
     handle.close();
     // These threads end with their signals and lines; a panic in them has nothing left to spoil.
     let _ = waiter.join();

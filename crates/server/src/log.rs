@@ -25,9 +25,11 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// The file of `logfile`, appended to; standard output if there is none.
+    /// The file of `logfile`, appended to; if there is none standard output, which a server in the
+    /// background has not.
     pub(crate) fn open(config: &Config) -> io::Result<Self> {
         let to: Box<dyn Write + Send> = match config.log_file.as_deref().filter(|p| !p.is_empty()) {
+            None if config.daemonize => Box::new(io::sink()),
             None => Box::new(io::stdout()),
             Some(path) => {
                 let path = Path::new(std::ffi::OsStr::from_bytes(path));

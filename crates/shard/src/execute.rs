@@ -2,12 +2,14 @@
 
 use stoa_command::{Args, Flags, KeyPositions, ReplyError};
 use stoa_engine::{
-    Ctx, Part, Refusal, ReplyMode, SessionRow, Sessions, Verdict, Walk, admit_found, refuse, run,
+    Blocking, Ctx, Part, Refusal, Reply, ReplyMode, SessionRow, Sessions, Verdict, Walk,
+    admit_found, refuse, run,
 };
 use stoa_resp::ProtocolError;
 use stoa_stdx::{ConnId, Key, ShardId};
 
 use crate::Shard;
+use crate::account::Ran;
 use crate::conn::Stall;
 use crate::input::{Cmd, Source, What};
 use crate::intents::{Hold, Scope};
@@ -44,10 +46,11 @@ impl Shard {
     pub(crate) fn run_cmd(&mut self, cmd: &Cmd, sources: &mut [Source<'_>]) {
         let source = &sources[cmd.source as usize];
         let id = source.conn;
+        let holes_max = self.holes_max();
         let waits = match self.conn(id) {
             None => return,
             Some(conn) => {
-                if conn.owed.len() >= HOLES_MAX && conn.stall.is_none() && !conn.has_turn {
+                if conn.owed.len() >= holes_max && conn.stall.is_none() && !conn.has_turn {
                     conn.stall = Some(Stall::Holes);
                 }
                 conn.stall.is_some() || conn.closing
@@ -97,7 +100,7 @@ impl Shard {
                     self.end_other_protocol(id);
                     return true;
                 }
-                self.refuse(id, argv, refusal);
+                self.refused(id, argv, refusal);
                 return true;
             }
         };
@@ -108,6 +111,13 @@ impl Shard {
         {
             self.stall(id, Stall::Paused);
             return false;
+        }
+        if session.multi.is_some() && !spec.flags.has(Flags::IMMEDIATE) {
+            self.queue(id, verdict, argv);
+            return true;
+        }
+        if self.keys_are_lent && !self.has_turn(id) {
+            return self.wait_for_turn(id, Scope::All { writes: false });
         }
         let req = Req { conn: id, verdict, argv };
         match cmd.what {
@@ -139,12 +149,18 @@ impl Shard {
         self.close(id, true);
     }
 
-    fn refuse(&mut self, id: ConnId, argv: &[&[u8]], refusal: Refusal) {
+    pub(crate) fn refuse(&mut self, id: ConnId, argv: &[&[u8]], refusal: Refusal) {
         let table = self.node.table;
         if let Refusal::Error(Some(index), _) = refusal {
             self.node.commands.rejected(index as usize);
         }
         self.reply_here(id, |reply| refuse(table, argv, refusal, reply));
+    }
+
+    /// Answers what parsing found wrong before the request was given to other shards.
+    pub(crate) fn refuse_parsed(&mut self, req: Req<'_>, error: ReplyError) {
+        self.ran.push(Ran::Whole { index: req.verdict.index, failed: true });
+        self.reply_here(req.conn, |reply| reply.error(error));
     }
 
     /// Writes a reply that no command makes.
@@ -182,6 +198,7 @@ impl Shard {
         }
         match plan {
             Plan::Home => self.run_here(req, None),
+            Plan::Exec => return self.exec(req),
             // Nor may a walk pass by a key that is only lent.
             Plan::AllShards(Join::Merge) if alone => self.merge_alone(req, Ask::Collect),
             Plan::Walk if alone => {
@@ -194,13 +211,16 @@ impl Shard {
             Plan::AllShards(_) if alone => self.run_here(req, None),
             Plan::AllShards(join) => self.ask_all(req, join),
             Plan::Walk => self.ask_walk(req),
-            Plan::OneKey(_) | Plan::Keys | Plan::Split(_) => {
+            Plan::OneKey(_) | Plan::Keys | Plan::Split(_) | Plan::Watch => {
                 let mut keys = KeyPositions::default();
                 let args = Args::new(req.argv, req.verdict.args_at);
                 if entry.spec.key_positions(&args, &mut keys).is_err() {
                     // The parser knows better what is wrong with it.
                     self.run_here(req, None);
                     return true;
+                }
+                if self.plans[req.verdict.index as usize] == Plan::Watch {
+                    return self.watch(req, &keys);
                 }
                 return self.route_keys(req, &keys);
             }
@@ -240,7 +260,7 @@ impl Shard {
     }
 
     /// What a request on keys of this shard touches, if it has to wait for some of it.
-    fn hindering(&mut self, req: Req<'_>) -> Option<Scope> {
+    pub(crate) fn hindering(&mut self, req: Req<'_>) -> Option<Scope> {
         if self.intents.is_idle() || self.has_turn(req.conn) {
             return None;
         }
@@ -250,7 +270,7 @@ impl Shard {
         self.intents.hinders_scope(&scope).then_some(scope)
     }
 
-    fn has_turn(&mut self, id: ConnId) -> bool {
+    pub(crate) fn has_turn(&mut self, id: ConnId) -> bool {
         self.conn(id).is_some_and(|conn| conn.has_turn)
     }
 
@@ -264,8 +284,21 @@ impl Shard {
     /// Runs a request on this shard, for a client of this shard.
     #[inline]
     pub(crate) fn run_here(&mut self, req: Req<'_>, key: Option<Key<'_>>) {
-        let row = Sessions::row(req.conn);
         let entry = self.node.table.at(req.verdict.index);
+        self.answer_here(req, key, |ctx, reply, _| {
+            run(entry, req.argv, req.verdict.args_at, ctx, reply);
+        });
+    }
+
+    /// Answers a client of this shard with what `write` writes; it also says which commands ran.
+    #[inline]
+    pub(crate) fn answer_here(
+        &mut self,
+        req: Req<'_>,
+        key: Option<Key<'_>>,
+        write: impl FnOnce(&mut Ctx<'_>, &mut dyn Reply, &mut Vec<Ran>),
+    ) {
+        let row = Sessions::row(req.conn);
         let session = self.sessions.at(row);
         let (mode, proto) = (session.reply_mode, session.proto);
         if mode == ReplyMode::SkipNext {
@@ -282,20 +315,24 @@ impl Shard {
             mono: self.now.mono.ms(),
             row,
             key,
+            blocking: Blocking::Allowed,
+            borrowed: None,
             walk: None,
         };
         let mut reply = RespReply::new(sink, proto);
-        let good = run(entry, req.argv, req.verdict.args_at, &mut ctx, &mut reply);
-        self.ran.push((req.verdict.index, !good));
-        if sink.get(start) == Some(&b'-') {
+        write(&mut ctx, &mut reply, &mut self.ran);
+        let failed = sink.get(start) == Some(&b'-');
+        self.ran.push(Ran::Whole { index: req.verdict.index, failed });
+        if failed {
             self.node.counters.error_replies += 1;
             self.node.errors.record(&sink[start + 1..]);
         }
         let session = self.sessions.at(row);
         if mode != ReplyMode::On || session.reply_mode != ReplyMode::On {
+            let spec = &self.node.table.at(req.verdict.index).spec;
             // What the command chose counts for its own answer: `CLIENT REPLY ON` is heard even when
             // it was to be skipped.
-            if session.reply_mode != ReplyMode::On && !entry.spec.flags.has(PUSHES) {
+            if session.reply_mode != ReplyMode::On && !spec.flags.has(PUSHES) {
                 sink.truncate(start);
             }
             if session.reply_mode == ReplyMode::SkipThis {
@@ -416,6 +453,8 @@ impl Shard {
             mono: self.now.mono.ms(),
             row,
             key: None,
+            blocking: Blocking::Denied,
+            borrowed: None,
             walk,
         }
     }
@@ -425,7 +464,7 @@ impl Shard {
         let entry = self.node.table.at(req.verdict.index);
         let walk = match ask {
             Ask::Walk(walk) => Some(*walk),
-            Ask::Execute | Ask::Collect | Ask::Lend | Ask::Intent(_) | Ask::Return(_) => None,
+            _ => None,
         };
         let mut ctx = self.context(Sessions::row(req.conn), walk);
         (entry.collect)(&mut Args::new(req.argv, req.verdict.args_at), &mut ctx)
@@ -442,6 +481,7 @@ impl Shard {
         let mut out = Vec::new();
         let collected = self.collect_here(req, ask);
         self.merge_into(req, collected.map(|part| vec![part]), &mut out);
+        self.ran_whole(req.verdict.index, &out);
         if let Some(conn) = self.conn(id) {
             conn.fill(ticket, &out);
         }
@@ -465,7 +505,6 @@ impl Shard {
         let row = Sessions::row(req.conn);
         let entry = self.node.table.at(req.verdict.index);
         let proto = self.sessions.at(row).proto;
-        self.ran.push((req.verdict.index, false));
         let mut ctx = self.context(row, None);
         let mut reply = RespReply::new(out, proto);
         let mut args = Args::new(req.argv, req.verdict.args_at);
@@ -476,10 +515,18 @@ impl Shard {
         }
     }
 
+    /// Replies a client may be owed when its next request runs. In total order there must be none: what
+    /// is under way at one shard could take effect after what runs here, or at another.
+    #[inline]
+    fn holes_max(&self) -> usize {
+        if self.node.config.pipeline_is_strict { 1 } else { HOLES_MAX }
+    }
+
     /// An answer of another shard filled a hole of a connection.
     pub(crate) fn filled(&mut self, id: ConnId) {
+        let goes_on_at = self.holes_max() / 2;
         let Some(conn) = self.conn(id) else { return };
-        let goes_on = conn.stall == Some(Stall::Holes) && conn.owed.len() <= HOLES_MAX / 2;
+        let goes_on = conn.stall == Some(Stall::Holes) && conn.owed.len() <= goes_on_at;
         let long = conn.output_len() > OUTPUT_LOOK_LEN;
         if goes_on {
             self.unstall(id);
@@ -488,11 +535,5 @@ impl Shard {
         if long {
             self.check_output(id);
         }
-    }
-
-    /// Counts an error reply by its first word.
-    pub(crate) fn count_error(&mut self, reply: &[u8]) {
-        self.node.counters.error_replies += 1;
-        self.node.errors.record(&reply[1..]);
     }
 }

@@ -4,16 +4,20 @@
 //! connection's order is a hole from the beginning.
 
 use stoa_command::{Args as Cursor, Flags, KeyPositions};
-use stoa_engine::{Part, SessionRow, Sessions, Verdict, Walk, WalkStep};
+use stoa_engine::{
+    Borrowed, Ctx, Part, SessionRow, Sessions, Verdict, Walk, WalkStep, run_unrouted,
+};
 use stoa_keyspace::ScanCursor;
 use stoa_stdx::{ConnId, DbIndex, ShardId, SlotId};
 
 use crate::Shard;
+use crate::account::Ran;
 use crate::conn::Stall;
 use crate::execute::Req;
 use crate::intents::{RowId, Scope, Work};
 use crate::keys::{first_slot, owner_of};
-use crate::message::{Ask, Batch, Dest, GatherId, Loan, Request};
+use crate::message::{Ask, Batch, Dest, GatherId, Loan, LoanOfAll, Request};
+use crate::multi::{Job, run_queue};
 use crate::plan::Join;
 use crate::reply::RespReply;
 use crate::transact::{Share, Transaction};
@@ -32,6 +36,8 @@ pub(crate) struct Gathers {
 pub(crate) struct Gather {
     pub(crate) conn: ConnId,
     pub(crate) ticket: u32,
+    /// Row in the command table.
+    pub(crate) index: u16,
     /// Parts that have not come.
     pub(crate) missing: usize,
     pub(crate) join: How,
@@ -51,12 +57,14 @@ pub(crate) enum How {
     Walk { request: Kept, at: ShardId, steps: Vec<Part> },
     /// Keys of other shards, on which the request runs here; `own` is the row that holds ours.
     Loan { request: Kept, loans: Vec<(ShardId, Loan)>, own: Option<RowId> },
+    /// As that, with all keys of all shards.
+    LoanOfAll { request: Kept, loans: Vec<(ShardId, LoanOfAll)>, own: Option<RowId> },
 }
 
 impl How {
     /// For a request that runs here on borrowed keys.
-    pub(crate) fn loan(req: Req<'_>, db: DbIndex) -> Self {
-        Self::Loan { request: Kept::of(req, db), loans: Vec::new(), own: None }
+    pub(crate) const fn loan(request: Kept) -> Self {
+        Self::Loan { request, loans: Vec::new(), own: None }
     }
 }
 
@@ -65,12 +73,14 @@ pub(crate) struct Kept {
     pub(crate) verdict: Verdict,
     pub(crate) argv: Vec<Vec<u8>>,
     pub(crate) db: DbIndex,
+    /// What EXEC is to run.
+    pub(crate) job: Option<Box<Job>>,
 }
 
 impl Kept {
-    fn of(req: Req<'_>, db: DbIndex) -> Self {
+    pub(crate) fn of(req: Req<'_>, db: DbIndex) -> Self {
         let argv = req.argv.iter().map(|arg| arg.to_vec()).collect();
-        Self { verdict: req.verdict, argv, db }
+        Self { verdict: req.verdict, argv, db, job: None }
     }
 }
 
@@ -140,10 +150,7 @@ impl Shard {
                     }
                 }
                 match part {
-                    Some(part) => match part.downcast::<Loan>() {
-                        Ok(loan) => self.loan_came(from, gather, *loan),
-                        Err(part) => self.fact_came(gather, number, part),
-                    },
+                    Some(part) => self.part_came(from, gather, number, part),
                     None => self.bytes_came(gather, number, reply.to_vec()),
                 }
             }
@@ -163,8 +170,8 @@ impl Shard {
         if stalls {
             conn.stall = Some(Stall::Answer);
         }
-        let conn = req.conn;
-        self.gathers.add(Gather { conn, ticket, missing, join, stalls, transaction: None })
+        let (conn, index) = (req.conn, req.verdict.index);
+        self.gathers.add(Gather { conn, ticket, index, missing, join, stalls, transaction: None })
     }
 
     /// Sends each owner a request with its share of the keys.
@@ -173,7 +180,7 @@ impl Shard {
         // What can be refused without looking at keys is refused before a part leaves.
         let mut cursor = Cursor::new(req.argv, req.verdict.args_at);
         if let Err(error) = (entry.check)(&mut cursor) {
-            return self.reply_here(req.conn, |reply| reply.error(error));
+            return self.refuse_parsed(req, error);
         }
         let positions: Vec<usize> = keys.as_slice().iter().map(|(at, _)| *at).collect();
         // MSET: what follows a key up to the next belongs to it.
@@ -200,11 +207,34 @@ impl Shard {
         self.begin(req, gather, shares);
     }
 
-    /// Runs a request that waited, for a client that may be gone.
-    pub(crate) fn run_kept(&mut self, conn: ConnId, request: &Kept) -> Vec<u8> {
+    /// Runs a request that waited, for a client that may be gone, on this shard's keys and those that
+    /// are borrowed.
+    pub(crate) fn run_kept(
+        &mut self,
+        conn: ConnId,
+        request: &Kept,
+        broken: bool,
+        borrowed: Option<&mut Borrowed>,
+    ) -> Vec<u8> {
         let argv: Vec<&[u8]> = request.argv.iter().map(Vec::as_slice).collect();
         let row = self.row_or_proxy(conn, request.db);
-        self.run_into(row, request.verdict, &argv)
+        let proto = self.sessions.at(row).proto;
+        let Verdict { index, args_at } = request.verdict;
+        let entry = self.node.table.at(index);
+        let mut out = Vec::new();
+        let mut reply = RespReply::new(&mut out, proto);
+        let mut ran = Vec::new();
+        let mut ctx = Ctx { borrowed, ..self.context(row, None) };
+        match &request.job {
+            Some(job) => run_queue(&job.queue, broken, &mut ctx, &mut reply, &mut ran),
+            None => drop(run_unrouted(entry, &argv, args_at, &mut ctx, &mut reply)),
+        }
+        self.ran.extend(ran);
+        self.ran_whole(index, &out);
+        if !self.node.orders.is_empty() {
+            self.carry_out_orders();
+        }
+        out
     }
 
     /// A client's row; if it left, what it asked for still happens, for nobody.
@@ -239,7 +269,7 @@ impl Shard {
         let entry = self.node_entry(req.verdict);
         let mut cursor = Cursor::new(req.argv, req.verdict.args_at);
         if let Err(error) = (entry.check)(&mut cursor) {
-            return self.reply_here(req.conn, |reply| reply.error(error));
+            return self.refuse_parsed(req, error);
         }
         let shards = self.node.shards as usize;
         let db = self.sessions.at(Sessions::row(req.conn)).db;
@@ -275,6 +305,7 @@ impl Shard {
             }
             _ => {
                 let reply = self.run_aside(req);
+                self.ran.push(Ran::Share(req.verdict.index));
                 self.bytes_came(gather, here.0, reply);
             }
         }
@@ -288,7 +319,7 @@ impl Shard {
         let entry = self.node_entry(req.verdict);
         let mut cursor = Cursor::new(req.argv, req.verdict.args_at);
         if let Err(error) = (entry.check)(&mut cursor) {
-            return self.reply_here(req.conn, |reply| reply.error(error));
+            return self.refuse_parsed(req, error);
         }
         let wire = req.argv.get(req.verdict.args_at).copied().unwrap_or_default();
         let from = ScanCursor::parse(wire).unwrap_or(ScanCursor::START);
@@ -316,14 +347,20 @@ impl Shard {
         // A walk must not pass by a key that is only lent.
         let scope = Scope::All { writes: false };
         if self.intents.hinders_scope(&scope) {
-            let mut batch = self.spare_batches.pop().unwrap_or_default();
-            self.put_request(&mut batch, req, dest, ask, None);
-            let order = self.order_here();
-            self.intents.add(order, true, scope, Work::Kept(at, batch));
-            return;
+            return self.ask_self(req, dest, ask);
         }
         let part = self.collect_here(req, ask).expect("parsed before the walk began");
         self.fact_came(gather, 0, part);
+    }
+
+    /// Asks this very shard, in its place in the order of transactions.
+    pub(crate) fn ask_self(&mut self, req: Req<'_>, dest: Dest, ask: Ask) {
+        let mut batch = self.spare_batches.pop().unwrap_or_default();
+        self.put_request(&mut batch, req, dest, ask, None);
+        let scope = self.request_scope(&batch.requests[0], &batch.args);
+        let scope = scope.unwrap_or(Scope::Keys(Vec::new()));
+        let order = self.order_here();
+        self.intents.add(order, true, scope, Work::Kept(self.node.shard, batch));
     }
 
     fn node_entry(&self, verdict: Verdict) -> stoa_engine::Entry {
@@ -345,6 +382,22 @@ impl Shard {
         }
     }
 
+    fn part_came(&mut self, from: ShardId, id: GatherId, number: u16, part: Part) {
+        match self.gathers.get(id).join {
+            How::Loan { .. } => {
+                let loan = part.downcast().expect("who was asked for keys lends keys");
+                self.loan_came(from, id, *loan);
+            }
+            How::LoanOfAll { .. } => {
+                let loan = part.downcast().expect("who was asked for all keys lends all");
+                self.all_came(from, id, *loan);
+            }
+            How::Bytes { .. } | How::Facts { .. } | How::Walk { .. } => {
+                self.fact_came(id, number, part);
+            }
+        }
+    }
+
     fn fact_came(&mut self, id: GatherId, number: u16, part: Part) {
         let gather = self.gathers.get(id);
         match &mut gather.join {
@@ -357,7 +410,9 @@ impl Shard {
                 }
             }
             How::Walk { .. } => self.step_came(id, part),
-            How::Loan { .. } => unreachable!("facts for a gather of loans"),
+            How::Loan { .. } | How::LoanOfAll { .. } => {
+                unreachable!("facts for a gather of loans")
+            }
         }
     }
 
@@ -425,6 +480,7 @@ impl Shard {
     }
 
     fn finish_gather(&mut self, gather: &Gather, reply: &[u8]) {
+        self.ran_whole(gather.index, reply);
         self.answer_waiting(gather.conn, gather.ticket, reply, gather.stalls);
     }
 

@@ -275,7 +275,9 @@ impl Shard {
             | Plan::Keys
             | Plan::Split(_)
             | Plan::AllShards(_)
-            | Plan::Walk => What::Other(index),
+            | Plan::Walk
+            | Plan::Exec
+            | Plan::Watch => What::Other(index),
         };
     }
 
@@ -287,7 +289,6 @@ impl Shard {
             if stage.len() >= STAGE_LEN_MIN {
                 self.prefetch(stage, sources);
             }
-            self.ran.clear();
             for cmd in stage {
                 self.run_cmd(cmd, sources);
             }
@@ -301,16 +302,6 @@ impl Shard {
             }
         }
         self.cmds = cmds;
-    }
-
-    /// Adds the commands of a stage to the statistics. They share its time evenly: two clock reads a
-    /// stage cost nothing, two a command would be a tenth of a GET.
-    pub(crate) fn count_ran(&mut self, took_ns: u64) {
-        let each_ns = took_ns / (self.ran.len() as u64).max(1);
-        self.node.counters.commands_processed += self.ran.len() as u64;
-        for (index, failed) in self.ran.drain(..) {
-            self.node.commands.ran(index as usize, each_ns, failed);
-        }
     }
 
     fn prefetch(&mut self, stage: &[Cmd], sources: &[Source<'_>]) {

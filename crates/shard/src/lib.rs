@@ -5,6 +5,7 @@
 //! io_uring, under readiness, in a simulator and inside a user's process. A command runs to
 //! completion; what waits (a reply from another shard, a transaction in front, a pause) is a row in a table.
 
+mod account;
 mod conn;
 mod event;
 mod execute;
@@ -13,6 +14,7 @@ mod input;
 mod intents;
 mod keys;
 mod message;
+mod multi;
 mod notices;
 mod orders;
 mod plan;

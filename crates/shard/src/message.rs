@@ -2,10 +2,11 @@
 //! the answers, so that its buffers are used again.
 
 use stoa_engine::{Part, Proto, Walk};
-use stoa_keyspace::Owned;
+use stoa_keyspace::{Keyspace, Owned};
 use stoa_stdx::{ConnId, DbIndex, SlotId};
 
 use crate::intents::{RowId, Stamp};
+use crate::multi::Job;
 use crate::publish::{Mail, Receipts};
 
 /// One message.
@@ -148,12 +149,23 @@ pub(crate) enum Ask {
     Collect,
     /// Walk the slots of this shard. Boxed: it is rare, and every request has the size of the largest.
     Walk(Box<Walk>),
-    /// Lend the entries of the keys that are its arguments.
-    Lend,
+    /// Lend the entries of the keys that are its arguments, and say whether what this client watches
+    /// changed (0: it watches nothing).
+    Lend(u64),
+    /// Lend all keys, likewise.
+    LendAll(u64),
+    /// Run what a client queued.
+    Exec(Box<Job>),
+    /// Note the keys for this client.
+    Watch(u64),
+    /// Forget what this client watches.
+    Unwatch(u64),
     /// A step of a transaction.
     Intent(Box<Intent>),
     /// The entries back, as the transaction left them.
     Return(Box<Loan>),
+    /// All keys back.
+    ReturnAll(Box<LoanOfAll>),
 }
 
 /// A step of a transaction, as its home asks for it. The owner fills in what it answers.
@@ -205,6 +217,21 @@ pub(crate) struct Loan {
     /// The owner's row, which keeps others away meanwhile.
     pub(crate) row: RowId,
     pub(crate) keys: Vec<LentKey>,
+    /// Something that the client watches here changed.
+    pub(crate) broken: bool,
+}
+
+/// All keys of a shard on loan.
+pub(crate) struct LoanOfAll {
+    pub(crate) row: RowId,
+    pub(crate) keyspace: Box<Keyspace>,
+    pub(crate) broken: bool,
+}
+
+impl std::fmt::Debug for LoanOfAll {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "LoanOfAll({:?})", self.row)
+    }
 }
 
 /// One key on loan, in every database where it exists.
@@ -212,4 +239,6 @@ pub(crate) struct Loan {
 pub(crate) struct LentKey {
     pub(crate) bytes: Vec<u8>,
     pub(crate) entries: Vec<(DbIndex, Owned)>,
+    /// On its way back: databases in which it was changed.
+    pub(crate) changed: Vec<DbIndex>,
 }

@@ -11,8 +11,6 @@ use crate::event::Action;
 
 /// Keys reclaimed or entries freed in one portion: some tens of microseconds.
 const PORTION_LEN: usize = 64;
-/// How often clients are looked over, milliseconds.
-const CRON_MS: u64 = 100;
 
 /// CLIENT PAUSE in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +49,7 @@ impl Shard {
                     let until = old.map_or(until, |old| old.until.max(until));
                     self.pause = Some(Pause { mode, until });
                 }
+                Order::Unwatch(conn) => self.unwatch(conn),
                 Order::Unpause => self.end_pause(),
                 Order::Shutdown(_) => self.actions.push_back(Action::Shutdown),
             }
@@ -81,7 +80,7 @@ impl Shard {
             self.end_pause();
         }
         if self.needs_cron() && now >= self.next_cron {
-            self.next_cron = MonoMs(now.0 + CRON_MS);
+            self.next_cron = MonoMs(now.0 + 1_000 / u64::from(self.node.config.hz));
             self.look_over_clients(now);
         }
     }

@@ -20,6 +20,10 @@ pub(crate) enum Plan {
     AllShards(Join),
     /// Walks the slots in order.
     Walk,
+    /// Runs what the client queued.
+    Exec,
+    /// Each owner notes its share of the keys for the client.
+    Watch,
 }
 
 /// How answers become one.
@@ -57,6 +61,8 @@ fn plan(spec: &Spec) -> Plan {
         RequestPolicy::Split => Plan::Split(join(spec)),
         RequestPolicy::AllShards => Plan::AllShards(join(spec)),
         RequestPolicy::Walk => Plan::Walk,
+        RequestPolicy::Exec => Plan::Exec,
+        RequestPolicy::Watch => Plan::Watch,
     }
 }
 

@@ -4,21 +4,26 @@
 //! copied into a row of its own and answered later, so one contended key never stops a link.
 
 use stoa_command::{Args, Flags, KeyPositions};
-use stoa_engine::{Ctx, Part, Sessions, run};
+use stoa_engine::{Blocking, Ctx, Part, Sessions, run};
+use stoa_keyspace::Keyspace;
 use stoa_stdx::{DbIndex, Key, ShardId};
 
 use crate::Shard;
+use crate::account::Ran;
 use crate::event::Action;
 use crate::execute::ARGV_INLINE;
 use crate::input::STAGE_LEN;
 use crate::intents::{Hold, Order, RowId, Scope, Stamp, TransactionId, Work};
-use crate::message::{Args as ArgStore, Ask, Batch, Dest, Intent, LentKey, Loan, Message};
+use crate::message::{
+    Args as ArgStore, Ask, Batch, Dest, Intent, LentKey, Loan, LoanOfAll, Message,
+};
 use crate::message::{Request, Step};
 use crate::reply::RespReply;
 
 impl Shard {
     /// Takes a message of another shard.
     pub(crate) fn receive(&mut self, from: ShardId, message: Message) {
+        let started = (self.clock)();
         match message {
             Message::Done(batch) => self.batch_done(from, batch),
             Message::Batch(_) if !self.deferred.is_empty() || self.stalled_until.is_some() => {
@@ -29,6 +34,7 @@ impl Shard {
             Message::Receipts(receipts) => self.take_receipts(&receipts),
         }
         self.settle();
+        self.count_since(started);
     }
 
     /// Goes on with mail that came while the shard slept (DEBUG SLEEP).
@@ -41,11 +47,8 @@ impl Shard {
     /// Runs a batch of another shard, and sends it back.
     fn serve_batch(&mut self, from: ShardId, mut batch: Box<Batch>) {
         self.witness(batch.clock);
-        let started = (self.clock)();
-        self.ran.clear();
+        self.node.counters.messages_received += 1;
         self.run_requests(from, &mut batch);
-        let took_ns = (self.clock)().0.saturating_sub(started.0);
-        self.count_ran(took_ns);
         self.send_done(from, batch);
     }
 
@@ -69,8 +72,10 @@ impl Shard {
                 stage.iter().for_each(|r| keyspace.prefetch_entry(r.db, r.slot, r.hash));
             }
             let request = &mut requests[number];
+            let answers = !matches!(request.dest, Dest::Nowhere);
+            self.node.counters.commands_for_others += u64::from(answers);
             let part = match request.ask {
-                Ask::Execute | Ask::Collect | Ask::Walk(_) => {
+                Ask::Execute | Ask::Collect | Ask::Walk(_) | Ask::Exec(_) | Ask::Watch(_) => {
                     if self.intents.is_idle() || !self.parks(from, request, args) {
                         let part = self.run_request(request, args, replies);
                         if self.is_stirred() {
@@ -83,12 +88,24 @@ impl Shard {
                         None
                     }
                 }
-                Ask::Lend => unreachable!("keys are lent for an intent only"),
+                Ask::Lend(_) | Ask::LendAll(_) => {
+                    unreachable!("keys are lent for an intent only")
+                }
+                Ask::Unwatch(client) => {
+                    self.unwatch_of(client);
+                    None
+                }
                 Ask::Intent(_) => self.take_step(from, request, args, replies),
                 Ask::Return(_) => {
                     let ask = std::mem::replace(&mut request.ask, Ask::Execute);
                     let Ask::Return(loan) = ask else { unreachable!("just matched") };
                     self.loan_returned(*loan);
+                    None
+                }
+                Ask::ReturnAll(_) => {
+                    let ask = std::mem::replace(&mut request.ask, Ask::Execute);
+                    let Ask::ReturnAll(loan) = ask else { unreachable!("just matched") };
+                    self.all_returned(*loan);
                     None
                 }
             };
@@ -99,7 +116,12 @@ impl Shard {
 
     /// Puts a request that meets an intent into a row of its own. False if it may run.
     fn parks(&mut self, from: ShardId, request: &mut Request, args: &ArgStore) -> bool {
-        let Some(scope) = self.request_scope(request, args) else { return false };
+        let scope = match self.request_scope(request, args) {
+            Some(scope) => scope,
+            // Whatever looks at the keys of a shard that has none for the moment.
+            None if self.keys_are_lent => Scope::All { writes: false },
+            None => return false,
+        };
         if !self.intents.hinders_scope(&scope) {
             return false;
         }
@@ -164,7 +186,7 @@ impl Shard {
     ) -> Option<Part> {
         let runs = match intent.then {
             // What is lent needs a row that keeps others away.
-            Ask::Lend => false,
+            Ask::Lend(_) | Ask::LendAll(_) => false,
             _ if self.intents.is_idle() => true,
             _ => {
                 let scope = self.request_scope(request, args);
@@ -203,16 +225,37 @@ impl Shard {
     pub(crate) fn request_scope(&mut self, request: &Request, args: &ArgStore) -> Option<Scope> {
         let spec = &self.node.table.at(request.index).spec;
         let writes = !spec.flags.has(Flags::READONLY);
-        if matches!(request.ask, Ask::Lend) {
-            let mut holds = self.intents.holds();
-            let seed = self.keyspace.seed();
-            holds.extend(
-                args.get(request.argv).map(|key| Hold { hash: seed.hash(key), writes: true }),
-            );
-            return Some(Scope::Keys(holds));
+        match &request.ask {
+            Ask::Lend(client) => {
+                let keys = args.get(request.argv);
+                return Some(Scope::Keys(self.lent_holds(keys, *client)));
+            }
+            Ask::LendAll(_) => return Some(Scope::All { writes: true }),
+            Ask::Exec(_) => return self.job_scope(request, args),
+            Ask::Execute
+            | Ask::Collect
+            | Ask::Walk(_)
+            | Ask::Watch(_)
+            | Ask::Unwatch(_)
+            | Ask::Intent(_)
+            | Ask::Return(_)
+            | Ask::ReturnAll(_) => {}
         }
         let argv: Vec<&[u8]> = args.get(request.argv).collect();
         self.scope_of(request.index, &argv, request.args_at as usize, writes)
+    }
+
+    /// The keys of a loan, and those that its client watches here.
+    pub(crate) fn lent_holds<'k>(
+        &mut self,
+        keys: impl Iterator<Item = &'k [u8]>,
+        client: u64,
+    ) -> Vec<Hold> {
+        let mut holds = self.intents.holds();
+        let seed = self.keyspace.seed();
+        holds.extend(keys.map(|key| Hold { hash: seed.hash(key), writes: true }));
+        self.watched_holds(client, &mut holds);
+        holds
     }
 
     /// What a command touches on this shard. None: nothing that an intent could hold.
@@ -255,14 +298,21 @@ impl Shard {
     fn start_kept(&mut self, row: RowId, from: ShardId, mut batch: Box<Batch>) {
         let Batch { requests, args, replies, ends, parts, .. } = &mut *batch;
         let request = &requests[0];
-        if matches!(request.ask, Ask::Lend) {
-            let keys: Vec<Vec<u8>> = args.get(request.argv).map(<[u8]>::to_vec).collect();
-            let part: Part = Box::new(self.lend(row, keys));
-            parts.push((0, part));
-        } else {
-            let part = self.run_request(request, args, replies);
-            parts.extend(part.map(|part| (0, part)));
-            self.intents.remove(row);
+        match request.ask {
+            Ask::Lend(client) => {
+                let keys: Vec<Vec<u8>> = args.get(request.argv).map(<[u8]>::to_vec).collect();
+                let part: Part = Box::new(self.lend(row, keys, client));
+                parts.push((0, part));
+            }
+            Ask::LendAll(client) => {
+                let part: Part = Box::new(self.lend_all(row, client));
+                parts.push((0, part));
+            }
+            _ => {
+                let part = self.run_request(request, args, replies);
+                parts.extend(part.map(|part| (0, part)));
+                self.intents.remove(row);
+            }
         }
         ends.push(replies.len());
         if self.is_stirred() {
@@ -272,9 +322,47 @@ impl Shard {
         }
     }
 
-    fn lend(&mut self, row: RowId, keys: Vec<Vec<u8>>) -> Loan {
+    /// Whether something that a client watches here changed. It watches nothing any more.
+    fn end_watch(&mut self, client: u64) -> bool {
+        let broken = client != 0 && self.keyspace.is_watch_broken(client, self.now.unix);
+        self.keyspace.unwatch(client);
+        broken
+    }
+
+    fn lend(&mut self, row: RowId, keys: Vec<Vec<u8>>, client: u64) -> Loan {
+        let broken = self.end_watch(client);
         let keys = keys.into_iter().map(|bytes| self.take_key(bytes)).collect();
-        Loan { row, keys }
+        Loan { row, keys, broken }
+    }
+
+    fn lend_all(&mut self, row: RowId, client: u64) -> LoanOfAll {
+        let broken = self.end_watch(client);
+        let seed = self.keyspace.seed().clone();
+        let databases = self.keyspace.database_count();
+        let stand_in = Keyspace::new(databases, seed, self.now.unix);
+        self.node.publish_notices(&mut self.keyspace);
+        self.keys_are_lent = true;
+        let keyspace = Box::new(std::mem::replace(&mut self.keyspace, stand_in));
+        LoanOfAll { row, keyspace, broken }
+    }
+
+    fn all_returned(&mut self, loan: LoanOfAll) {
+        self.keyspace = *loan.keyspace;
+        self.keyspace.notices.heeds = stoa_engine::heeds(&self.node.config);
+        self.keys_are_lent = false;
+        self.intents.remove(loan.row);
+        for client in std::mem::take(&mut self.unwatch_later) {
+            self.keyspace.unwatch(client);
+        }
+    }
+
+    /// A client of another shard watches nothing here any more.
+    fn unwatch_of(&mut self, client: u64) {
+        if self.keys_are_lent {
+            self.unwatch_later.push(client);
+        } else {
+            self.keyspace.unwatch(client);
+        }
     }
 
     /// Takes a key out of every database.
@@ -286,7 +374,8 @@ impl Shard {
             let taken = self.keyspace.db(index, self.now.unix, false).take(&place);
             entries.extend(taken.map(|owned| (index, owned)));
         }
-        LentKey { bytes, entries }
+        self.keyspace.forget_notes();
+        LentKey { bytes, entries, changed: Vec::new() }
     }
 
     /// Puts a key into the databases it came from.
@@ -294,6 +383,10 @@ impl Shard {
         let place = self.keyspace.seed().key(&key.bytes);
         for (index, owned) in key.entries {
             self.keyspace.db(index, self.now.unix, false).put(&place, owned);
+        }
+        self.keyspace.forget_notes();
+        for index in key.changed {
+            self.keyspace.changed_elsewhere(index, &key.bytes);
         }
     }
 
@@ -324,9 +417,11 @@ impl Shard {
             count += 1;
         }
         let argv = if count <= ARGV_INLINE { &inline[..count] } else { many.as_slice() };
-        let proxy = self.sessions.at(Sessions::PROXY);
-        (proxy.db, proxy.proto) = (request.db, request.proto);
-        (proxy.no_touch, proxy.is_local) = (request.no_touch, request.is_local);
+        if let Ask::Exec(job) = &request.ask {
+            self.run_job(request, job, replies);
+            return None;
+        }
+        self.set_proxy(request);
         let key = (request.key_at != 0).then(|| Key {
             bytes: argv[request.key_at as usize],
             slot: request.slot,
@@ -335,7 +430,7 @@ impl Shard {
         let entry = self.node.table.at(request.index);
         let walk = match &request.ask {
             Ask::Walk(walk) => Some(**walk),
-            Ask::Execute | Ask::Collect | Ask::Lend | Ask::Intent(_) | Ask::Return(_) => None,
+            _ => None,
         };
         let mut part = None;
         let mut ctx = Ctx {
@@ -346,29 +441,44 @@ impl Shard {
             mono: self.now.mono.ms(),
             row: Sessions::PROXY,
             key,
+            blocking: Blocking::Allowed,
+            borrowed: None,
             walk,
         };
         let at = request.args_at as usize;
         match request.ask {
-            Ask::Execute => {
+            Ask::Execute | Ask::Watch(_) => {
                 let mut reply = RespReply::new(replies, request.proto);
                 let start = stoa_engine::Reply::mark(&reply);
-                let good = run(entry, argv, at, &mut ctx, &mut reply);
-                self.ran.push((request.index, !good));
-                if replies.get(start) == Some(&b'-') {
-                    self.count_error(&replies[start..]);
+                run(entry, argv, at, &mut ctx, &mut reply);
+                if matches!(request.dest, Dest::Hole { .. }) {
+                    self.ran_whole(request.index, &replies[start..]);
+                } else {
+                    self.ran.push(Ran::Share(request.index));
                 }
             }
             Ask::Collect | Ask::Walk(_) => {
                 // It was parsed at home before it was sent.
                 part = (entry.collect)(&mut Args::new(argv, at), &mut ctx).ok();
+                self.ran.push(Ran::Share(request.index));
             }
-            Ask::Lend | Ask::Intent(_) | Ask::Return(_) => unreachable!("no command runs for it"),
+            _ => unreachable!("no command runs for {:?}", request.ask),
         }
         if !self.node.orders.is_empty() {
             self.carry_out_orders();
         }
         part
+    }
+
+    /// Lets the stand-in for clients of other shards be like the one who asks.
+    pub(crate) fn set_proxy(&mut self, request: &Request) {
+        let proxy = self.sessions.at(Sessions::PROXY);
+        (proxy.db, proxy.proto) = (request.db, request.proto);
+        (proxy.no_touch, proxy.is_local) = (request.no_touch, request.is_local);
+        proxy.id = match request.ask {
+            Ask::Watch(client) => client,
+            _ => 0,
+        };
     }
 
     /// A stamp after all that this shard has given or seen.

@@ -12,11 +12,12 @@ use std::sync::Arc;
 use stoa_config::Config;
 use stoa_engine::{Facts, Node, Session, Sessions, Table};
 use stoa_keyspace::Keyspace;
-use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram};
+use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_pubsub::PubSub;
 use stoa_resp::Span;
 use stoa_stdx::{ConnId, HashSeed, MonoMs, MonoNs, Rng, ShardId, UnixMs};
 
+use crate::account::Ran;
 use crate::conn::{Conn, Stall};
 use crate::event::{Action, Moment, Pass, PeerFacts};
 use crate::gather::Gathers;
@@ -77,6 +78,10 @@ pub struct Shard {
     pub(crate) spare_batches: Vec<Box<Batch>>,
     pub(crate) gathers: Gathers,
     pub(crate) intents: Intents,
+    /// All keys are on loan; what is in their place is empty.
+    pub(crate) keys_are_lent: bool,
+    /// Clients of other shards to be forgotten by the keys that are on loan.
+    pub(crate) unwatch_later: Vec<u64>,
     /// The latest stamp given or seen.
     pub(crate) stamp: Stamp,
     /// The number of the last transaction whose home is here.
@@ -104,8 +109,8 @@ pub struct Shard {
     // Used again in every pass.
     pub(crate) spans: Vec<Span>,
     pub(crate) cmds: Vec<Cmd>,
-    /// Commands of the stage that ran, and whether they failed.
-    pub(crate) ran: Vec<(u16, bool)>,
+    /// What ran and is not counted yet.
+    pub(crate) ran: Vec<Ran>,
     pub(crate) sources: Vec<Source<'static>>,
 }
 
@@ -127,6 +132,7 @@ impl Shard {
             rng: Rng::new(chance),
             active_expire: true,
             counters: Counters::default(),
+            rates: Rates::default(),
             commands,
             errors: ErrorStats::default(),
             inserts: Histogram::new(),
@@ -147,6 +153,8 @@ impl Shard {
             spare_batches: Vec::new(),
             gathers: Gathers::default(),
             intents: Intents::default(),
+            keys_are_lent: false,
+            unwatch_later: Vec::new(),
             stamp: Stamp(0),
             next_transaction: 0,
             deferred: VecDeque::new(),
@@ -206,6 +214,8 @@ impl Shard {
     /// One turn with everything that arrived.
     pub fn pass(&mut self, pass: &mut Pass<'_>, now: Moment) {
         self.now = now;
+        self.node.rates.look(now.mono.ms(), &self.node.counters);
+        self.node.counters.passes += 1;
         for (conn, len) in pass.sent {
             self.output_sent(*conn, *len);
         }
@@ -332,6 +342,7 @@ impl Shard {
     pub(crate) fn post_batch(&mut self, to: ShardId) {
         if let Some(mut batch) = self.outbound[to.0 as usize].take() {
             batch.clock = self.stamp;
+            self.node.counters.messages_sent += 1;
             self.actions.push_back(Action::Request { to, message: Message::Batch(batch) });
         }
     }
@@ -340,6 +351,7 @@ impl Shard {
     pub(crate) fn forget(&mut self, id: ConnId) {
         if self.conn(id).is_some() {
             self.end_turn(id);
+            self.unwatch(id);
             self.conns[id.index as usize] = None;
             self.end_subscriptions(id);
             self.sessions.remove(id);

@@ -17,16 +17,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use stoa_command::KeyPositions;
-use stoa_engine::Sessions;
+use stoa_engine::{Borrowed, Sessions};
 use stoa_stdx::{ConnId, ShardId};
 
 use crate::Shard;
 use crate::conn::Stall;
 use crate::execute::Req;
-use crate::gather::How;
-use crate::intents::{Hold, Order, RowId, Scope, Stamp, Work};
+use crate::gather::{How, Kept};
+use crate::intents::{Order, RowId, Scope, Stamp, Work};
 use crate::keys::owner_of;
-use crate::message::{Ask, Batch, Dest, GatherId, Intent, LentKey, Loan, Step};
+use crate::message::{Ask, Batch, Dest, GatherId, Intent, LentKey, Loan, LoanOfAll, Step};
 
 /// A transaction that is under way at its home.
 #[derive(Default)]
@@ -82,13 +82,21 @@ impl Shard {
 
     fn hold_own(&mut self, req: Req<'_>, id: GatherId, order: Order, share: Share<'_>) -> RowId {
         let req = Req { argv: &share.argv, ..req };
-        if matches!(share.then, Ask::Lend) {
-            let mut holds = self.intents.holds();
-            let seed = self.keyspace.seed();
-            holds.extend(share.argv.iter().map(|key| Hold { hash: seed.hash(key), writes: true }));
-            let row = self.intents.add(order, false, Scope::Keys(holds), Work::Own(id));
-            if let How::Loan { own, .. } = &mut self.gathers.get(id).join {
-                *own = Some(row);
+        let scope = match share.then {
+            Ask::Lend(client) => {
+                let keys = share.argv.iter().copied();
+                Some(Scope::Keys(self.lent_holds(keys, client)))
+            }
+            Ask::LendAll(_) => Some(Scope::All { writes: true }),
+            _ => None,
+        };
+        if let Some(scope) = scope {
+            let row = self.intents.add(order, false, scope, Work::Own(id));
+            match &mut self.gathers.get(id).join {
+                How::Loan { own, .. } | How::LoanOfAll { own, .. } => *own = Some(row),
+                How::Bytes { .. } | How::Facts { .. } | How::Walk { .. } => {
+                    unreachable!("only what borrows holds keys of its own")
+                }
             }
             return row;
         }
@@ -154,7 +162,7 @@ impl Shard {
         let entry = self.node.table.at(req.verdict.index);
         let mut cursor = stoa_command::Args::new(req.argv, req.verdict.args_at);
         if let Err(error) = (entry.check)(&mut cursor) {
-            return self.reply_here(req.conn, |reply| reply.error(error));
+            return self.refuse_parsed(req, error);
         }
         let mut owners: BTreeMap<ShardId, BTreeSet<&[u8]>> = BTreeMap::new();
         for (at, _) in keys.as_slice() {
@@ -166,23 +174,34 @@ impl Shard {
         owners.entry(self.node.shard).or_default();
         let missing = owners.len();
         let db = self.sessions.at(Sessions::row(req.conn)).db;
-        let how = How::loan(req, db);
+        let how = How::loan(Kept::of(req, db));
         let id = self.open_gather(req, missing, how, true);
         let shares = owners.into_iter().enumerate().map(|(number, (owner, keys))| Share {
             owner,
             number: number as u16,
             argv: keys.into_iter().collect(),
-            then: Ask::Lend,
+            then: Ask::Lend(0),
         });
         self.begin(req, id, shares.collect());
     }
 
     /// Home's own keys are held; with the loans of all others the transaction runs.
     pub(crate) fn own_turn(&mut self, id: GatherId) {
+        self.lacks_one_less(id);
+    }
+
+    fn lacks_one_less(&mut self, id: GatherId) {
         let gather = self.gathers.get(id);
         gather.missing -= 1;
-        if gather.missing == 0 {
-            self.run_transaction(id);
+        if gather.missing > 0 {
+            return;
+        }
+        match gather.join {
+            How::Loan { .. } => self.run_transaction(id),
+            How::LoanOfAll { .. } => self.run_on_all(id),
+            How::Bytes { .. } | How::Facts { .. } | How::Walk { .. } => {
+                unreachable!("only what borrows runs here")
+            }
         }
     }
 
@@ -193,10 +212,63 @@ impl Shard {
             unreachable!("a loan for a gather that borrows nothing")
         };
         loans.push((from, loan));
-        gather.missing -= 1;
-        if gather.missing == 0 {
-            self.run_transaction(id);
+        self.lacks_one_less(id);
+    }
+
+    /// An owner has lent all its keys.
+    pub(crate) fn all_came(&mut self, from: ShardId, id: GatherId, loan: LoanOfAll) {
+        let How::LoanOfAll { loans, .. } = &mut self.gathers.get(id).join else {
+            unreachable!("all keys for a gather that wants some")
+        };
+        loans.push((from, loan));
+        self.lacks_one_less(id);
+    }
+
+    /// Runs a request on all keys of all shards, which lend all they have for the while.
+    pub(crate) fn borrow_all(&mut self, req: Req<'_>, request: Kept, client: u64) {
+        let how = How::LoanOfAll { request, loans: Vec::new(), own: None };
+        let id = self.open_gather(req, self.node.shards as usize, how, true);
+        let shares = (0..self.node.shards).map(|number| Share {
+            owner: ShardId(number),
+            number,
+            argv: Vec::new(),
+            then: Ask::LendAll(client),
+        });
+        self.begin(req, id, shares.collect());
+    }
+
+    fn run_on_all(&mut self, id: GatherId) {
+        let gather = self.gathers.remove(id);
+        let How::LoanOfAll { request, loans, own } = gather.join else {
+            unreachable!("only what borrows all runs here")
+        };
+        let mut broken = self.breaks_own_watch(&request);
+        let mut borrowed = Borrowed::new(self.node.shard, self.node.shards);
+        let mut owners = Vec::with_capacity(loans.len());
+        for (owner, LoanOfAll { row, keyspace, broken: there }) in loans {
+            borrowed.add(owner, keyspace);
+            owners.push((owner, row));
+            broken |= there;
         }
+        self.keyspace.note_all(true);
+        let reply = self.run_kept(gather.conn, &request, broken, Some(&mut borrowed));
+        borrowed.give_back(&mut self.keyspace, self.now.unix);
+        self.keyspace.note_all(false);
+        for (owner, row) in owners {
+            let keyspace = borrowed.remove(owner).expect("it was lent");
+            let loan = LoanOfAll { row, keyspace, broken: false };
+            self.send_step(owner, Ask::ReturnAll(Box::new(loan)));
+        }
+        self.intents.remove(own.expect("home holds its own row"));
+        self.publish_then_answer(gather.conn, gather.ticket, reply, true);
+    }
+
+    /// Whether something that the client of an EXEC watches here changed.
+    fn breaks_own_watch(&mut self, request: &Kept) -> bool {
+        let Some(client) = request.job.as_ref().map(|job| job.client) else { return false };
+        let broken = self.keyspace.is_watch_broken(client, self.now.unix);
+        self.keyspace.unwatch(client);
+        broken
     }
 
     fn run_transaction(&mut self, id: GatherId) {
@@ -204,17 +276,26 @@ impl Shard {
         let How::Loan { request, loans, own } = gather.join else {
             unreachable!("only what borrows runs here")
         };
+        let mut broken = self.breaks_own_watch(&request);
         let mut borrowed = Vec::with_capacity(loans.len());
-        for (owner, Loan { row, keys }) in loans {
+        for (owner, Loan { row, keys, broken: there }) in loans {
             let names: Vec<Vec<u8>> = keys.iter().map(|key| key.bytes.clone()).collect();
             keys.into_iter().for_each(|key| self.put_key(key));
             borrowed.push((owner, row, names));
+            broken |= there;
         }
         let conn = gather.conn;
-        let reply = self.run_kept(conn, &request);
+        self.keyspace.note_all(true);
+        let reply = self.run_kept(conn, &request, broken, None);
+        let changed = self.keyspace.note_all(false);
         for (owner, row, names) in borrowed {
-            let keys: Vec<LentKey> = names.into_iter().map(|key| self.take_key(key)).collect();
-            self.send_step(owner, Ask::Return(Box::new(Loan { row, keys })));
+            let mut keys: Vec<LentKey> = names.into_iter().map(|key| self.take_key(key)).collect();
+            for (db, name) in &changed {
+                keys.iter_mut().filter(|key| key.bytes == *name).for_each(|key| {
+                    key.changed.push(*db);
+                });
+            }
+            self.send_step(owner, Ask::Return(Box::new(Loan { row, keys, broken: false })));
         }
         self.intents.remove(own.expect("home holds its own row"));
         self.publish_then_answer(conn, gather.ticket, reply, true);

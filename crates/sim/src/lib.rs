@@ -8,16 +8,17 @@
 //!
 //! What runs in it comes from the command table's own grammar ([`Grammar`]), so a new command is
 //! tried on the day it is entered. What is checked: the number of shards never shows in a reply
-//! ([`law`]), and single keys behave as if one thread served everybody ([`history`]).
+//! ([`law`]), and what clients see fits one serial order ([`checker`]).
 
 pub mod checker;
 mod client;
 pub mod crowd;
 pub mod grammar;
-pub mod history;
 pub mod law;
+pub mod mix;
 pub mod program;
 mod shrink;
+pub mod trial;
 mod world;
 
 pub use client::ClientId;

@@ -30,11 +30,19 @@ impl Program {
         if rng.one_in(5) {
             items.push(Item::Call(fill(1 + rng.below(60))));
         }
+        let mut queues = false;
         items.extend((0..len).map(|_| {
             if rng.one_in(12) {
                 Item::Wait(*rng.pick(&[1, 10, 49, 50, 51, 999, 1_000, 1_001, 5_000, 100_000]))
+            } else if queues && rng.one_in(4) {
+                queues = false;
+                let end: &[u8] = if rng.one_in(5) { b"DISCARD" } else { b"EXEC" };
+                Item::Call(vec![end.to_vec()])
             } else {
-                Item::Call(grammar.call(&pool, rng))
+                let call = grammar.call(&pool, rng);
+                // By chance alone hardly any transaction would come to its end.
+                queues |= call[0].eq_ignore_ascii_case(b"multi");
+                Item::Call(call)
             }
         }));
         Self(items)

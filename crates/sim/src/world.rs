@@ -24,6 +24,13 @@ pub const START: Moment =
 pub struct Chaos {
     /// A shard that was chosen stalls instead, once in so many; 0 is never.
     pub stall_one_in: u64,
+    /// Then at most so long, in steps.
+    pub stall_steps_max: u64,
+    /// A link keeps its mail back when some is put in, once in so many; 0 is never. What others send
+    /// meanwhile overtakes it; within the link, order holds.
+    pub delay_one_in: u64,
+    /// Then at most so long, in steps.
+    pub delay_steps_max: u64,
     /// Time passes before a step, once in so many; 0 is never.
     pub time_one_in: u64,
     /// Then at most so long, milliseconds.
@@ -32,9 +39,22 @@ pub struct Chaos {
 
 impl Chaos {
     /// Any order, but nobody stalls and time stands still.
-    pub const CALM: Self = Self { stall_one_in: 0, time_one_in: 0, time_ms_max: 0 };
+    pub const CALM: Self = Self {
+        stall_one_in: 0,
+        stall_steps_max: 0,
+        delay_one_in: 0,
+        delay_steps_max: 0,
+        time_one_in: 0,
+        time_ms_max: 0,
+    };
     /// Shards stall and time passes.
-    pub const ROUGH: Self = Self { stall_one_in: 20, time_one_in: 10, time_ms_max: 20 };
+    pub const ROUGH: Self = Self {
+        stall_one_in: 20,
+        stall_steps_max: 60,
+        time_one_in: 10,
+        time_ms_max: 20,
+        ..Self::CALM
+    };
 }
 
 /// How a world is made.
@@ -84,7 +104,7 @@ pub struct World {
 struct Seat {
     shard: Shard,
     /// Mail by sender, first requests and then replies.
-    links: Vec<VecDeque<Message>>,
+    links: Vec<Link>,
     mail_len: usize,
     sent: Vec<(ConnId, usize)>,
     ended: Vec<ConnId>,
@@ -95,9 +115,32 @@ struct Seat {
     stalled: u64,
 }
 
+/// What one shard sent another, requests or replies.
+#[derive(Default)]
+struct Link {
+    mail: VecDeque<Message>,
+    /// Nothing comes out before this step.
+    held_until: u64,
+}
+
 enum Choice {
     Shard(usize),
     Client(ClientId),
+}
+
+impl Link {
+    /// Whether something can come out at a step.
+    fn is_open(&self, step: u64) -> bool {
+        !self.mail.is_empty() && self.held_until <= step
+    }
+}
+
+impl Seat {
+    /// Whatever it waits for is over.
+    fn go_on(&mut self) {
+        self.stalled = 0;
+        self.links.iter_mut().for_each(|link| link.held_until = 0);
+    }
 }
 
 impl World {
@@ -127,7 +170,7 @@ impl World {
                 now: START,
                 clock: || MonoNs(0),
             }),
-            links: (0..options.shards * 2).map(|_| VecDeque::new()).collect(),
+            links: (0..options.shards * 2).map(|_| Link::default()).collect(),
             mail_len: 0,
             sent: Vec::new(),
             ended: Vec::new(),
@@ -149,6 +192,12 @@ impl World {
     #[must_use]
     pub fn trace(&self) -> &str {
         self.trace.as_deref().unwrap_or_default()
+    }
+
+    /// The time.
+    #[must_use]
+    pub const fn now(&self) -> Moment {
+        self.now
     }
 
     /// What was put into the node's log.
@@ -267,16 +316,16 @@ impl World {
             self.advance(ms);
         }
         // Whoever misses steps only delays the others.
-        let stalled = self.seats.iter().any(|seat| seat.stalled > 0);
+        let late = self.seats.iter().any(|seat| seat.stalled > 0 || seat.mail_len > 0);
         let ready = self.ready();
         if ready.is_empty() {
-            self.seats.iter_mut().for_each(|seat| seat.stalled = 0);
-            return stalled;
+            self.seats.iter_mut().for_each(Seat::go_on);
+            return late;
         }
         match *self.rng.pick(&ready) {
             Choice::Shard(home) => {
                 if self.chaos.stall_one_in > 0 && self.rng.one_in(self.chaos.stall_one_in) {
-                    self.seats[home].stalled = 1 + self.rng.below(60);
+                    self.seats[home].stalled = 1 + self.rng.below(self.chaos.stall_steps_max);
                     self.note(|| format!("shard {home} stalls"));
                 } else {
                     self.pass(home);
@@ -311,7 +360,8 @@ impl World {
             let due = seat.shard.poll_timeout().is_some_and(|due| due <= self.now.mono.ms());
             let arrived =
                 !seat.sent.is_empty() || !seat.ended.is_empty() || !seat.closed.is_empty();
-            if due || arrived || seat.mail_len > 0 || seat.shard.busy() || self.has_bytes(home) {
+            let mail = seat.links.iter().any(|link| link.is_open(self.steps));
+            if due || arrived || mail || seat.shard.busy() || self.has_bytes(home) {
                 ready.push(Choice::Shard(home));
             }
         }
@@ -381,13 +431,13 @@ impl World {
     fn some_mail(&mut self, home: usize) -> Vec<(ShardId, Message)> {
         let seat = &mut self.seats[home];
         let mut shares: Vec<(usize, usize)> = Vec::new();
-        for (link, queue) in seat.links.iter().enumerate() {
-            if !queue.is_empty() {
+        for (number, link) in seat.links.iter().enumerate() {
+            if link.is_open(self.steps) {
                 let share = match self.rng.below(3) {
-                    0 => self.rng.below(queue.len() as u64 + 1) as usize,
-                    _ => queue.len(),
+                    0 => self.rng.below(link.mail.len() as u64 + 1) as usize,
+                    _ => link.mail.len(),
                 };
-                shares.push((link, share));
+                shares.push((number, share));
             }
         }
         let mut mail = Vec::new();
@@ -395,7 +445,7 @@ impl World {
         while !shares.is_empty() {
             let at = self.rng.below(shares.len() as u64) as usize;
             let (link, share) = &mut shares[at];
-            let message = seat.links[*link].pop_front().expect("the share was counted");
+            let message = seat.links[*link].mail.pop_front().expect("the share was counted");
             mail.push((ShardId((*link / 2) as u16), message));
             *share -= 1;
             if *share == 0 {
@@ -462,8 +512,12 @@ impl World {
 
     fn post(&mut self, home: usize, to: ShardId, kind: usize, message: Message) {
         let seat = &mut self.seats[to.0 as usize];
-        seat.links[home * 2 + kind].push_back(message);
+        let link = &mut seat.links[home * 2 + kind];
+        link.mail.push_back(message);
         seat.mail_len += 1;
+        if self.chaos.delay_one_in > 0 && self.rng.one_in(self.chaos.delay_one_in) {
+            link.held_until = self.steps + self.rng.below(self.chaos.delay_steps_max + 1);
+        }
     }
 
     fn set_paused(&mut self, home: usize, conn: ConnId, paused: bool) {

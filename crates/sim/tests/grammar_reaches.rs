@@ -27,7 +27,7 @@ fn every_command_of_the_grammar_succeeds_in_some_program() {
             let full = child.map(|child| format!("{name}|{child}"));
             let known = full.filter(|full| good.contains_key(full)).unwrap_or(name);
             if let Some(count) = good.get_mut(&known) {
-                *count += u64::from(reply[0] != b'-');
+                *count += u64::from(reply[0] != b'-' && reply != b"+QUEUED\r\n");
             }
         }
     }

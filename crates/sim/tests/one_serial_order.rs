@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use stoa_sim::history::{Ask, CALLS_MAX, Call, is_linearizable};
+use stoa_resp::decode;
+use stoa_sim::checker::search::{Call, check};
 use stoa_sim::{ClientId, Options, World};
 use stoa_stdx::Rng;
 
 const SHARDS: [u16; 6] = [1, 2, 3, 5, 8, 16];
 const STEPS_MAX: u64 = 1_000_000;
+const PLACES_MAX: usize = 1_000_000;
 
 #[expect(clippy::disallowed_methods, reason = "the nightly run says so from outside")]
 fn seeds(count: u64) -> std::ops::Range<u64> {
@@ -19,17 +21,18 @@ fn world(seed: u64) -> World {
     World::new(&Options::rough(SHARDS[(seed % SHARDS.len() as u64) as usize], seed))
 }
 
-fn random_ask(rng: &mut Rng) -> Ask {
-    let value = rng.below(100).to_string().into_bytes();
-    match rng.below(10) {
-        0..4 => Ask::Get,
-        4 => Ask::Set(value),
-        5 => Ask::SetNew(value),
-        6 => Ask::Swap(value),
-        7 => Ask::Take,
-        8 => Ask::Append(b"7".to_vec()),
-        _ => Ask::Incr,
-    }
+fn random_command(rng: &mut Rng, key: &str) -> Vec<String> {
+    let value = rng.below(100).to_string();
+    let words: &[&str] = match rng.below(10) {
+        0..4 => &["GET", key],
+        4 => &["SET", key, &value],
+        5 => &["SET", key, &value, "NX"],
+        6 => &["GETSET", key, &value],
+        7 => &["GETDEL", key],
+        8 => &["APPEND", key, "7"],
+        _ => &["INCR", key],
+    };
+    words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 /// A client that waits for each reply before it asks again.
@@ -55,7 +58,8 @@ fn history(seed: u64) -> BTreeMap<&'static str, Vec<Call>> {
         let now = world.steps();
         if let Some((key, number)) = asker.waits {
             if let Some(reply) = world.next_reply(asker.id) {
-                calls.get_mut(key).expect("a key")[number].ended = Some((now, reply));
+                let (reply, _) = decode(&reply).expect("a reply").expect("all of it");
+                calls.get_mut(key).expect("a key")[number].ended = Some((now, vec![reply]));
                 asker.waits = None;
             } else if rng.one_in(400) {
                 // It may have happened or not: nobody will know.
@@ -65,12 +69,11 @@ fn history(seed: u64) -> BTreeMap<&'static str, Vec<Call>> {
         } else if left > 0 && rng.one_in(3) {
             let key = *rng.pick(&KEYS);
             let of_key = calls.get_mut(key).expect("a key");
-            if of_key.len() < CALLS_MAX {
-                let ask = random_ask(&mut rng);
-                world.call(asker.id, &ask.argv(key.as_bytes()));
-                asker.waits = Some((key, of_key.len()));
-                of_key.push(Call { ask, began: now, ended: None });
-            }
+            let command = random_command(&mut rng, key);
+            world.call(asker.id, &command);
+            asker.waits = Some((key, of_key.len()));
+            let (client, commands) = (asker.id.0 as u32, vec![command]);
+            of_key.push(Call { client, commands, began: now, ended: None });
             left -= 1;
         }
         world.step();
@@ -82,7 +85,8 @@ fn history(seed: u64) -> BTreeMap<&'static str, Vec<Call>> {
 fn single_keys_behave_as_if_one_thread_served_everybody() {
     for seed in seeds(400) {
         for (key, calls) in history(seed) {
-            assert!(is_linearizable(&calls), "seed {seed}, key {key}: {calls:#?}");
+            let verdict = check(&calls, PLACES_MAX);
+            assert!(verdict.is_pass(), "seed {seed}, key {key}: {verdict}");
         }
     }
 }

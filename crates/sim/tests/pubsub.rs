@@ -176,6 +176,18 @@ fn program(rng: &mut Rng, keys: bool) -> Vec<Vec<String>> {
         let name = (*rng.pick(&names)).to_owned();
         let other = (*rng.pick(&names)).to_owned();
         let say = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        if rng.one_in(6) {
+            all.push(say(&["MULTI"]));
+            all.push(say(&["PUBLISH", &name, "in"]));
+            all.push(say(&["SUBSCRIBE", &other]));
+            if keys {
+                all.push(say(&["SET", &name, "in"]));
+                all.push(say(&["SET", &other, "in"]));
+            }
+            all.push(say(&["PUBLISH", &other, "out"]));
+            all.push(say(&["EXEC"]));
+            continue;
+        }
         all.push(match rng.below(if keys { 19 } else { 16 }) {
             0 | 1 => say(&["SUBSCRIBE", &name, &other]),
             2 => say(&["PSUBSCRIBE", &name]),

@@ -4,6 +4,7 @@
 //! Pure: no clock, no thread, no file. Time and chance are arguments everywhere above, and these
 //! are the types they come in.
 
+mod double;
 mod extended;
 mod glob;
 mod hash;
@@ -12,6 +13,7 @@ mod owner;
 mod rng;
 mod units;
 
+pub use double::write_double;
 pub use extended::Extended;
 pub use glob::glob_match;
 pub use hash::{HashSeed, Key, SLOT_COUNT, SlotId, key_slot};

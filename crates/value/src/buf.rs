@@ -61,6 +61,9 @@ impl Buf {
     pub(crate) fn splice(&mut self, at: usize, old: usize, new: usize) -> &mut [u8] {
         let len = self.len();
         assert!(at >= HEAD && at + old <= len, "{old} bytes at {at} of {len}");
+        if new == old {
+            return &mut self.bytes_mut()[at..at + new];
+        }
         let tail = len - at - old;
         let new_len = at + new + tail;
         if new_len > len {

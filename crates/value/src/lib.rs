@@ -1,4 +1,4 @@
-//! The types that keys hold, besides strings: list, set, hash.
+//! The types that keys hold, besides strings: list, set, hash, sorted set, stream.
 //!
 //! Each is 16 bytes that lie in their key's entry: a tag, and one pointer to a packed buffer while the
 //! value is small, to a structure that grows and is freed in portions when it is large. What the two
@@ -12,17 +12,26 @@
 mod buf;
 mod element;
 mod hash;
+mod intset;
 mod limits;
 mod list;
 mod object;
 mod packed;
 mod set;
+mod sorted_set;
+mod stream;
+mod table;
 mod text;
 
-pub use hash::Hash;
+pub use hash::{Fields, Hash};
 pub use limits::{Limits, Rules};
-pub use list::List;
+pub use list::{Elements, ElementsBack, End, List};
 pub use object::{Kind, OBJECT_SIZE, Object, ObjectRef, Type};
 pub use packed::{Iter, IterBack, Packed, Place};
-pub use set::Set;
+pub use set::{Members, Set};
+pub use sorted_set::{Range, SortedSet};
+pub use stream::{
+    BlockLimits, Consumer, ConsumerId, Entry as StreamEntry, Fields as StreamFields, Group,
+    Pending, Range as StreamRange, Stream, StreamId, Trim,
+};
 pub use text::Str;

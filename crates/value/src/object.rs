@@ -4,7 +4,7 @@
 //! Outside, as an [`Object`], it carries one: that is what moves between shards. A new type is a line
 //! in the list below, and the compiler names the rest.
 
-use crate::{Hash, List, Set};
+use crate::{Hash, List, Set, SortedSet, Stream};
 
 /// The type of a value. Numbers are stored in entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,6 +199,6 @@ macro_rules! objects {
     };
 }
 
-objects!(List, Set, Hash);
+objects!(List, Set, SortedSet, Hash, Stream);
 
 const _: () = assert!(size_of::<Object>() <= 24, "what moves between shards is small");

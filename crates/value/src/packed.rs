@@ -12,7 +12,7 @@ use crate::Str;
 use crate::buf::{Buf, HEAD};
 use crate::element::{self, Encoded};
 
-const FIRST: usize = HEAD + 2;
+pub(crate) const FIRST: usize = HEAD + 2;
 const END: u8 = 0xff;
 /// As an element count: more than can be written, to be counted by a walk.
 const MANY: usize = u16::MAX as usize;
@@ -25,7 +25,7 @@ pub struct Packed(Buf);
 
 /// Where an element begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place(usize);
+pub struct Place(pub(crate) usize);
 
 impl Default for Packed {
     fn default() -> Self {
@@ -40,6 +40,16 @@ impl Packed {
         let mut buf = Buf::zeroed(FIRST + 1);
         buf.bytes_mut()[FIRST] = END;
         Self(buf)
+    }
+
+    /// Of `count` elements as they lie in a buffer.
+    pub(crate) fn of(elements: &[u8], count: usize) -> Self {
+        let mut packed = Self(Buf::zeroed(FIRST + elements.len() + 1));
+        let bytes = packed.0.bytes_mut();
+        bytes[FIRST..FIRST + elements.len()].copy_from_slice(elements);
+        bytes[FIRST + elements.len()] = END;
+        packed.set_count(count);
+        packed
     }
 
     /// How many elements there are.
@@ -73,6 +83,22 @@ impl Packed {
     #[must_use]
     pub fn iter(&self) -> Iter<'_> {
         Iter { bytes: self.elements() }
+    }
+
+    /// The elements from number `index` on.
+    #[must_use]
+    pub fn iter_from(&self, index: usize) -> Iter<'_> {
+        let from = self.seek(index).map_or(self.end(), |place| place.0);
+        Iter { bytes: &self.as_bytes()[from..self.end()] }
+    }
+
+    /// The elements from number `index` back to the first; none if there is no such number.
+    #[must_use]
+    pub fn iter_back_from(&self, index: usize) -> IterBack<'_> {
+        let upto = self
+            .seek(index)
+            .map_or(FIRST, |place| self.next(place).map_or(self.end(), |place| place.0));
+        IterBack { bytes: &self.as_bytes()[FIRST..upto] }
     }
 
     /// All elements from the last to the first.
@@ -184,6 +210,28 @@ impl Packed {
         self.set_count(len);
     }
 
+    /// Takes out elements that are `text`, at most `count`, from the first on or from the last back;
+    /// gives how many.
+    pub fn remove_matching(&mut self, text: &[u8], back: bool, count: usize) -> usize {
+        let wanted = Encoded::of(text);
+        let mut removed = 0;
+        let mut at = if back { self.last() } else { self.first() };
+        while let Some(place) = at.filter(|_| removed < count) {
+            let found = wanted.is_at(&self.as_bytes()[place.0..]);
+            let before = if back { self.prev(place) } else { None };
+            if found {
+                self.remove(place, 1);
+                removed += 1;
+            }
+            at = match (back, found) {
+                (true, _) => before,
+                (false, true) => self.at(place),
+                (false, false) => self.next(place),
+            };
+        }
+        removed
+    }
+
     /// The element at `place` if the buffer does not end there.
     #[must_use]
     pub fn at(&self, place: Place) -> Option<Place> {
@@ -196,13 +244,34 @@ impl Packed {
         self.0.len() + element::len_of(text)
     }
 
+    /// Adds several elements at the end, in one step.
+    pub(crate) fn append<'a>(&mut self, new: impl Iterator<Item = Encoded<'a>> + Clone) {
+        let (count, bytes) =
+            new.clone().fold((0, 0), |(count, bytes), one| (count + 1, bytes + one.len()));
+        let count = self.len() + count;
+        let mut room = self.0.splice(self.end(), 0, bytes);
+        for one in new {
+            let (head, rest) = room.split_at_mut(one.len());
+            one.write(head);
+            room = rest;
+        }
+        self.set_count(count);
+    }
+
+    /// Replaces the element at `place` by an integer.
+    pub(crate) fn set_int(&mut self, place: Place, value: i64) {
+        let new = Encoded::int(value);
+        let old = element::len_at(&self.as_bytes()[place.0..]);
+        new.write(self.0.splice(place.0, old, new.len()));
+    }
+
     fn insert_encoded(&mut self, at: usize, new: Encoded<'_>) {
         let len = self.len() + 1;
         new.write(self.0.splice(at, 0, new.len()));
         self.set_count(len);
     }
 
-    fn elements(&self) -> &[u8] {
+    pub(crate) fn elements(&self) -> &[u8] {
         &self.as_bytes()[FIRST..self.end()]
     }
 

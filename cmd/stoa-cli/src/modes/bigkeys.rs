@@ -176,6 +176,7 @@ impl Census {
         }
         out.push(b'\n');
         for Kind { name, unit, count, size_sum, .. } in &self.kinds {
+            // `hashs` is what redis-cli says, and scripts look for.
             let line = format!(
                 "{count} {name}s with {size_sum} {unit} ({:05.2}% of keys, avg size {:.2})\n",
                 100.0 * mean(*count, self.sampled),

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use stoa_client::{Connection, Error, Stream, Value};
 
-use crate::session::{Failure, Outcome, Session, describe, print};
+use crate::session::{Failure, Outcome, Session, complain, describe, print};
 
 /// How often a silent server is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -82,7 +82,7 @@ fn count_replies(
     loop {
         match connection.receive() {
             Ok(Value::Error(text)) => {
-                eprintln!("{}", String::from_utf8_lossy(&text));
+                complain(String::from_utf8_lossy(&text));
                 errors += 1;
                 replies += 1;
             }
@@ -96,13 +96,13 @@ fn count_replies(
                     && !timeout.is_zero()
                     && heard.elapsed() >= timeout
                 {
-                    eprintln!("No replies for {} seconds: exiting.", timeout.as_secs());
+                    complain(format!("No replies for {} seconds: exiting.", timeout.as_secs()));
                     return (errors + 1, replies);
                 }
                 continue;
             }
             Err(error @ (Error::Io(_) | Error::Closed | Error::Decode(_))) => {
-                eprintln!("{}", describe(&error));
+                complain(describe(&error));
                 return (errors + 1, replies);
             }
             Err(error @ (Error::Connect(..) | Error::Refused(..))) => {

@@ -13,7 +13,7 @@ use stoa_resp::split_words;
 use crate::docs::Docs;
 use crate::format::Output;
 use crate::help;
-use crate::session::{Outcome, Session, describe, is, print};
+use crate::session::{Outcome, Session, complain, describe, is, print};
 use editor::Editor;
 use lines::Lines;
 
@@ -30,7 +30,7 @@ enum Source {
 /// answered for itself.
 pub(crate) fn run(session: &mut Session) -> Outcome {
     if let Err(error) = session.connect() {
-        eprintln!("{}", describe(&error));
+        complain(describe(&error));
     }
     let terminal = std::io::stdin().is_terminal();
     let mut source = if terminal {
@@ -114,7 +114,7 @@ fn connect(session: &mut Session, host: &[u8], port: &[u8]) {
     session.disconnect();
     session.options.endpoint = Endpoint::Tcp { host, port };
     if let Err(error) = session.connect() {
-        eprintln!("{}", describe(&error));
+        complain(describe(&error));
     }
 }
 
@@ -141,7 +141,7 @@ fn run_command(session: &mut Session, mut words: Vec<Vec<u8>>, terminal: bool) {
             }
             Ok(_) => {}
             Err(error) => {
-                eprintln!("{}", describe(&error));
+                complain(describe(&error));
                 return;
             }
         }

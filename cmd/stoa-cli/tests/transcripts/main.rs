@@ -43,6 +43,29 @@ fn the_transcripts_are_what_redis_cli_says_too() {
     check("redis-cli", |case| !case.differs);
 }
 
+#[test]
+fn a_reader_that_went_away_ends_it_quietly() {
+    let server = Server::start(&server::Replies::default());
+    let port = server.port.to_string();
+    for args in [&["--help"][..], &["--version"], &["-p", &port, "PING"], &["--nosuch"]] {
+        let closed = || {
+            let (reader, writer) = std::io::pipe().expect("a pipe");
+            drop(reader);
+            writer
+        };
+        let run = || {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_stoa-cli"));
+            command.args(args).stdin(Stdio::null());
+            command
+        };
+        let output = run().stdout(closed()).stderr(Stdio::piped()).output().expect("it starts");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(!text.contains("panicked"), "{args:?}: {text}");
+        let output = run().stdout(Stdio::piped()).stderr(closed()).output().expect("it starts");
+        assert!(output.status.code().is_some_and(|code| code < 2), "{args:?}: {}", output.status);
+    }
+}
+
 /// Runs every case that `wanted` picks with `program`, and tells all that differ at once.
 fn check(program: &str, wanted: impl Fn(&Case) -> bool) {
     let writing = std::env::var("TRANSCRIPTS_FROM").ok();

@@ -7,7 +7,7 @@ use stoa_command::{Args, Arity, Group, ReplyError, RequestPolicy, ResponsePolicy
 use stoa_config::{Changed, Config, ConfigError, Origin};
 use stoa_engine::{Command, Ctx, Reply, heeds};
 use stoa_keyspace::KeyspaceStats;
-use stoa_observability::{Counters, ErrorStats};
+use stoa_observability::{Counters, ErrorStats, Rates};
 
 use super::{ADMIN, ALL_NODES};
 
@@ -155,6 +155,7 @@ impl Command for ResetStat {
 
     fn execute((): (), ctx: &mut Ctx<'_>, reply: &mut dyn Reply) -> Result<(), ReplyError> {
         ctx.node.counters = Counters::default();
+        ctx.node.rates = Rates::default();
         ctx.node.commands.reset();
         ctx.node.errors = ErrorStats::default();
         ctx.keyspace.stats = KeyspaceStats::default();

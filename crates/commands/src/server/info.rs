@@ -10,8 +10,8 @@ use stoa_command::{
 };
 use stoa_engine::{Command, Ctx, Kind, Node, Part, Reply};
 use stoa_observability::info::{
-    Clients, DbFacts, InfoInputs, Listener, MemoryFacts, Persistence, PubSub, Replication, Section,
-    Sections, ServerFacts, ShardFacts, render,
+    Clients, DbFacts, InfoInputs, Instantaneous, Listener, MemoryFacts, Persistence, PubSub,
+    Replication, Section, Sections, ServerFacts, ShardFacts, render,
 };
 use stoa_observability::{CommandStats, Counters, ErrorStats};
 use stoa_stdx::DbIndex;
@@ -24,6 +24,7 @@ pub(super) struct Facts {
     counters: Counters,
     /// Only if a section shows them: histograms are large.
     commands: Option<CommandStats>,
+    rates: Instantaneous,
     errors: ErrorStats,
     dbs: Vec<DbFacts>,
     shard: ShardFacts,
@@ -36,6 +37,7 @@ pub(super) struct Facts {
 
 impl Facts {
     pub(super) fn of(ctx: &mut Ctx<'_>, with_commands: bool) -> Self {
+        let avg_ttls = ctx.keyspace.mean_ttl_ms(ctx.now, &mut ctx.node.rng);
         let node = &*ctx.node;
         let mut counters = node.counters.clone();
         counters.keyspace_hits += ctx.keyspace.stats.hits;
@@ -45,7 +47,9 @@ impl Facts {
         let dbs: Vec<DbFacts> = (0..ctx.keyspace.database_count())
             .map(|index| {
                 let (keys, expires) = ctx.keyspace.counts(DbIndex(index));
-                DbFacts { keys: keys as u64, expires: expires as u64, ..DbFacts::default() }
+                let avg_ttl_ms = avg_ttls[index as usize];
+                let (keys, expires) = (keys as u64, expires as u64);
+                DbFacts { keys, expires, avg_ttl_ms, ..DbFacts::default() }
             })
             .collect();
         let buffers = |session: &stoa_engine::Session| session.input_len + session.output_len;
@@ -61,6 +65,7 @@ impl Facts {
                 passes: counters.passes,
                 ..ShardFacts::default()
             },
+            rates: node.rates.instantaneous(),
             commands: with_commands.then(|| node.commands.clone()),
             errors: node.errors.clone(),
             dbs,
@@ -165,13 +170,18 @@ pub(super) fn inputs(parts: Vec<Part>, ctx: &Ctx<'_>) -> InfoInputs {
 fn add(inputs: &mut InfoInputs, facts: Facts) {
     inputs.counters.merge(&facts.counters);
     inputs.errors.merge(&facts.errors);
+    inputs.instantaneous.add(&facts.rates);
     if let Some(commands) = &facts.commands {
         inputs.commands.merge(commands);
     }
     inputs.dbs.resize(inputs.dbs.len().max(facts.dbs.len()), DbFacts::default());
     for (sum, db) in inputs.dbs.iter_mut().zip(&facts.dbs) {
+        // Means weigh as much as what they are of.
+        let ttl_sum = u128::from(sum.avg_ttl_ms) * u128::from(sum.expires)
+            + u128::from(db.avg_ttl_ms) * u128::from(db.expires);
         sum.keys += db.keys;
         sum.expires += db.expires;
+        sum.avg_ttl_ms = (ttl_sum / u128::from(sum.expires.max(1))) as u64;
     }
     inputs.persistence.changes_since_save += facts.changes;
     inputs.clients.connected += facts.shard.clients;

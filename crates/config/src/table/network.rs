@@ -12,13 +12,13 @@ pub(super) const STOA: &[Directive] = &[
     switch("pin", "server.pin", true,
         "Pin each shard to a core.").at_start(),
     choice("pipeline-order", "server.pipeline_order", &["key", "strict"], "key",
-        "Order in which commands of one pipeline take effect: by key, or in total even across shards.").later(),
+        "Order in which commands of one pipeline take effect: by key, or in total even across shards; then each waits for the answers before it that are at other shards."),
     integer("max-pipeline", "limits.max_pipeline", (1, 1_000_000), "1024",
         "Commands of one connection in work at once; above it the connection is not read, never refused.").later(),
     switch("extensions", "server.extensions", true,
         "Offer the commands that Redis does not have; `no` makes their names unknown.").later(),
     switch("multi-strict", "server.multi_strict", false,
-        "Refuse WATCH, UNWATCH, blocking and subscribing commands inside MULTI instead of queueing them.").later(),
+        "Refuse WATCH, UNWATCH, blocking and subscribing commands inside MULTI instead of queueing them."),
 ];
 
 #[rustfmt::skip] // a row is two lines: how it is set, and what it is

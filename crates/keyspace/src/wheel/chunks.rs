@@ -5,6 +5,8 @@
 //! item costs 16.3 bytes in full chunks (504 bytes for 31 of 16). The price: each list in use has
 //! one chunk that is partly empty, at most 0.5 KiB, and a list is walked chunk by chunk.
 
+use stoa_stdx::Rng;
+
 use super::Item;
 
 /// Items in one chunk. Larger wastes more where lists are short, smaller costs more links.
@@ -99,6 +101,24 @@ impl Chunks {
         taken
     }
 
+    /// The items of some chunk, by chance; none when it was one that is free.
+    pub(super) fn any(&self, rng: &mut Rng) -> &[Item] {
+        if self.used == 0 {
+            return &[];
+        }
+        let index = rng.below(u64::from(self.used)) as u32;
+        let chunk = self.peek(index);
+        &chunk.items[..chunk.len as usize]
+    }
+
+    /// The items of a list, newest first.
+    pub(super) fn items(&self, list: List) -> impl Iterator<Item = Item> + '_ {
+        let first = (list.head != NONE).then(|| self.peek(list.head));
+        let next = |chunk: &&Chunk| (chunk.next != NONE).then(|| self.peek(chunk.next));
+        std::iter::successors(first, next)
+            .flat_map(|chunk| chunk.items[..chunk.len as usize].iter().copied())
+    }
+
     /// Puts all of `from` in front of `list`, without touching the items.
     pub(super) fn join(&mut self, list: &mut List, from: List) {
         if from.is_empty() {
@@ -172,6 +192,10 @@ impl Chunks {
         }
         self.used += 1;
         index
+    }
+
+    fn peek(&self, index: u32) -> &Chunk {
+        &self.segments[index as usize / SEGMENT_LEN][index as usize % SEGMENT_LEN]
     }
 
     fn chunk(&mut self, index: u32) -> &mut Chunk {

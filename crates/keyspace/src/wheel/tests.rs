@@ -158,6 +158,37 @@ fn what_is_being_sifted_fires_in_time() {
     assert_eq!((due.len(), last), (1_000, NOW + 3_600_000));
 }
 
+#[test]
+fn a_sample_shows_what_is_there_and_all_of_it_when_that_is_little() {
+    for seed in 0..if cfg!(miri) { 3 } else { 200 } {
+        let mut rng = Rng::new(seed);
+        let (mut wheel, mut model) = (Wheel::new(UnixMs(NOW)), Model::default());
+        let mut due = Vec::new();
+        // Most of them fire, so that most chunks are free.
+        for cookie in 0..if cfg!(miri) { 400 } else { 5_000 } {
+            wheel.add(UnixMs(NOW + rng.below(1_000)), 0, cookie);
+        }
+        while wheel.advance(UnixMs(NOW + 1_000), 1_000, &mut due) {}
+        let items = 1 + rng.below(100);
+        for cookie in 0..items {
+            let at = deadline(&mut rng, NOW + 2_000);
+            wheel.add(UnixMs(at), 7, cookie);
+            model.add(at, 7, cookie);
+        }
+        let mut seen = 0;
+        wheel.sample(&mut rng, 64, &mut |item| {
+            seen += 1;
+            let key = (item.deadline().0, item.arm(), item.cookie);
+            assert!(model.0.contains_key(&key), "seed {seed}: {item:?} is not there");
+            if items <= 64 {
+                assert!(model.take(item), "seed {seed}: {item:?} twice");
+            }
+        });
+        assert!(seen <= 64 && (items > 64 || model.0.is_empty()), "seed {seed}: {:?}", model.0);
+        assert!(seen > 0, "seed {seed}");
+    }
+}
+
 fn check_turn(model: &mut Model, wheel: &Wheel, due: &[Item], at: (u64, bool), case: &str) {
     let (now, more) = at;
     for item in due {

@@ -298,6 +298,16 @@ pub struct Instantaneous {
     pub eviction_exceeded_ms: u64,
 }
 
+impl Instantaneous {
+    /// Adds another shard's.
+    pub const fn add(&mut self, other: &Self) {
+        self.ops += other.ops;
+        self.input_bytes += other.input_bytes;
+        self.output_bytes += other.output_bytes;
+        self.passes += other.passes;
+    }
+}
+
 /// Subscriptions.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PubSub {

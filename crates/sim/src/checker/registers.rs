@@ -64,8 +64,10 @@ impl<'a> RegisterFacts<'a> {
         }
         for (key, value) in last {
             let version = self.keys.entry(key).or_default().entry(Some(value)).or_default();
-            assert!(version.writer.is_none(), "{value} was written twice by the history's maker");
-            version.writer = Some(at);
+            if let Some(before) = version.writer.replace(at) {
+                let (one, two) = (self.history.tell(before), self.history.tell(at));
+                panic!("the history's maker wrote {value} twice: {one} and {two}");
+            }
         }
     }
 

@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_text_reads_back_as_the_same_number() {
-        let mut rng = stoa_stdx::Rng::new(11);
+        let mut rng = crate::Rng::new(11);
         for _ in 0..20_000 {
             let value = f64::from_bits(rng.next());
             if value.is_finite() {

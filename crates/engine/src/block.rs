@@ -1,0 +1,66 @@
+//! Commands that wait for a key: what one asks for when it found nothing.
+
+use stoa_keyspace::Type;
+use stoa_stdx::MonoMs;
+
+use crate::{Ctx, Reply};
+
+/// What a command waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// The keys it waits for, of the client's database.
+    pub keys: Vec<Vec<u8>>,
+    /// It runs again when one of them changes and holds this type.
+    pub wants: Type,
+    /// It also runs again when one of them is gone or became something else.
+    pub also_gone: bool,
+    /// When it gives up; None: never.
+    pub until: Option<MonoMs>,
+    /// What it answers then.
+    pub on_timeout: OnTimeout,
+    /// The request to run again, if not the one that was sent (XREAD with `$`).
+    pub argv: Option<Vec<Vec<u8>>>,
+}
+
+/// The answer of a command that waited in vain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnTimeout {
+    /// Nothing, where a bulk would be.
+    Null,
+    /// Nothing, where an array would be.
+    NullArray,
+}
+
+impl OnTimeout {
+    /// Writes it.
+    pub fn answer(self, reply: &mut dyn Reply) {
+        match self {
+            Self::Null => reply.null(),
+            Self::NullArray => reply.null_array(),
+        }
+    }
+}
+
+/// Whether a command may wait, and what for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Blocking {
+    /// It may not: it runs inside a transaction or a script.
+    #[default]
+    Denied,
+    /// It may.
+    Allowed,
+    /// It does.
+    Asked(Box<Block>),
+}
+
+impl Ctx<'_> {
+    /// Waits, if the command may. Then it has written nothing, and runs again from the beginning when
+    /// there may be something for it; false: it answers that there is nothing.
+    pub fn block(&mut self, block: Block) -> bool {
+        let may = self.blocking != Blocking::Denied;
+        if may {
+            self.blocking = Blocking::Asked(Box::new(block));
+        }
+        may
+    }
+}

@@ -1,0 +1,113 @@
+//! What a client queues between MULTI and EXEC.
+
+use crate::{Blocking, Ctx, Reply, Verdict, run_unrouted};
+
+/// An open transaction of a client.
+#[derive(Clone, Debug, Default)]
+pub struct Multi {
+    /// A command was refused while it was queued, so EXEC discards all.
+    pub aborted: bool,
+    /// The commands so far.
+    pub queue: Queue,
+}
+
+/// Commands one after the other, their arguments in one buffer: queueing allocates nothing but room,
+/// and the whole moves to another shard as it is.
+#[derive(Clone, Debug, Default)]
+pub struct Queue {
+    bytes: Vec<u8>,
+    /// Where each argument ends.
+    ends: Vec<usize>,
+    commands: Vec<Queued>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Queued {
+    verdict: Verdict,
+    args: usize,
+}
+
+impl Queue {
+    /// Adds a command that was admitted.
+    pub fn push(&mut self, verdict: Verdict, argv: &[&[u8]]) {
+        self.commands.push(Queued { verdict, args: self.ends.len() });
+        for arg in argv {
+            self.bytes.extend_from_slice(arg);
+            self.ends.push(self.bytes.len());
+        }
+    }
+
+    /// How many commands there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.commands.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.commands.is_empty()
+    }
+
+    /// Bytes of all arguments.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Command `at`, its arguments put into `argv`.
+    ///
+    /// # Panics
+    /// When there is no such command.
+    pub fn get<'a>(&'a self, at: usize, argv: &mut Vec<&'a [u8]>) -> Verdict {
+        let Queued { verdict, args } = self.commands[at];
+        let end = self.commands.get(at + 1).map_or(self.ends.len(), |next| next.args);
+        argv.clear();
+        let mut start = args.checked_sub(1).map_or(0, |before| self.ends[before]);
+        for &end in &self.ends[args..end] {
+            argv.push(&self.bytes[start..end]);
+            start = end;
+        }
+        verdict
+    }
+}
+
+/// Runs what was queued, one command after the other; `ran` gets each command's row in the table and
+/// whether it failed. An error of one keeps no other from running.
+pub fn exec(
+    queue: &Queue,
+    ctx: &mut Ctx<'_>,
+    reply: &mut dyn Reply,
+    ran: &mut dyn FnMut(u16, bool),
+) {
+    let table = ctx.node.table;
+    let mut argv = Vec::new();
+    reply.array(queue.len());
+    for at in 0..queue.len() {
+        let Verdict { index, args_at } = queue.get(at, &mut argv);
+        ctx.blocking = Blocking::Denied;
+        let good = run_unrouted(table.at(index), &argv, args_at, ctx, reply);
+        ran(index, !good);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Queue;
+    use crate::Verdict;
+
+    #[test]
+    fn commands_come_back_as_they_were_queued() {
+        let mut queue = Queue::default();
+        let requests: [&[&[u8]]; 3] = [&[b"SET", b"k", b""], &[b"GET", b"k"], &[b"PING"]];
+        for (index, argv) in requests.iter().enumerate() {
+            queue.push(Verdict { index: index as u16, args_at: 1 }, argv);
+        }
+        let mut argv = Vec::new();
+        for (at, want) in requests.iter().enumerate() {
+            assert_eq!(queue.get(at, &mut argv).index, at as u16);
+            assert_eq!(argv, *want);
+        }
+        assert_eq!(queue.bytes(), 12);
+    }
+}

@@ -1,0 +1,321 @@
+//! Keys that somebody keeps an eye on: transactions that must know whether a key changed (WATCH), and
+//! clients that wait for one to come (BLPOP and its like).
+//!
+//! A watched key has a version; every change of it counts one up, and a transaction compares. The
+//! keyspace sees all changes itself, so no command can forget to say so. What a command touched is
+//! noted while it runs and counts only if it says that it changed something: removing a field that
+//! is not there opens the hash and leaves it as it was. While nobody watches anything each change
+//! costs one branch.
+
+use std::collections::BTreeMap;
+
+use stoa_stdx::{DbIndex, Key, UnixMs};
+
+use crate::Keyspace;
+
+/// What is watched on one shard.
+#[derive(Debug, Default)]
+pub(crate) struct Watches {
+    /// Something is watched, or everything is noted.
+    active: bool,
+    /// Every touched key is noted, watched or not: the keys are on loan from other shards.
+    notes_all: bool,
+    /// By database and key.
+    keys: BTreeMap<u16, BTreeMap<Box<[u8]>, Watched>>,
+    /// What each client watches, by CLIENT ID.
+    clients: BTreeMap<u64, Vec<Note>>,
+    /// What the running command touched.
+    noted: Vec<(DbIndex, Vec<u8>)>,
+    /// So many of them are changes of commands that are over.
+    settled: usize,
+    /// Keys with waiting clients that changed since they were last taken.
+    woken: Vec<(DbIndex, Vec<u8>)>,
+}
+
+#[derive(Debug, Default)]
+struct Watched {
+    version: u64,
+    watchers: u32,
+    waiters: u32,
+}
+
+/// One key as one client saw it.
+#[derive(Debug)]
+struct Note {
+    db: DbIndex,
+    key: Box<[u8]>,
+    hash: u64,
+    version: u64,
+    /// It was past its deadline already, so its end is no change.
+    expired: bool,
+}
+
+impl Watches {
+    fn get(&mut self, db: DbIndex, key: &[u8]) -> Option<&mut Watched> {
+        self.keys.get_mut(&db.0)?.get_mut(key)
+    }
+
+    fn get_or_add(&mut self, db: DbIndex, key: &[u8]) -> &mut Watched {
+        self.active = true;
+        self.keys.entry(db.0).or_default().entry(key.into()).or_default()
+    }
+
+    fn drop_if_unused(&mut self, db: DbIndex, key: &[u8]) {
+        let Some(keys) = self.keys.get_mut(&db.0) else { return };
+        if keys.get(key).is_some_and(|key| key.watchers == 0 && key.waiters == 0) {
+            keys.remove(key);
+        }
+        if keys.is_empty() {
+            self.keys.remove(&db.0);
+        }
+        self.active = self.notes_all || !self.keys.is_empty();
+    }
+
+    /// Counts a change of a key.
+    fn change(&mut self, db: DbIndex, key: &[u8]) {
+        let Some(watched) = self.get(db, key) else { return };
+        watched.version += 1;
+        if watched.waiters > 0 {
+            self.woken.push((db, key.to_vec()));
+        }
+    }
+
+    /// Counts the end of a key that reached its deadline. For who saw it past that already it is none.
+    fn end(&mut self, db: DbIndex, key: &[u8]) {
+        self.change(db, key);
+        let Some(version) = self.get(db, key).map(|watched| watched.version) else { return };
+        let notes = self.clients.values_mut().flatten();
+        for note in notes.filter(|note| note.expired && note.db == db && *note.key == *key) {
+            note.version = version;
+            note.expired = false;
+        }
+    }
+}
+
+impl Keyspace {
+    /// Client `client` watches `key` from now on.
+    pub fn watch(&mut self, client: u64, db: DbIndex, key: &Key<'_>, now: UnixMs) {
+        let notes = self.watches.clients.entry(client).or_default();
+        if notes.iter().any(|note| note.db == db && *note.key == *key.bytes) {
+            return;
+        }
+        let entry = self.databases[db.0 as usize].find(key);
+        let expired = entry.is_some_and(|entry| entry.deadline().is_some_and(|at| now > at));
+        let watched = self.watches.get_or_add(db, key.bytes);
+        watched.watchers += 1;
+        let version = watched.version;
+        let note = Note { db, key: key.bytes.into(), hash: key.hash, version, expired };
+        self.watches.clients.entry(client).or_default().push(note);
+    }
+
+    /// Client `client` watches nothing any more.
+    pub fn unwatch(&mut self, client: u64) {
+        for note in self.watches.clients.remove(&client).unwrap_or_default() {
+            if let Some(watched) = self.watches.get(note.db, &note.key) {
+                watched.watchers -= 1;
+            }
+            self.watches.drop_if_unused(note.db, &note.key);
+        }
+    }
+
+    /// Whether something that `client` watches changed since, or reached its deadline.
+    #[must_use]
+    pub fn is_watch_broken(&self, client: u64, now: UnixMs) -> bool {
+        let Some(notes) = self.watches.clients.get(&client) else { return false };
+        notes.iter().any(|note| {
+            let keys = self.watches.keys.get(&note.db.0);
+            let watched = keys.and_then(|keys| keys.get(&note.key));
+            let is_due = || {
+                let found = self.databases[note.db.0 as usize].find(&self.seed.key(&note.key));
+                found.and_then(|entry| entry.deadline()).is_some_and(|at| now > at)
+            };
+            watched.is_none_or(|watched| watched.version != note.version)
+                || !note.expired && is_due()
+        })
+    }
+
+    /// The hashes of the keys that `client` watches.
+    pub fn watched_hashes(&self, client: u64) -> impl Iterator<Item = u64> + '_ {
+        self.watches.clients.get(&client).into_iter().flatten().map(|note| note.hash)
+    }
+
+    /// Somebody waits for a change of `key`.
+    pub fn add_waiter(&mut self, db: DbIndex, key: &[u8]) {
+        self.watches.get_or_add(db, key).waiters += 1;
+    }
+
+    /// One who waited for a change of `key` waits no more.
+    pub fn remove_waiter(&mut self, db: DbIndex, key: &[u8]) {
+        if let Some(watched) = self.watches.get(db, key) {
+            watched.waiters -= 1;
+        }
+        self.watches.drop_if_unused(db, key);
+    }
+
+    /// Some key that is waited for changed.
+    #[must_use]
+    #[inline]
+    pub const fn has_woken(&self) -> bool {
+        !self.watches.woken.is_empty()
+    }
+
+    /// The keys that are waited for and changed, in the order of their changes.
+    pub fn take_woken(&mut self) -> Vec<(DbIndex, Vec<u8>)> {
+        std::mem::take(&mut self.watches.woken)
+    }
+
+    /// Notes that the running command touched `key`.
+    #[inline]
+    pub(crate) fn note(&mut self, db: DbIndex, key: &[u8]) {
+        if self.watches.active {
+            self.note_slowly(db, key);
+        }
+    }
+
+    #[cold]
+    fn note_slowly(&mut self, db: DbIndex, key: &[u8]) {
+        if self.watches.notes_all || self.watches.get(db, key).is_some() {
+            self.watches.noted.push((db, key.to_vec()));
+        }
+    }
+
+    /// Something was touched since this was last settled.
+    #[must_use]
+    #[inline]
+    pub const fn has_notes(&self) -> bool {
+        self.watches.noted.len() > self.watches.settled
+    }
+
+    /// What was touched since the last command was no change: a key came on loan, or went.
+    pub fn forget_notes(&mut self) {
+        self.watches.noted.truncate(self.watches.settled);
+    }
+
+    /// The command is over: what it touched is changed, or, if it changed nothing, is not.
+    pub fn settle_notes(&mut self, changed: bool) {
+        if !changed {
+            return self.forget_notes();
+        }
+        for at in self.watches.settled..self.watches.noted.len() {
+            let (db, key) = self.watches.noted[at].clone();
+            self.watches.change(db, &key);
+        }
+        if self.watches.notes_all {
+            self.watches.settled = self.watches.noted.len();
+        } else {
+            self.watches.noted.clear();
+        }
+    }
+
+    /// Notes every touched key from now on, or no longer: keys on loan are watched at their owner,
+    /// which is told. Gives what was noted so far.
+    pub fn note_all(&mut self, all: bool) -> Vec<(DbIndex, Vec<u8>)> {
+        self.watches.notes_all = all;
+        self.watches.active = all || !self.watches.keys.is_empty();
+        self.watches.noted.truncate(std::mem::take(&mut self.watches.settled));
+        std::mem::take(&mut self.watches.noted)
+    }
+
+    /// A key changed while it was on loan.
+    pub fn changed_elsewhere(&mut self, db: DbIndex, key: &[u8]) {
+        self.watches.change(db, key);
+    }
+
+    /// A key reached its deadline.
+    pub(crate) fn note_end(&mut self, db: DbIndex, key: &[u8]) {
+        if self.watches.active {
+            self.watches.end(db, key);
+        }
+    }
+
+    /// Database `db` loses all its keys, or changes places with `other`.
+    pub(crate) fn note_database(&mut self, db: DbIndex, other: Option<DbIndex>) {
+        let Some(keys) = self.watches.keys.get(&db.0) else { return };
+        let is_there = |index: DbIndex, key: &[u8]| {
+            self.databases[index.0 as usize].find(&self.seed.key(key)).is_some()
+        };
+        let touched = |key: &[u8]| is_there(db, key) || other.is_some_and(|at| is_there(at, key));
+        let changed: Vec<Vec<u8>> =
+            keys.keys().filter(|key| touched(key)).map(|key| key.to_vec()).collect();
+        for key in changed {
+            if other.is_some_and(|at| self.has_key(at, &key)) {
+                self.watches.change(db, &key);
+            } else {
+                self.watches.end(db, &key);
+            }
+        }
+    }
+
+    fn has_key(&self, db: DbIndex, key: &[u8]) -> bool {
+        self.databases[db.0 as usize].find(&self.seed.key(key)).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stoa_stdx::{DbIndex, HashSeed, UnixMs};
+
+    use crate::{Keyspace, Ttl};
+
+    const DB: DbIndex = DbIndex(0);
+    const NOW: UnixMs = UnixMs(1_000);
+
+    fn keyspace() -> (Keyspace, HashSeed) {
+        let secret = HashSeed::new([1, 2, 3, 4]);
+        (Keyspace::new(2, secret.clone(), NOW), secret)
+    }
+
+    #[test]
+    fn only_what_says_it_changed_something_breaks_a_watch() {
+        let (mut keyspace, secret) = keyspace();
+        let key = secret.key(b"k");
+        keyspace.watch(7, DB, &key, NOW);
+        keyspace.db(DB, NOW, true).set_string(&key, b"v", Ttl::Clear);
+        keyspace.settle_notes(false);
+        assert!(!keyspace.is_watch_broken(7, NOW));
+        keyspace.db(DB, NOW, true).remove(&key);
+        keyspace.settle_notes(true);
+        assert!(keyspace.is_watch_broken(7, NOW));
+        keyspace.unwatch(7);
+        assert!(!keyspace.is_watch_broken(7, NOW));
+        assert!(!keyspace.watches.active, "nobody watches, so nothing is noted");
+    }
+
+    #[test]
+    fn a_deadline_that_passes_breaks_a_watch_unless_it_had_passed_before() {
+        let (mut keyspace, secret) = keyspace();
+        let key = secret.key(b"k");
+        keyspace.db(DB, NOW, true).set_string(&key, b"v", Ttl::At(UnixMs(1_010)));
+        keyspace.watch(1, DB, &key, NOW);
+        let late = UnixMs(1_020);
+        keyspace.watch(2, DB, &key, late);
+        assert!(keyspace.is_watch_broken(1, late));
+        assert!(!keyspace.is_watch_broken(2, late));
+        assert!(keyspace.db(DB, late, true).peek(&key).is_none(), "it is reclaimed");
+        assert!(keyspace.is_watch_broken(1, late));
+        assert!(!keyspace.is_watch_broken(2, late));
+        keyspace.db(DB, late, true).set_string(&key, b"w", Ttl::Clear);
+        keyspace.settle_notes(true);
+        assert!(keyspace.is_watch_broken(2, late));
+    }
+
+    #[test]
+    fn emptying_and_exchanging_databases_break_watches_on_keys_that_were_there() {
+        let (mut keyspace, secret) = keyspace();
+        let (here, there, nowhere) = (secret.key(b"a"), secret.key(b"b"), secret.key(b"c"));
+        keyspace.db(DB, NOW, true).set_string(&here, b"v", Ttl::Clear);
+        keyspace.db(DbIndex(1), NOW, true).set_string(&there, b"v", Ttl::Clear);
+        keyspace.watch(1, DB, &here, NOW);
+        keyspace.watch(2, DB, &there, NOW);
+        keyspace.watch(3, DB, &nowhere, NOW);
+        keyspace.swap(DB, DbIndex(1));
+        let broken = |keyspace: &Keyspace| [1, 2, 3].map(|id| keyspace.is_watch_broken(id, NOW));
+        assert_eq!(broken(&keyspace), [true, true, false]);
+        (1..=3).for_each(|id| keyspace.unwatch(id));
+        keyspace.watch(1, DB, &here, NOW);
+        keyspace.watch(2, DB, &there, NOW);
+        keyspace.watch(3, DB, &nowhere, NOW);
+        keyspace.db(DB, NOW, true).clear();
+        assert_eq!(broken(&keyspace), [false, true, false], "`b` came here, `a` went");
+    }
+}

@@ -1,0 +1,338 @@
+//! MULTI, EXEC and WATCH: a queue of commands that runs as one.
+//!
+//! Commands are queued at home. EXEC looks where their keys are: all here, it runs here; all on one
+//! other shard, the queue moves there as one message; else it is a transaction on several shards like
+//! any other, and if some command concerns all keys, every shard lends all it has. Watched keys are
+//! noted by their owners. They are part of what EXEC touches, so an owner knows at the very moment
+//! of the transaction whether they are as they were.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use stoa_command::{Args, Category, Flags, KeyPositions};
+use stoa_engine::{Ctx, Queue, Refusal, Reply, Sessions, Verdict, exec};
+use stoa_stdx::{ConnId, ShardId};
+
+use crate::Shard;
+use crate::account::Ran;
+use crate::execute::Req;
+use crate::gather::{How, Kept};
+use crate::intents::{Hold, Scope};
+use crate::keys::owner_of;
+use crate::message::{Args as ArgStore, Ask, Dest, Request};
+use crate::plan::{Join, Plan};
+use crate::reply::RespReply;
+use crate::transact::Share;
+
+/// Bytes that a client may queue: as much as it may have in its query buffer.
+const QUEUE_BYTES_MAX: usize = 1 << 30;
+
+/// A queue on its way to the shard that runs it.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) queue: Queue,
+    /// CLIENT ID of whose it is: what it watches hangs on that.
+    pub(crate) client: u64,
+}
+
+/// What a queue touches.
+#[derive(Default)]
+struct Reach<'a> {
+    owners: BTreeMap<ShardId, BTreeSet<&'a [u8]>>,
+    /// Some command is about all keys.
+    all: bool,
+    /// Some command runs only where its client is.
+    home: bool,
+}
+
+impl Shard {
+    /// Queues a command of a client that is between MULTI and EXEC.
+    pub(crate) fn queue(&mut self, id: ConnId, verdict: Verdict, argv: &[&[u8]]) {
+        let spec = &self.node.table.at(verdict.index).spec;
+        let strict = self.node.config.multi_strict
+            && (spec.flags.has(Flags::BLOCKING)
+                || spec.flags.has(Flags::PUBSUB)
+                || spec.categories.contains(&Category::Transaction));
+        if spec.flags.has(Flags::NO_MULTI) || strict {
+            self.node.commands.rejected(verdict.index as usize);
+            self.abort_multi(id);
+            return self.reply_here(id, |reply| {
+                reply.error_text(b"ERR Command not allowed inside a transaction");
+            });
+        }
+        let session = self.sessions.at(Sessions::row(id));
+        let multi = session.multi.as_mut().expect("it is between MULTI and EXEC");
+        if multi.queue.bytes() > QUEUE_BYTES_MAX {
+            multi.aborted = true;
+            return self.reply_here(id, |reply| {
+                reply.error_text(b"ERR the transaction is too long; EXEC or DISCARD it first");
+            });
+        }
+        multi.queue.push(verdict, argv);
+        self.reply_here(id, |reply| reply.simple("QUEUED"));
+    }
+
+    /// A refused command spoils the transaction it was meant for.
+    pub(crate) fn abort_multi(&mut self, id: ConnId) {
+        if let Some(multi) = &mut self.sessions.at(Sessions::row(id)).multi {
+            multi.aborted = true;
+        }
+    }
+
+    /// Whether EXEC has something to run.
+    fn has_queue(&mut self, id: ConnId) -> bool {
+        let multi = &self.sessions.at(Sessions::row(id)).multi;
+        multi.as_ref().is_some_and(|multi| !multi.aborted)
+    }
+
+    /// Runs what a client queued. False when it has to wait.
+    pub(crate) fn exec(&mut self, req: Req<'_>) -> bool {
+        if !self.has_queue(req.conn) {
+            self.run_here(req, None);
+            return true;
+        }
+        let session = self.sessions.at(Sessions::row(req.conn));
+        let multi = session.multi.take().expect("just seen");
+        let watching = session.watching.clone();
+        let client = session.id;
+        let here = self.node.shard;
+        let mut reach = self.reach(&multi.queue);
+        for shard in watching {
+            reach.owners.entry(shard).or_default();
+        }
+        let elsewhere: Vec<ShardId> =
+            reach.owners.keys().copied().filter(|owner| *owner != here).collect();
+        let goes_away = !reach.all && !reach.home && reach.owners.len() == 1;
+        match *elsewhere.as_slice() {
+            [] if !reach.all || self.node.shards == 1 => {
+                if !self.intents.is_idle()
+                    && !self.has_turn(req.conn)
+                    && let Some(scope) = self.queue_scope(&multi.queue, client)
+                    && self.intents.hinders_scope(&scope)
+                {
+                    self.sessions.at(Sessions::row(req.conn)).multi = Some(multi);
+                    return self.wait_for_turn(req.conn, scope);
+                }
+                self.exec_here(req, &multi.queue, client);
+            }
+            [owner] if goes_away => {
+                self.sessions.at(Sessions::row(req.conn)).watching.clear();
+                let muted = self.takes_mute(req.conn);
+                let Some(conn) = self.conn(req.conn) else { return true };
+                let dest = Dest::Hole { conn: req.conn, ticket: conn.hole(muted) };
+                let job = Job { queue: multi.queue, client };
+                self.send(owner, req, dest, Ask::Exec(Box::new(job)), None);
+            }
+            _ => {
+                self.sessions.at(Sessions::row(req.conn)).watching.clear();
+                let Reach { owners, all, .. } = reach;
+                let owners = owners.into_iter().map(|(owner, keys)| (owner, owned(keys))).collect();
+                self.exec_together(req, Job { queue: multi.queue, client }, owners, all);
+            }
+        }
+        true
+    }
+
+    fn reach<'q>(&self, queue: &'q Queue) -> Reach<'q> {
+        let mut reach = Reach::default();
+        let mut keys = KeyPositions::default();
+        let mut argv = Vec::new();
+        for at in 0..queue.len() {
+            let Verdict { index, args_at } = queue.get(at, &mut argv);
+            let spec = &self.node.table.at(index).spec;
+            match self.plans[index as usize] {
+                Plan::AllShards(_) | Plan::Walk => reach.all = true,
+                Plan::Home | Plan::Exec | Plan::Watch => reach.home = true,
+                Plan::OneKey(_) | Plan::Keys | Plan::Split(_) => {
+                    let found = spec.key_positions(&Args::new(&argv, args_at), &mut keys);
+                    if found.is_err() || keys.as_slice().is_empty() {
+                        reach.home = true;
+                        continue;
+                    }
+                    for (position, _) in keys.as_slice() {
+                        let key = argv[*position];
+                        let owner = owner_of(stoa_stdx::key_slot(key), self.node.shards);
+                        reach.owners.entry(owner).or_default().insert(key);
+                    }
+                }
+            }
+        }
+        reach
+    }
+
+    /// What a queue and what its client watches touch on this shard.
+    pub(crate) fn queue_scope(&mut self, queue: &Queue, client: u64) -> Option<Scope> {
+        let mut holds = self.intents.holds();
+        self.watched_holds(client, &mut holds);
+        let mut argv = Vec::new();
+        let mut all = None;
+        for at in 0..queue.len() {
+            let Verdict { index, args_at } = queue.get(at, &mut argv);
+            let writes = !self.node.table.at(index).spec.flags.has(Flags::READONLY);
+            match self.scope_of(index, &argv, args_at, writes) {
+                None => {}
+                Some(Scope::Keys(keys)) => holds.extend(keys),
+                Some(Scope::All { writes }) => all = Some(all == Some(true) || writes),
+            }
+        }
+        match all {
+            Some(writes) => {
+                let writes = writes || holds.iter().any(|hold| hold.writes);
+                Some(Scope::All { writes })
+            }
+            None if holds.is_empty() => None,
+            None => Some(Scope::Keys(holds)),
+        }
+    }
+
+    /// Adds the keys of this shard that a client watches.
+    pub(crate) fn watched_holds(&self, client: u64, holds: &mut Vec<Hold>) {
+        let watched = self.keyspace.watched_hashes(client);
+        holds.extend(watched.map(|hash| Hold { hash, writes: false }));
+    }
+
+    fn exec_here(&mut self, req: Req<'_>, queue: &Queue, client: u64) {
+        let broken = self.keyspace.is_watch_broken(client, self.now.unix);
+        self.unwatch(req.conn);
+        self.answer_here(req, None, |ctx, reply, ran| {
+            run_queue(queue, broken, ctx, reply, ran);
+        });
+    }
+
+    fn exec_together(
+        &mut self,
+        req: Req<'_>,
+        job: Job,
+        mut owners: BTreeMap<ShardId, Vec<Vec<u8>>>,
+        all: bool,
+    ) {
+        let client = job.client;
+        let db = self.sessions.at(Sessions::row(req.conn)).db;
+        let request = Kept { job: Some(Box::new(job)), ..Kept::of(req, db) };
+        if all {
+            return self.borrow_all(req, request, client);
+        }
+        owners.entry(self.node.shard).or_default();
+        let how = How::loan(request);
+        let id = self.open_gather(req, owners.len(), how, true);
+        let shares = owners.iter().enumerate().map(|(number, (owner, keys))| Share {
+            owner: *owner,
+            number: number as u16,
+            argv: keys.iter().map(Vec::as_slice).collect(),
+            then: Ask::Lend(client),
+        });
+        self.begin(req, id, shares.collect());
+    }
+
+    /// Runs a queue for a client of another shard, whose keys all are here.
+    pub(crate) fn run_job(&mut self, request: &Request, job: &Job, replies: &mut Vec<u8>) {
+        let broken = self.keyspace.is_watch_broken(job.client, self.now.unix);
+        self.keyspace.unwatch(job.client);
+        self.set_proxy(request);
+        let ran = &mut self.ran;
+        let mut ctx = Ctx {
+            keyspace: &mut self.keyspace,
+            sessions: &mut self.sessions,
+            node: &mut self.node,
+            now: self.now.unix,
+            mono: self.now.mono.ms(),
+            row: Sessions::PROXY,
+            key: None,
+            blocking: stoa_engine::Blocking::Denied,
+            borrowed: None,
+            walk: None,
+        };
+        let mut reply = RespReply::new(replies, request.proto);
+        run_queue(&job.queue, broken, &mut ctx, &mut reply, ran);
+        ran.push(Ran::Whole { index: request.index, failed: false });
+    }
+
+    /// Notes keys for a client. False when it has to wait.
+    pub(crate) fn watch(&mut self, req: Req<'_>, keys: &KeyPositions) -> bool {
+        let here = self.node.shard;
+        let session = self.sessions.at(Sessions::row(req.conn));
+        if session.multi.is_some() {
+            self.run_here(req, None);
+            return true;
+        }
+        let client = session.id;
+        let mut owners: BTreeMap<ShardId, Vec<&[u8]>> = BTreeMap::new();
+        for (at, _) in keys.as_slice() {
+            let key = req.argv[*at];
+            let owner = owner_of(stoa_stdx::key_slot(key), self.node.shards);
+            owners.entry(owner).or_default().push(key);
+        }
+        if owners.keys().all(|owner| *owner == here)
+            && let Some(scope) = self.hindering(req)
+        {
+            return self.wait_for_turn(req.conn, scope);
+        }
+        let session = self.sessions.at(Sessions::row(req.conn));
+        for owner in owners.keys() {
+            if !session.watching.contains(owner) {
+                session.watching.push(*owner);
+            }
+        }
+        if owners.keys().all(|owner| *owner == here) {
+            self.run_here(req, None);
+            return true;
+        }
+        let parts = vec![Vec::new(); owners.len()];
+        let how = How::Bytes { join: Join::AllSucceeded, parts, order: Vec::new() };
+        let gather = self.open_gather(req, owners.len(), how, true);
+        for (number, (owner, keys)) in owners.into_iter().enumerate() {
+            let argv: Vec<&[u8]> = std::iter::once(req.argv[0]).chain(keys).collect();
+            let dest = Dest::Part { gather, number: number as u16 };
+            let share = Req { argv: &argv, ..req };
+            if owner == here {
+                self.ask_self(share, dest, Ask::Watch(client));
+            } else {
+                self.send(owner, share, dest, Ask::Watch(client), None);
+            }
+        }
+        true
+    }
+
+    /// Forgets what a client of this shard watches, on all shards.
+    pub(crate) fn unwatch(&mut self, id: ConnId) {
+        let Some(session) = self.sessions.get(id) else { return };
+        let client = session.id;
+        for shard in std::mem::take(&mut session.watching) {
+            if shard == self.node.shard {
+                self.keyspace.unwatch(client);
+            } else {
+                self.send_step(shard, Ask::Unwatch(client));
+            }
+        }
+    }
+
+    /// A refusal of a client's request: it spoils the transaction it belongs to.
+    pub(crate) fn refused(&mut self, id: ConnId, argv: &[&[u8]], refusal: Refusal) {
+        self.abort_multi(id);
+        self.refuse(id, argv, refusal);
+    }
+
+    /// What a queue of another shard's client touches here.
+    pub(crate) fn job_scope(&mut self, request: &Request, _: &ArgStore) -> Option<Scope> {
+        let Ask::Exec(job) = &request.ask else { unreachable!("only queues come here") };
+        // Moved out for the while, as reading it needs the shard.
+        self.queue_scope(&job.queue, job.client)
+    }
+}
+
+/// Runs a queue, or answers that a watched key changed.
+pub(crate) fn run_queue(
+    queue: &Queue,
+    broken: bool,
+    ctx: &mut Ctx<'_>,
+    reply: &mut dyn Reply,
+    ran: &mut Vec<Ran>,
+) {
+    if broken {
+        return reply.null_array();
+    }
+    exec(queue, ctx, reply, &mut |index, failed| ran.push(Ran::Whole { index, failed }));
+}
+
+fn owned(keys: BTreeSet<&[u8]>) -> Vec<Vec<u8>> {
+    keys.into_iter().map(<[u8]>::to_vec).collect()
+}

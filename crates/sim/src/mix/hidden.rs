@@ -1,0 +1,152 @@
+//! Deeds on small groups of keys where anything goes: what the specification can explain.
+
+use stoa_resp::Value;
+use stoa_stdx::Rng;
+
+use super::{Deed, Features, Mix, Record};
+use crate::checker::search::{Call, brief};
+use crate::checker::spec::DEADLINE;
+
+/// Commands on a hidden group, one or several as one.
+#[derive(Clone, Debug)]
+pub struct Hidden {
+    group: u32,
+    /// As the specification takes them.
+    commands: Vec<Vec<String>>,
+    /// The number of the deadline among them, and how far off it is, in milliseconds.
+    deadline: Option<(u64, u64)>,
+}
+
+/// A deed on a group.
+pub(super) fn deed(mix: &Mix, group: u32, token: u64, rng: &mut Rng) -> Deed {
+    let features = mix.features;
+    let holds_lists = features.lists && group % 2 == 1;
+    let key = |rng: &mut Rng| {
+        format!("{}group{group}:{}", mix.space.prefix, rng.below(u64::from(mix.space.hidden)))
+    };
+    let count = if features.exec && rng.one_in(4) { 2 + rng.below(2) } else { 1 };
+    let alone = count == 1;
+    let commands: Vec<Vec<String>> = (0..count)
+        .map(|_| {
+            if holds_lists {
+                list_command(features, alone, token, rng, &key)
+            } else {
+                text_command(rng, &key)
+            }
+        })
+        .collect();
+    let mut hidden = Hidden { group, commands, deadline: None };
+    if mix.deadlines && alone && !holds_lists && rng.one_in(6) {
+        let name = key(rng);
+        let number = token.to_string();
+        let words = ["SET", &name, &number, DEADLINE, &number];
+        hidden.commands = vec![words.map(str::to_owned).to_vec()];
+        hidden.deadline = Some((token, 1 + rng.below(60)));
+    }
+    Deed::Hidden(hidden)
+}
+
+fn text_command(rng: &mut Rng, key: &impl Fn(&mut Rng) -> String) -> Vec<String> {
+    let (one, two, three) = (key(rng), key(rng), key(rng));
+    let value = rng.below(90).to_string();
+    let words: &[&str] = match rng.below(24) {
+        0..3 => &["SET", &one, &value],
+        3 => &["SET", &one, &value, "NX"],
+        4 => &["GETSET", &one, &value],
+        5 => &["GETDEL", &one],
+        6 | 7 => &["INCR", &one],
+        8 => &["GET", &one],
+        9..12 => &["MGET", &one, &two, &three],
+        12 | 13 => &["MSET", &one, &value, &two, &value, &three, &value],
+        14 => &["MSETNX", &one, &value, &two, &value],
+        15 | 16 => &["DEL", &one, &two],
+        17 => &["EXISTS", &one, &two, &three],
+        18 | 19 => &["RENAME", &one, &two],
+        20 => &["RENAMENX", &one, &two],
+        21 if one != two => &["COPY", &one, &two, "REPLACE"],
+        22 => &["BITOP", "OR", &one, &two, &three],
+        _ => &["APPEND", &one, "0"],
+    };
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+fn list_command(
+    features: Features,
+    may_block: bool,
+    token: u64,
+    rng: &mut Rng,
+    key: &impl Fn(&mut Rng) -> String,
+) -> Vec<String> {
+    let (one, two) = (key(rng), key(rng));
+    let value = token.to_string();
+    let words: &[&str] = match rng.below(16) {
+        0..4 => &["RPUSH", &one, &value],
+        4 => &["LPUSH", &one, &value, "x"],
+        5 => &["LPOP", &one],
+        6 => &["RPOP", &one],
+        7 | 8 if features.lmove => &["LMOVE", &one, &two, "LEFT", "RIGHT"],
+        9 | 10 if features.lmpop => &["LMPOP", "2", &one, &two, "LEFT"],
+        11 | 12 if features.blpop && may_block => &["BLPOP", &one, &two, "0.02"],
+        13 => &["RENAME", &one, &two],
+        14 => &["DEL", &one],
+        15 => &["LLEN", &one],
+        _ => &["LRANGE", &one, "0", "-1"],
+    };
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+impl Hidden {
+    pub(super) const fn kind(&self) -> &'static str {
+        if self.commands.len() > 1 { "any EXEC" } else { "any command" }
+    }
+
+    /// The deadline that it sets: its group, its number, milliseconds from then.
+    pub(super) fn deadline(&self) -> Option<(u32, u64, u64)> {
+        self.deadline.map(|(number, ms)| (self.group, number, ms))
+    }
+
+    pub(super) fn requests(&self) -> Vec<Vec<String>> {
+        let mut commands = self.commands.clone();
+        if let Some((_, ms)) = self.deadline {
+            let end = commands[0].len() - 2;
+            commands[0].splice(end.., ["PX".to_owned(), ms.to_string()]);
+        }
+        if commands.len() > 1 {
+            commands.insert(0, vec!["MULTI".to_owned()]);
+            commands.push(vec!["EXEC".to_owned()]);
+        }
+        commands
+    }
+
+    pub(super) fn answer(
+        &self,
+        client: u32,
+        (began, ended): (u64, u64),
+        mut replies: Vec<Value>,
+        record: &mut Record,
+    ) {
+        let replies = match replies.pop() {
+            Some(Value::Array(each)) if self.commands.len() > 1 => each,
+            Some(one) if self.commands.len() == 1 => vec![one],
+            other => {
+                let told = other.as_ref().map(brief).unwrap_or_default();
+                record.strange.push(format!("{:?} -> {told}", self.commands));
+                return;
+            }
+        };
+        // A refusal for want of memory is no reply of the specification; nothing was done.
+        let is_oom =
+            |reply: &Value| matches!(reply, Value::Error(text) if text.starts_with(b"OOM"));
+        if replies.iter().any(is_oom) {
+            return;
+        }
+        let ended = Some((ended, replies));
+        let call = Call { client, commands: self.commands.clone(), began, ended };
+        record.calls.push((self.group, call));
+    }
+
+    pub(super) fn lose(&self, client: u32, began: u64, record: &mut Record) {
+        let call = Call { client, commands: self.commands.clone(), began, ended: None };
+        record.calls.push((self.group, call));
+    }
+}

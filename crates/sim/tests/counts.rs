@@ -1,0 +1,139 @@
+//! What INFO counts of commands: the same on any number of shards, and by Redis's rules.
+
+use stoa_sim::{ClientId, Options, World};
+
+/// One client's calls, one at a time, then what `INFO` says in `sections`.
+fn counted(shards: u16, calls: &[&str], sections: &[&str]) -> String {
+    let mut world = World::new(&Options::calm(shards, 1));
+    let client = world.connect();
+    for call in calls {
+        ask(&mut world, client, &call.split(' ').collect::<Vec<_>>());
+    }
+    let info = ask(&mut world, client, &[&["INFO"], sections].concat());
+    // The bulk's length says how many digits there are; nothing else may differ.
+    info.lines().skip(1).collect::<Vec<_>>().join("\n")
+}
+
+fn ask(world: &mut World, client: ClientId, call: &[&str]) -> String {
+    world.call(client, call);
+    assert!(world.settle(1_000_000), "{call:?}: nothing moves");
+    let reply = world.next_reply(client).expect("an answer");
+    String::from_utf8(reply).expect("text")
+}
+
+/// Commands of every way through the shards, good, bad and refused.
+const CALLS: &[&str] = &[
+    "SET a 1",
+    "SET b x",
+    "SET c 3 NONSENSE",
+    "GET a",
+    "GET",
+    "INCR b",
+    "MSET a 1 b 2 c 3 d 4",
+    "MSET a 1 b",
+    "MGET a b c d e f",
+    "DEL a b c d e f",
+    "EXISTS a b c d",
+    "SET a 1",
+    "SET b 2",
+    "RENAME a zz",
+    "RENAME nosuch zz",
+    "COPY zz a",
+    "COPY zz a WRONG",
+    "BITOP AND k a b zz",
+    "DBSIZE",
+    "KEYS *",
+    "SCAN 0",
+    "SCAN nonsense",
+    "SCAN 0 COUNT 0",
+    "RANDOMKEY",
+    "PING",
+    "PING 1 2",
+    "NOSUCH",
+    "CONFIG SET maxclients 100",
+    "CONFIG SET maxclients x",
+    "CONFIG SET nosuch 1",
+    "CONFIG NOSUCH",
+    "CLIENT LIST TYPE nosuch",
+    "CLIENT KILL ID nosuch",
+    "HELLO 9",
+    "EXPIRE a 1 NONSENSE",
+    "FLUSHALL",
+    "TOUCH a b c",
+    "UNLINK a b c",
+];
+
+#[test]
+fn the_counts_do_not_tell_how_many_shards_there_are() {
+    let sections = ["commandstats", "errorstats"];
+    let alone = counted(1, CALLS, &sections);
+    for shards in [2, 3, 7, 16] {
+        assert_eq!(counted(shards, CALLS, &sections), alone, "{shards} shards");
+    }
+}
+
+#[test]
+fn a_command_counts_once_whatever_it_takes() {
+    for shards in [1, 3, 16] {
+        let info = counted(shards, CALLS, &["commandstats", "stats"]);
+        for (name, calls, rejected, failed) in [
+            ("mget", 1, 0, 0),
+            ("del", 1, 0, 0),
+            ("get", 1, 1, 0),
+            ("set", 5, 0, 1),
+            ("incr", 1, 0, 1),
+            // An odd number of words is found by the command itself, as in Redis.
+            ("mset", 2, 0, 1),
+            ("rename", 2, 0, 1),
+            ("copy", 2, 0, 1),
+            ("bitop", 1, 0, 0),
+            ("scan", 3, 0, 2),
+            ("ping", 2, 0, 1),
+            ("dbsize", 1, 0, 0),
+            ("config|set", 3, 0, 2),
+            ("client|list", 1, 0, 1),
+            ("hello", 1, 0, 1),
+            ("expire", 1, 0, 1),
+            ("flushall", 1, 0, 0),
+        ] {
+            let line = info.lines().find(|line| line.starts_with(&format!("cmdstat_{name}:")));
+            let line = line.unwrap_or_else(|| panic!("{name} is missing: {info}"));
+            assert!(line.contains(&format!(":calls={calls},")), "{shards} shards, {calls}: {line}");
+            let refused = format!("rejected_calls={rejected},failed_calls={failed}");
+            assert!(line.contains(&refused), "{shards} shards, {refused}: {line}");
+        }
+        let processed = info.lines().find_map(|l| l.strip_prefix("total_commands_processed:"));
+        // All but those that were refused before they ran: GET and the two without a name.
+        assert_eq!(processed, Some((CALLS.len() - 3).to_string().as_str()), "{shards} shards");
+    }
+}
+
+#[test]
+fn rates_are_those_of_the_last_moments_on_all_shards() {
+    let mut world = World::new(&Options::calm(3, 1));
+    let client = world.connect();
+    // Every key's shard is seen by INFO, wherever its client is.
+    for turn in 0..200 {
+        world.advance(20);
+        ask(&mut world, client, &["SET", &format!("k{turn}"), "v", "PX", "100000"]);
+    }
+    let number = |info: &str, name: &str| -> f64 {
+        let value = info.lines().find_map(|line| line.strip_prefix(&format!("{name}:")));
+        value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{name}: {info}"))
+    };
+    let info = ask(&mut world, client, &["INFO", "stats", "keyspace"]);
+    let ops = number(&info, "instantaneous_ops_per_sec");
+    assert!((40.0..=55.0).contains(&ops), "{ops} of 50");
+    // Some 46 bytes each, 50 times a second.
+    let input = number(&info, "instantaneous_input_kbps");
+    assert!((1.8..3.0).contains(&input), "{input}");
+    let output = number(&info, "instantaneous_output_kbps");
+    assert!((0.1..0.5).contains(&output), "{output}");
+    let ttl = info.split("avg_ttl=").nth(1).and_then(|rest| rest.split(',').next());
+    let ttl: u64 = ttl.and_then(|ttl| ttl.parse().ok()).expect(&info);
+    assert!((97_000..=99_000).contains(&ttl), "{ttl} of 98,000: {info}");
+    // Nobody was woken meanwhile.
+    world.advance(10_000);
+    let info = ask(&mut world, client, &["INFO", "stats"]);
+    assert!(number(&info, "instantaneous_ops_per_sec") < 1.0, "{info}");
+}

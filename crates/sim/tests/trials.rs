@@ -1,0 +1,49 @@
+//! What clients of a node see fits one serial order, whatever stalls, is late or leaves.
+
+use stoa_sim::mix::{Mix, Torn};
+use stoa_sim::trial::{Plan, run};
+
+#[expect(clippy::disallowed_methods, reason = "the nightly run says so from outside")]
+fn seeds(count: u64) -> std::ops::Range<u64> {
+    let times = std::env::var("STOA_SIM_TIMES").ok().and_then(|times| times.parse().ok());
+    0..count * times.unwrap_or(1)
+}
+
+#[test]
+fn one_shard_is_one_thread() {
+    for seed in seeds(150) {
+        let plan = Plan { shards: 1, ..Plan::of(seed) };
+        let trial = run(&plan, false).unwrap_or_else(|error| panic!("{error}"));
+        assert!(trial.verdicts.is_pass(), "seed {seed}: {}\n{}", trial.verdicts, trial.history);
+    }
+}
+
+/// How many of `seeds` the checkers find wrong, when clients lie.
+fn found(torn: Torn, seeds: u64) -> usize {
+    let is_found = |seed: &u64| {
+        let plan = Plan { shards: 1, ..Plan::of(*seed) };
+        let plan = Plan { mix: Mix { torn, ..plan.mix.clone() }, ..plan };
+        run(&plan, false).unwrap_or_else(|error| panic!("{error}")).verdicts.is_fail()
+    };
+    (0..seeds).filter(is_found).count()
+}
+
+#[test]
+fn a_read_of_many_keys_that_is_many_reads_is_found() {
+    assert!(found(Torn::Reads, 200) > 20, "{} of 200", found(Torn::Reads, 200));
+}
+
+#[test]
+fn a_write_of_many_keys_that_is_many_writes_is_found() {
+    assert!(found(Torn::Writes, 200) > 20, "{} of 200", found(Torn::Writes, 200));
+}
+
+#[test]
+fn the_same_seed_is_the_same_trial_to_the_byte() {
+    for seed in seeds(20) {
+        let [one, two] = [0; 2].map(|_| run(&Plan::of(seed), true).expect("it does not hang"));
+        assert!(one.trace == two.trace && one.history == two.history, "seed {seed}");
+        let other = run(&Plan::of(seed + 1_000_000), true).expect("it does not hang");
+        assert!(one.history != other.history, "seed {seed} does not matter");
+    }
+}

@@ -1,0 +1,431 @@
+//! Hashes: fields with values, and deadlines of fields.
+//!
+//! A small hash of short fields and values is a packed buffer of pairs, with deadlines one of triples
+//! (`listpackex`); any other is a table, and stays one. A field is gone when its deadline lies before
+//! now, as a key is. Nothing here looks at a clock: whoever opens a hash says [`Hash::expire`] first.
+
+mod expiring;
+mod large;
+#[cfg(test)]
+mod tests;
+
+use expiring::Expiring;
+use large::Large;
+use stoa_stdx::{Rng, UnixMs};
+
+use crate::packed::{self, BYTES_MAX};
+use crate::table;
+use crate::{Packed, Rules, Str};
+
+/// A hash.
+#[derive(Clone, Debug)]
+pub struct Hash(Repr);
+
+#[derive(Clone, Debug)]
+enum Repr {
+    Packed(Packed),
+    Expiring(Box<Expiring>),
+    Table(Box<Large>),
+}
+
+impl Default for Hash {
+    fn default() -> Self {
+        Self(Repr::Packed(Packed::new()))
+    }
+}
+
+impl Hash {
+    /// How many fields there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Repr::Packed(packed) => packed.len() / 2,
+            Repr::Expiring(expiring) => expiring.len(),
+            Repr::Table(large) => large.fields.len(),
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// OBJECT ENCODING's word.
+    #[must_use]
+    pub const fn encoding(&self) -> &'static str {
+        match &self.0 {
+            Repr::Packed(_) => "listpack",
+            Repr::Expiring(_) => "listpackex",
+            Repr::Table(_) => "hashtable",
+        }
+    }
+
+    /// Bytes on the heap.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match &self.0 {
+            Repr::Packed(packed) => packed.capacity(),
+            Repr::Expiring(expiring) => size_of::<Expiring>() + expiring.packed.capacity(),
+            Repr::Table(large) => large.bytes(),
+        }
+    }
+
+    /// Frees about `limit` blocks. True when there are more.
+    pub fn free_some(&mut self, limit: usize) -> bool {
+        match &mut self.0 {
+            Repr::Packed(_) | Repr::Expiring(_) => false,
+            Repr::Table(large) => large.free_some(limit),
+        }
+    }
+
+    /// Whether it is dropped in no time.
+    #[must_use]
+    pub const fn is_light(&self) -> bool {
+        match &self.0 {
+            Repr::Packed(_) | Repr::Expiring(_) => true,
+            Repr::Table(large) => large.is_light(),
+        }
+    }
+
+    /// The value of `field`.
+    #[must_use]
+    pub fn get(&self, field: &[u8]) -> Option<Str<'_>> {
+        match &self.0 {
+            Repr::Packed(packed) => {
+                let place = packed.find(field, 2)?;
+                packed.next(place).map(|value| packed.get(value))
+            }
+            Repr::Expiring(expiring) => {
+                let place = expiring.find(field)?;
+                Some(expiring.packed.get(expiring.value_place(place)))
+            }
+            Repr::Table(large) => {
+                large.fields.find(field).map(|item| Str::Bytes(large::read(item).0))
+            }
+        }
+    }
+
+    /// Whether `field` is in it.
+    #[must_use]
+    pub fn contains(&self, field: &[u8]) -> bool {
+        match &self.0 {
+            Repr::Packed(packed) => packed.find(field, 2).is_some(),
+            Repr::Expiring(expiring) => expiring.find(field).is_some(),
+            Repr::Table(large) => large.fields.find(field).is_some(),
+        }
+    }
+
+    /// Makes ready for `texts`, fields and values: they may be too many or too long for a small form
+    /// from the start.
+    pub fn expect(&mut self, texts: &[&[u8]], rules: &Rules) {
+        let limits = &rules.limits;
+        let total: usize = texts.iter().map(|text| text.len()).sum();
+        if texts.len() / 2 > limits.hash_max_entries
+            || texts.iter().any(|text| text.len() > limits.hash_max_value)
+            || self.packed_len() + total > BYTES_MAX
+        {
+            self.to_table(rules);
+        }
+    }
+
+    /// Sets `field` and takes its deadline away; true if it is new.
+    pub fn set(&mut self, field: &[u8], value: &[u8], rules: &Rules) -> bool {
+        self.store(field, value, false, rules)
+    }
+
+    /// Sets `field`, whose deadline stays; true if it is new.
+    pub fn set_keeping_deadline(&mut self, field: &[u8], value: &[u8], rules: &Rules) -> bool {
+        self.store(field, value, true, rules)
+    }
+
+    fn store(&mut self, field: &[u8], value: &[u8], keep: bool, rules: &Rules) -> bool {
+        let limits = &rules.limits;
+        let len_max = limits.hash_max_value;
+        if field.len() > len_max
+            || value.len() > len_max
+            || self.packed_len() + field.len() + value.len() > BYTES_MAX
+        {
+            self.to_table(rules);
+        }
+        let (added, len) = match &mut self.0 {
+            Repr::Packed(packed) => (put_pair(packed, field, value), packed.len() / 2),
+            Repr::Expiring(expiring) => {
+                let found = expiring.find(field);
+                if let Some(place) = found {
+                    let at = expiring.value_place(place);
+                    expiring.packed.replace(at, value);
+                    if !keep {
+                        expiring.set_deadline(place, 0);
+                    }
+                } else {
+                    expiring.push(field, value);
+                }
+                (found.is_none(), expiring.len())
+            }
+            Repr::Table(large) => {
+                let kept = keep.then(|| large.fields.find(field).map(|item| large::read(item).1));
+                return large.put(field, value, kept.flatten().unwrap_or(0));
+            }
+        };
+        if added && len > limits.hash_max_entries {
+            self.to_table(rules);
+        }
+        added
+    }
+
+    /// Takes `field` out. False if it was not there.
+    pub fn remove(&mut self, field: &[u8]) -> bool {
+        match &mut self.0 {
+            Repr::Packed(packed) => {
+                let found = packed.find(field, 2);
+                if let Some(place) = found {
+                    packed.remove(place, 2);
+                }
+                found.is_some()
+            }
+            Repr::Expiring(expiring) => {
+                let found = expiring.find(field);
+                if let Some(place) = found {
+                    expiring.remove(place);
+                }
+                found.is_some()
+            }
+            Repr::Table(large) => large.remove(field),
+        }
+    }
+
+    /// The deadline of `field`, if it has one; None if it is not there.
+    #[must_use]
+    pub fn deadline(&self, field: &[u8]) -> Option<Option<UnixMs>> {
+        let deadline = match &self.0 {
+            Repr::Packed(packed) => packed.find(field, 2).map(|_| 0),
+            Repr::Expiring(expiring) => expiring.find(field).map(|at| expiring.deadline(at)),
+            Repr::Table(large) => large.fields.find(field).map(|item| large::read(item).1),
+        };
+        deadline.map(some_deadline)
+    }
+
+    /// Sets or takes away the deadline of `field`. False if the field is not there.
+    pub fn set_deadline(&mut self, field: &[u8], deadline: Option<UnixMs>) -> bool {
+        let deadline = deadline.map_or(0, |at| at.0);
+        if let Repr::Packed(packed) = &self.0 {
+            if packed.find(field, 2).is_none() {
+                return false;
+            }
+            if deadline == 0 {
+                return true;
+            }
+            self.0 = Repr::Expiring(Box::new(Expiring::of(packed)));
+        }
+        match &mut self.0 {
+            Repr::Packed(_) => unreachable!("turned above"),
+            Repr::Expiring(expiring) => {
+                let found = expiring.find(field);
+                if let Some(place) = found {
+                    expiring.set_deadline(place, deadline);
+                }
+                found.is_some()
+            }
+            Repr::Table(large) => {
+                let Some(value) = large.fields.find(field).map(|item| large::read(item).0.to_vec())
+                else {
+                    return false;
+                };
+                large.put(field, &value, deadline);
+                true
+            }
+        }
+    }
+
+    /// When a field is due next.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<UnixMs> {
+        let soonest = match &self.0 {
+            Repr::Packed(_) => return None,
+            Repr::Expiring(expiring) => expiring.soonest(),
+            Repr::Table(large) => large.soonest(),
+        };
+        (soonest != u64::MAX).then_some(UnixMs(soonest))
+    }
+
+    /// The deadline at which its keeper will look at it again, if it said one.
+    #[must_use]
+    pub fn armed(&self) -> Option<UnixMs> {
+        let armed = match &self.0 {
+            Repr::Packed(_) => return None,
+            Repr::Expiring(expiring) => expiring.armed,
+            Repr::Table(large) => large.armed,
+        };
+        (armed != u64::MAX).then_some(UnixMs(armed))
+    }
+
+    /// Remembers when its keeper will look at it again. A hash without deadlines remembers nothing.
+    pub fn set_armed(&mut self, armed: Option<UnixMs>) {
+        let armed = armed.map_or(u64::MAX, |at| at.0);
+        match &mut self.0 {
+            Repr::Packed(_) => {}
+            Repr::Expiring(expiring) => expiring.armed = armed,
+            Repr::Table(large) => large.armed = armed,
+        }
+    }
+
+    /// Takes out fields whose deadline lies before `now`, at most about `limit`; gives how many.
+    pub fn expire(&mut self, now: UnixMs, limit: usize) -> usize {
+        if self.next_deadline().is_none_or(|next| next >= now) {
+            return 0;
+        }
+        match &mut self.0 {
+            Repr::Packed(_) => 0,
+            Repr::Expiring(expiring) => expiring.expire(now.0),
+            Repr::Table(large) => large.expire(now.0, limit),
+        }
+    }
+
+    /// Whether every field's deadline lies before `now`.
+    #[must_use]
+    pub fn is_over(&self, now: UnixMs) -> bool {
+        let due = |deadline: Option<UnixMs>| deadline.is_some_and(|at| at < now);
+        due(self.next_deadline()) && self.iter().all(|(_, _, deadline)| due(deadline))
+    }
+
+    /// All fields with their values and deadlines, in the order they are kept in.
+    #[must_use]
+    pub fn iter(&self) -> Fields<'_> {
+        Fields(match &self.0 {
+            Repr::Packed(packed) => Walk::Pairs(packed.iter()),
+            Repr::Expiring(expiring) => Walk::Triples(expiring.packed.iter()),
+            Repr::Table(large) => Walk::Table(large.fields.iter()),
+        })
+    }
+
+    /// Some field with its value, each as likely as any other.
+    #[must_use]
+    pub fn random(&self, rng: &mut Rng) -> Option<(Str<'_>, Str<'_>)> {
+        match &self.0 {
+            Repr::Table(large) => large.fields.random(rng).map(of_item),
+            Repr::Packed(_) | Repr::Expiring(_) => self.nth(rng.below(self.len() as u64) as usize),
+        }
+    }
+
+    /// Field `n` with its value, in the order they are kept in.
+    #[must_use]
+    pub fn nth(&self, n: usize) -> Option<(Str<'_>, Str<'_>)> {
+        let pair = |packed: &'_ Packed, stride: usize| {
+            let field = packed.seek(n * stride)?;
+            Some((field, packed.next(field)?))
+        };
+        match &self.0 {
+            Repr::Packed(packed) => {
+                pair(packed, 2).map(|(field, value)| (packed.get(field), packed.get(value)))
+            }
+            Repr::Expiring(expiring) => {
+                let packed = &expiring.packed;
+                pair(packed, expiring::STRIDE)
+                    .map(|(field, value)| (packed.get(field), packed.get(value)))
+            }
+            Repr::Table(large) => large.fields.nth(n).map(of_item),
+        }
+    }
+
+    /// Calls `each` with fields and values from `cursor` on until it has had `limit`; gives the cursor
+    /// to go on from. What is there from the first call to the last is handed over.
+    pub fn scan(
+        &self,
+        cursor: u32,
+        limit: usize,
+        each: &mut dyn FnMut(Str<'_>, Str<'_>),
+    ) -> Option<u32> {
+        if let Repr::Table(large) = &self.0 {
+            return large.fields.scan(cursor, limit, &mut |item| {
+                let (field, value) = of_item(item);
+                each(field, value);
+            });
+        }
+        self.iter().for_each(|(field, value, _)| each(field, value));
+        None
+    }
+
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        let held = |field: Str<'_>| {
+            let value = field.with(|field| other.get(field).map(|value| value.to_vec()));
+            (value, field.with(|field| other.deadline(field).flatten()))
+        };
+        self.len() == other.len()
+            && self.iter().all(|(field, value, at)| held(field) == (Some(value.to_vec()), at))
+    }
+
+    /// Bytes of the small form, 0 of the large.
+    fn packed_len(&self) -> usize {
+        match &self.0 {
+            Repr::Packed(packed) => packed.as_bytes().len(),
+            Repr::Expiring(expiring) => expiring.packed.as_bytes().len(),
+            Repr::Table(_) => 0,
+        }
+    }
+
+    fn to_table(&mut self, rules: &Rules) {
+        if matches!(self.0, Repr::Table(_)) {
+            return;
+        }
+        let mut large = Box::new(Large::new(&rules.seed));
+        large.armed = self.armed().map_or(u64::MAX, |at| at.0);
+        for (field, value, deadline) in self.iter() {
+            let deadline = deadline.map_or(0, |at| at.0);
+            field.with(|field| value.with(|value| large.put(field, value, deadline)));
+        }
+        self.0 = Repr::Table(large);
+    }
+}
+
+fn put_pair(packed: &mut Packed, field: &[u8], value: &[u8]) -> bool {
+    if let Some(place) = packed.find(field, 2) {
+        let at = packed.next(place).expect("a value follows its field");
+        packed.replace(at, value);
+        return false;
+    }
+    packed.push_back(field);
+    packed.push_back(value);
+    true
+}
+
+fn of_item(item: &[u8]) -> (Str<'_>, Str<'_>) {
+    (Str::Bytes(table::key_of(item)), Str::Bytes(large::read(item).0))
+}
+
+const fn some_deadline(deadline: u64) -> Option<UnixMs> {
+    if deadline == 0 { None } else { Some(UnixMs(deadline)) }
+}
+
+/// All fields of a hash.
+#[derive(Clone)]
+pub struct Fields<'a>(Walk<'a>);
+
+#[derive(Clone)]
+enum Walk<'a> {
+    Pairs(packed::Iter<'a>),
+    Triples(packed::Iter<'a>),
+    Table(table::Items<'a, large::Field>),
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = (Str<'a>, Str<'a>, Option<UnixMs>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match &mut self.0 {
+            Walk::Pairs(texts) => Some((texts.next()?, texts.next()?, None)),
+            Walk::Triples(texts) => {
+                let (field, value) = (texts.next()?, texts.next()?);
+                match texts.next()? {
+                    Str::Int(deadline) => Some((field, value, some_deadline(deadline as u64))),
+                    Str::Bytes(_) => unreachable!("a deadline is a number"),
+                }
+            }
+            Walk::Table(items) => {
+                let item = items.next()?;
+                let (value, deadline) = large::read(item);
+                Some((Str::Bytes(table::key_of(item)), Str::Bytes(value), some_deadline(deadline)))
+            }
+        }
+    }
+}

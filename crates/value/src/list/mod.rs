@@ -1,0 +1,260 @@
+//! Lists: one packed buffer while short, packed blocks in a row when long.
+//!
+//! A list is short up to `list-max-listpack-size`, and becomes short again below half of it, so that
+//! one that goes up and down there does not change its form each time.
+
+mod node;
+mod quick;
+#[cfg(test)]
+mod tests;
+
+pub use node::End;
+use node::Node;
+use quick::{NodeLimit, Quick, QuickIter, QuickIterBack};
+
+use crate::packed;
+use crate::{Packed, Rules, Str};
+
+/// A list.
+#[derive(Clone, Debug)]
+pub struct List(Repr);
+
+#[derive(Clone, Debug)]
+enum Repr {
+    Packed(Packed),
+    Quick(Box<Quick>),
+}
+
+impl Default for List {
+    fn default() -> Self {
+        Self(Repr::Packed(Packed::new()))
+    }
+}
+
+impl List {
+    /// How many elements there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Repr::Packed(packed) => packed.len(),
+            Repr::Quick(quick) => quick.len(),
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        match &self.0 {
+            Repr::Packed(packed) => packed.is_empty(),
+            Repr::Quick(quick) => quick.len() == 0,
+        }
+    }
+
+    /// OBJECT ENCODING's word.
+    #[must_use]
+    pub const fn encoding(&self) -> &'static str {
+        match &self.0 {
+            Repr::Packed(_) => "listpack",
+            Repr::Quick(_) => "quicklist",
+        }
+    }
+
+    /// Bytes on the heap.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match &self.0 {
+            Repr::Packed(packed) => packed.capacity(),
+            Repr::Quick(quick) => quick.bytes(),
+        }
+    }
+
+    /// Frees about `limit` blocks. True when there are more.
+    pub fn free_some(&mut self, limit: usize) -> bool {
+        match &mut self.0 {
+            Repr::Packed(_) => false,
+            Repr::Quick(quick) => quick.free_some(limit),
+        }
+    }
+
+    /// Whether it is dropped in no time.
+    #[must_use]
+    pub fn is_light(&self) -> bool {
+        match &self.0 {
+            Repr::Packed(_) => true,
+            Repr::Quick(quick) => quick.is_light(),
+        }
+    }
+
+    /// Makes ready for `texts` to be added: they may be too many or too long for the short form.
+    pub fn expect(&mut self, texts: &[&[u8]], rules: &Rules) {
+        let Repr::Packed(packed) = &self.0 else { return };
+        let bytes = packed.as_bytes().len() + texts.iter().map(|text| text.len()).sum::<usize>();
+        if !NodeLimit::of(&rules.limits).allows(bytes, packed.len() + texts.len()) {
+            self.to_quick();
+        }
+    }
+
+    /// Adds an element at one end. Say [`List::expect`] before, once for all.
+    pub fn push(&mut self, end: End, text: &[u8], rules: &Rules) {
+        match (&mut self.0, end) {
+            (Repr::Packed(packed), End::Front) => packed.push_front(text),
+            (Repr::Packed(packed), End::Back) => packed.push_back(text),
+            (Repr::Quick(quick), _) => quick.push(end, text, NodeLimit::of(&rules.limits)),
+        }
+    }
+
+    /// The element at one end.
+    #[must_use]
+    pub fn end(&self, end: End) -> Option<Str<'_>> {
+        match (&self.0, end) {
+            (Repr::Packed(packed), End::Front) => packed.first().map(|place| packed.get(place)),
+            (Repr::Packed(packed), End::Back) => packed.last().map(|place| packed.get(place)),
+            (Repr::Quick(quick), _) => quick.end(end),
+        }
+    }
+
+    /// Takes out `count` elements at one end, or all. Say [`List::settle`] when done.
+    pub fn cut(&mut self, end: End, count: usize) {
+        match &mut self.0 {
+            Repr::Packed(packed) => {
+                let len = packed.len();
+                let from = if end == End::Front { 0 } else { len.saturating_sub(count) };
+                if let Some(place) = packed.seek(from) {
+                    packed.remove(place, count);
+                }
+            }
+            Repr::Quick(quick) => quick.cut(end, count),
+        }
+    }
+
+    /// Element number `index`.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<Str<'_>> {
+        match &self.0 {
+            Repr::Packed(packed) => packed.seek(index).map(|place| packed.get(place)),
+            Repr::Quick(quick) => quick.get(index),
+        }
+    }
+
+    /// All elements in order.
+    #[must_use]
+    pub fn iter(&self) -> Elements<'_> {
+        self.iter_from(0)
+    }
+
+    /// The elements from number `index` on.
+    #[must_use]
+    pub fn iter_from(&self, index: usize) -> Elements<'_> {
+        Elements(match &self.0 {
+            Repr::Packed(packed) => Walk::Packed(packed.iter_from(index)),
+            Repr::Quick(quick) => Walk::Quick(quick.iter_from(index)),
+        })
+    }
+
+    /// The elements from number `index` back to the first.
+    #[must_use]
+    pub fn iter_back_from(&self, index: usize) -> ElementsBack<'_> {
+        ElementsBack(match &self.0 {
+            Repr::Packed(packed) => WalkBack::Packed(packed.iter_back_from(index)),
+            Repr::Quick(quick) => WalkBack::Quick(quick.iter_back_from(index)),
+        })
+    }
+
+    /// Puts another element in the place of number `index`. False if there is none. Say
+    /// [`List::expect`] before and [`List::settle`] after.
+    pub fn set(&mut self, index: usize, text: &[u8], rules: &Rules) -> bool {
+        match &mut self.0 {
+            Repr::Packed(packed) => {
+                let found = packed.seek(index);
+                if let Some(place) = found {
+                    packed.replace(place, text);
+                }
+                found.is_some()
+            }
+            Repr::Quick(quick) => quick.set(index, text, NodeLimit::of(&rules.limits)),
+        }
+    }
+
+    /// Puts an element before number `index`, or at the end. Say [`List::expect`] before.
+    pub fn insert(&mut self, index: usize, text: &[u8], rules: &Rules) {
+        match &mut self.0 {
+            Repr::Packed(packed) => match packed.seek(index) {
+                Some(place) => packed.insert(place, text),
+                None => packed.push_back(text),
+            },
+            Repr::Quick(quick) => quick.insert(index, text, NodeLimit::of(&rules.limits)),
+        }
+    }
+
+    /// Takes out elements that are `text`, at most `count`, from one end on; gives how many. Say
+    /// [`List::settle`] when done.
+    pub fn remove_matching(&mut self, text: &[u8], from: End, count: usize) -> usize {
+        match &mut self.0 {
+            Repr::Packed(packed) => packed.remove_matching(text, from == End::Back, count),
+            Repr::Quick(quick) => quick.remove_matching(text, from, count),
+        }
+    }
+
+    /// The short form again, if it became short enough.
+    pub fn settle(&mut self, rules: &Rules) {
+        let Repr::Quick(quick) = &self.0 else { return };
+        let Some(node) = quick.only_node() else { return };
+        let limit = NodeLimit::of(&rules.limits).halved();
+        if limit.allows(node.len() + quick::FRAME, node.count()) {
+            self.0 = Repr::Packed(Packed::of(node.elements(), node.count()));
+        }
+    }
+
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().eq(other.iter())
+    }
+
+    fn to_quick(&mut self) {
+        if let Repr::Packed(packed) = &self.0 {
+            let node = Node::of(packed.elements(), packed.len());
+            self.0 = Repr::Quick(Box::new(Quick::of(node)));
+        }
+    }
+}
+
+/// Elements of a list in order.
+#[derive(Clone)]
+pub struct Elements<'a>(Walk<'a>);
+
+#[derive(Clone)]
+enum Walk<'a> {
+    Packed(packed::Iter<'a>),
+    Quick(QuickIter<'a>),
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = Str<'a>;
+
+    fn next(&mut self) -> Option<Str<'a>> {
+        match &mut self.0 {
+            Walk::Packed(rest) => rest.next(),
+            Walk::Quick(rest) => rest.next(),
+        }
+    }
+}
+
+/// Elements of a list from some place back to the first.
+#[derive(Clone)]
+pub struct ElementsBack<'a>(WalkBack<'a>);
+
+#[derive(Clone)]
+enum WalkBack<'a> {
+    Packed(packed::IterBack<'a>),
+    Quick(QuickIterBack<'a>),
+}
+
+impl<'a> Iterator for ElementsBack<'a> {
+    type Item = Str<'a>;
+
+    fn next(&mut self) -> Option<Str<'a>> {
+        match &mut self.0 {
+            WalkBack::Packed(rest) => rest.next(),
+            WalkBack::Quick(rest) => rest.next(),
+        }
+    }
+}
