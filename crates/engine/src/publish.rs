@@ -44,7 +44,8 @@ impl Ctx<'_> {
 
     fn count_subscriptions(&mut self) {
         let conn = self.session().conn;
-        self.session().subscriptions = self.node.pubsub.memberships.counts(conn);
+        let counts = self.node.pubsub.memberships.counts(conn);
+        self.session().set_subscriptions(counts);
     }
 }
 

@@ -297,6 +297,30 @@ mod tests {
     }
 
     #[test]
+    fn messages_overtake_replies_that_are_awaited_but_not_what_confirms_them() {
+        let mut conn = Conn::new(ConnId::default());
+        let [asked, told] = [conn.hole(false), conn.hole(false)];
+        conn.message(b"(first)");
+        conn.message_after(told, b"(own)");
+        conn.messages_follow(told);
+        conn.message(b"(second)");
+        conn.fill(told, b"<told>");
+        conn.message(b"(third)");
+        assert_eq!(conn.out, b"(first)");
+        conn.fill(asked, b"<asked>");
+        conn.message(b"(fourth)");
+        let want = "(first)<asked><told>(own)(second)(third)(fourth)";
+        assert_eq!(String::from_utf8_lossy(&conn.out), want);
+        assert!(conn.is_settled());
+        // An unwanted reply leaves its messages behind.
+        let muted = conn.hole(true);
+        conn.message_after(muted, b"(own)");
+        conn.fill(muted, b"<unwanted>");
+        conn.message_after(muted, b"(late)");
+        assert_eq!(String::from_utf8_lossy(&conn.out), format!("{want}(own)(late)"));
+    }
+
+    #[test]
     fn replies_that_left_are_not_kept_though_some_answer_is_always_awaited() {
         let mut conn = Conn::new(ConnId::default());
         let mut want = Vec::new();

@@ -17,20 +17,25 @@
 //! **Replies.** The reply of what published (PUBLISH, or a command whose key events are listened to)
 //! leaves when every listener's connection has the message: who was told that a message is out, finds it
 //! there. Meanwhile it is a hole among the client's replies, so a pipeline goes on, and their number is
-//! bounded: this is what holds back a client that publishes faster than shards can deliver. The
-//! client's own messages follow its reply, as they do in the reference, so that they cannot fall into
-//! the reply of an EXEC.
+//! bounded: this is what holds back a client that publishes faster than shards can deliver. A
+//! message carries the request that led to it; who made that request hears it after the reply, as in
+//! the reference since 7.2, so that it cannot fall into the reply of an EXEC.
 //!
 //! **Subscriptions** go to all shards, since each counts the listeners of all (see `stoa_pubsub`); the
 //! confirmation leaves when all have answered, so whoever publishes after it counts the new listener.
 //! They take effect where the sequencer places them (`Placed` comes back behind the messages before
 //! it): a client never hears what was said before it subscribed, or after it unsubscribed. Only the
 //! *count* that PUBLISH answers may miss or include a subscription that is under way at that moment on
-//! another shard.
+//! another shard. What a client sends to other shards waits for its confirmations, since it may lead to
+//! events there that the client is to hear.
 //!
-//! **Not promised.** Messages stand between replies: which side of the replies to requests in
-//! flight they stand on is open. Events of keys are published from the shard that ran the command,
-//! in the order in which they happened there.
+//! **Events of keys** go the same way from the shard that ran the command, in the order in which they
+//! happened. While they may be heard, commands that are split over shards (MSET, DEL) run at home on
+//! borrowed keys, so that their events keep the order of their keys.
+//!
+//! **Not promised.** Messages of others stand between replies: on which side of the replies to requests
+//! in flight is open. A key that turns out to be expired while it is lent is announced by its owner,
+//! possibly behind the events of the command that borrowed it.
 //!
 //! What this costs when nobody listens: one branch a command.
 
@@ -258,7 +263,7 @@ impl Shard {
     pub(crate) fn end_subscriptions(&mut self, id: ConnId) {
         let session = self.sessions.get(id).filter(|session| session.is_subscriber());
         if let Some(session) = session {
-            session.subscriptions = [0; 3];
+            session.set_subscriptions([0; 3]);
             self.node.pubsub.forget(id);
         }
     }
