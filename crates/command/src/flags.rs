@@ -70,8 +70,8 @@ bits! { Flags, u32,
     NO_MULTI = 21, "no_multi", "Not inside MULTI.";
     ALLOW_BUSY = 22, "allow_busy", "Answers while a script is busy.";
     MOVABLE_KEYS = 23, "movablekeys", "Key positions depend on the arguments.";
-    IN_SUBSCRIBED = 28, "", "A subscriber that speaks RESP2 may say it (never printed).";
     IMMEDIATE = 29, "", "Runs at once between MULTI and EXEC (never printed).";
+    IN_SUBSCRIBED = 28, "", "A subscriber that speaks RESP2 may say it (never printed).";
     CONTAINER = 30, "", "Only holds subcommands (never printed).";
 }
 

@@ -8,6 +8,7 @@ mod container;
 pub mod generic;
 pub mod hyperloglog;
 pub mod pubsub;
+pub mod scripting;
 pub mod server;
 pub mod string;
 pub mod transactions;
@@ -33,8 +34,9 @@ pub const GROUPS: &[&[Entry]] = &[
     connection::COMMANDS,
     server::COMMANDS,
     bitmap::COMMANDS,
-    pubsub::COMMANDS,
     transactions::COMMANDS,
+    pubsub::COMMANDS,
+    scripting::COMMANDS,
     hyperloglog::COMMANDS,
 ];
 

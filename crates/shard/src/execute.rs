@@ -299,6 +299,7 @@ impl Shard {
         write: impl FnOnce(&mut Ctx<'_>, &mut dyn Reply, &mut Vec<Ran>),
     ) {
         let row = Sessions::row(req.conn);
+        let entry = self.node.table.at(req.verdict.index);
         let session = self.sessions.at(row);
         let (mode, proto) = (session.reply_mode, session.proto);
         if mode == ReplyMode::SkipNext {
