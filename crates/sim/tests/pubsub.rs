@@ -176,6 +176,12 @@ fn program(rng: &mut Rng, keys: bool) -> Vec<Vec<String>> {
         let name = (*rng.pick(&names)).to_owned();
         let other = (*rng.pick(&names)).to_owned();
         let say = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        if rng.one_in(12) {
+            let script = "return redis.call('PUBLISH', ARGV[1], 'from a script')";
+            let key = if keys { vec!["1", &other] } else { vec!["0"] };
+            all.push(say(&[&["EVAL", script][..], &key, &[&name]].concat()));
+            continue;
+        }
         if rng.one_in(6) {
             all.push(say(&["MULTI"]));
             all.push(say(&["PUBLISH", &name, "in"]));
