@@ -34,8 +34,7 @@
 //! borrowed keys, so that their events keep the order of their keys.
 //!
 //! **Not promised.** Messages of others stand between replies: on which side of the replies to requests
-//! in flight is open. A key that turns out to be expired while it is lent is announced by its owner,
-//! possibly behind the events of the command that borrowed it.
+//! in flight is open.
 //!
 //! What this costs when nobody listens: one branch a command.
 

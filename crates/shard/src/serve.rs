@@ -371,7 +371,7 @@ impl Shard {
         let mut entries = Vec::new();
         for index in 0..self.keyspace.database_count() {
             let index = DbIndex(index);
-            let taken = self.keyspace.db(index, self.now.unix, false).take(&place);
+            let taken = self.keyspace.db(index, self.now.unix, false).lend(&place);
             entries.extend(taken.map(|owned| (index, owned)));
         }
         self.keyspace.forget_notes();
