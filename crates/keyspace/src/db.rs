@@ -106,7 +106,7 @@ pub struct EntryRef<'a> {
 }
 
 impl<'a> EntryRef<'a> {
-    fn new(entry: Entry, now: UnixMs) -> Self {
+    pub(crate) fn new(entry: Entry, now: UnixMs) -> Self {
         Self { entry, now, life: std::marker::PhantomData }
     }
 

@@ -9,6 +9,7 @@ use crate::db::{Database, Db, Owned};
 use crate::entry::{Due, Entry};
 use crate::notice::Notices;
 use crate::table::{Slot, prefetch};
+use crate::undo::Undo;
 use crate::watch::Watches;
 use crate::wheel::{Item, Wheel};
 
@@ -38,6 +39,7 @@ pub struct Keyspace {
     /// What happened to keys, as far as anybody wants to know.
     pub notices: Notices,
     pub(crate) watches: Watches,
+    pub(crate) undo: Option<Box<Undo>>,
     pub(crate) next_arm: u16,
     pub(crate) due: Vec<Item>,
     /// A round of sifting the wheel is under way.
@@ -66,6 +68,7 @@ impl Keyspace {
             stats: KeyspaceStats::default(),
             notices: Notices::default(),
             watches: Watches::default(),
+            undo: None,
             next_arm: 0,
             due: Vec::new(),
             is_sifting: false,

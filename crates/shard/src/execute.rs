@@ -222,6 +222,9 @@ impl Shard {
                 if self.plans[req.verdict.index as usize] == Plan::Watch {
                     return self.watch(req, &keys);
                 }
+                if self.goes_to_all(req) {
+                    return true;
+                }
                 return self.route_keys(req, &keys);
             }
         }
@@ -232,7 +235,7 @@ impl Shard {
         let shards = self.node.shards;
         let at = |position: usize| self.keyspace.seed().key(req.argv[position]);
         let Some((first_at, _)) = keys.as_slice().first().copied() else {
-            self.run_here(req, None);
+            self.run_or_script(req, None);
             return true;
         };
         let first = at(first_at);
@@ -248,7 +251,7 @@ impl Shard {
             if let Some(scope) = self.hindering(req) {
                 return self.wait_for_turn(req.conn, scope);
             }
-            self.run_here(req, Some(first));
+            self.run_or_script(req, Some(first));
         } else if let Plan::Split(join) = self.plans[req.verdict.index as usize]
             && !self.events_are_heard()
         {
@@ -257,6 +260,14 @@ impl Shard {
             self.transact(req, keys);
         }
         true
+    }
+
+    fn run_or_script(&mut self, req: Req<'_>, key: Option<Key<'_>>) {
+        if self.is_scripted(req.verdict.index) {
+            self.run_script(req, key);
+        } else {
+            self.run_here(req, key);
+        }
     }
 
     /// What a request on keys of this shard touches, if it has to wait for some of it.
@@ -376,6 +387,9 @@ impl Shard {
         let Some(conn) = self.conn(req.conn) else { return };
         let ticket = conn.hole(muted);
         let dest = Dest::Hole { conn: req.conn, ticket };
+        if self.is_scripted(req.verdict.index) {
+            self.stall(req.conn, Stall::Answer);
+        }
         let owner = owner_of(key.slot, self.node.shards);
         self.send(owner, req, dest, Ask::Execute, Some((key, key_at)));
     }

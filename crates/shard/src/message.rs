@@ -160,6 +160,8 @@ pub(crate) enum Ask {
     Watch(u64),
     /// Forget what this client watches.
     Unwatch(u64),
+    /// Keep this script, which some shard runs for the first time.
+    Script(Box<ScriptText>),
     /// A step of a transaction.
     Intent(Box<Intent>),
     /// The entries back, as the transaction left them.
@@ -167,6 +169,10 @@ pub(crate) enum Ask {
     /// All keys back.
     ReturnAll(Box<LoanOfAll>),
 }
+
+/// The text of a script.
+#[derive(Debug)]
+pub(crate) struct ScriptText(pub(crate) Box<[u8]>);
 
 /// A step of a transaction, as its home asks for it. The owner fills in what it answers.
 #[derive(Debug)]

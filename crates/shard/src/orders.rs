@@ -3,11 +3,12 @@
 use stoa_command::Flags;
 use stoa_config::ClientClass;
 use stoa_engine::{Order, PauseMode};
-use stoa_stdx::{ConnId, MonoMs};
+use stoa_stdx::{ConnId, MonoMs, ShardId};
 
 use crate::Shard;
 use crate::conn::Stall;
 use crate::event::Action;
+use crate::message::{Ask, ScriptText};
 
 /// Keys reclaimed or entries freed in one portion: some tens of microseconds.
 const PORTION_LEN: usize = 64;
@@ -48,6 +49,13 @@ impl Shard {
                     };
                     let until = old.map_or(until, |old| old.until.max(until));
                     self.pause = Some(Pause { mode, until });
+                }
+                Order::ShareScript(text) => {
+                    for shard in (0..self.node.shards).map(ShardId) {
+                        if shard != self.node.shard {
+                            self.send_step(shard, Ask::Script(Box::new(ScriptText(text.clone()))));
+                        }
+                    }
                 }
                 Order::Unwatch(conn) => self.unwatch(conn),
                 Order::Unpause => self.end_pause(),

@@ -19,6 +19,7 @@ use crate::message::{
 };
 use crate::message::{Request, Step};
 use crate::reply::RespReply;
+use crate::scripts::Escaped;
 
 impl Shard {
     /// Takes a message of another shard.
@@ -90,6 +91,12 @@ impl Shard {
                 }
                 Ask::Lend(_) | Ask::LendAll(_) => {
                     unreachable!("keys are lent for an intent only")
+                }
+                Ask::Script(_) => {
+                    let ask = std::mem::replace(&mut request.ask, Ask::Execute);
+                    let Ask::Script(text) = ask else { unreachable!("just matched") };
+                    self.node.scripts.share(&text.0);
+                    None
                 }
                 Ask::Unwatch(client) => {
                     self.unwatch_of(client);
@@ -237,6 +244,7 @@ impl Shard {
             | Ask::Walk(_)
             | Ask::Watch(_)
             | Ask::Unwatch(_)
+            | Ask::Script(_)
             | Ask::Intent(_)
             | Ask::Return(_)
             | Ask::ReturnAll(_) => {}
@@ -428,6 +436,7 @@ impl Shard {
             hash: request.hash,
         });
         let entry = self.node.table.at(request.index);
+        let scripted = self.is_scripted(request.index);
         let walk = match &request.ask {
             Ask::Walk(walk) => Some(**walk),
             _ => None,
@@ -448,9 +457,16 @@ impl Shard {
         let at = request.args_at as usize;
         match request.ask {
             Ask::Execute | Ask::Watch(_) => {
+                if scripted {
+                    ctx.keyspace.begin_undo();
+                }
                 let mut reply = RespReply::new(replies, request.proto);
                 let start = stoa_engine::Reply::mark(&reply);
                 run(entry, argv, at, &mut ctx, &mut reply);
+                if scripted && let Some(escape) = self.undo_escape() {
+                    replies.truncate(start);
+                    return Some(Box::new(Escaped(escape)));
+                }
                 if matches!(request.dest, Dest::Hole { .. }) {
                     self.ran_whole(request.index, &replies[start..]);
                 } else {

@@ -6,7 +6,7 @@
 //! to replies), `gather` (answers of several shards), `transact` (keys of several shards), `orders`
 //! (what commands ask of the shard, and time).
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use stoa_config::Config;
@@ -28,6 +28,7 @@ use crate::notices::Notices;
 use crate::orders::Pause;
 use crate::plan::{Plan, plans};
 use crate::publish::Publishing;
+use crate::scripts::may_escape;
 
 /// What a client from another host reads while nobody has set a password.
 const PROTECTED: &[u8] = b"-DENIED Stoa is running in protected mode because no password is set: \
@@ -78,6 +79,10 @@ pub struct Shard {
     pub(crate) spare_batches: Vec<Box<Batch>>,
     pub(crate) gathers: Gathers,
     pub(crate) intents: Intents,
+    /// Commands that run scripts, by index.
+    pub(crate) scripted: Vec<bool>,
+    /// Scripts that want all keys, by hash of their names.
+    pub(crate) escaped: BTreeSet<u64>,
     /// All keys are on loan; what is in their place is empty.
     pub(crate) keys_are_lent: bool,
     /// Clients of other shards to be forgotten by the keys that are on loan.
@@ -154,6 +159,8 @@ impl Shard {
             spare_batches: Vec::new(),
             gathers: Gathers::default(),
             intents: Intents::default(),
+            scripted: table.entries().iter().map(|entry| may_escape(&entry.spec)).collect(),
+            escaped: BTreeSet::new(),
             keys_are_lent: false,
             unwatch_later: Vec::new(),
             stamp: Stamp(0),

@@ -228,6 +228,11 @@ impl Shard {
     pub(crate) fn borrow_all(&mut self, req: Req<'_>, request: Kept, client: u64) {
         let how = How::LoanOfAll { request, loans: Vec::new(), own: None };
         let id = self.open_gather(req, self.node.shards as usize, how, true);
+        self.begin_on_all(req, id, client);
+    }
+
+    /// Asks every shard for all its keys.
+    pub(crate) fn begin_on_all(&mut self, req: Req<'_>, id: GatherId, client: u64) {
         let shares = (0..self.node.shards).map(|number| Share {
             owner: ShardId(number),
             number,
@@ -252,6 +257,7 @@ impl Shard {
         }
         self.keyspace.note_all(true);
         let reply = self.run_kept(gather.conn, &request, broken, Some(&mut borrowed));
+        let reply = reply.expect("no script asks for more than all keys");
         borrowed.give_back(&mut self.keyspace, self.now.unix);
         self.keyspace.note_all(false);
         for (owner, row) in owners {
@@ -298,7 +304,10 @@ impl Shard {
             self.send_step(owner, Ask::Return(Box::new(Loan { row, keys, broken: false })));
         }
         self.intents.remove(own.expect("home holds its own row"));
-        self.publish_then_answer(conn, gather.ticket, reply, true);
+        match reply {
+            Some(reply) => self.publish_then_answer(conn, gather.ticket, reply, true),
+            None => self.borrow_all_into(conn, gather.ticket, request, 0),
+        }
     }
 
     /// Holds back a request of a client of this shard, in its place in the order.
