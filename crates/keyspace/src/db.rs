@@ -578,6 +578,12 @@ impl<'a> Db<'a> {
         self.keyspace.remove(self.index, key)
     }
 
+    /// Takes `key` out as it lies, past its deadline or not: that is found out, and said, where it is
+    /// used. No change, as it comes back.
+    pub fn lend(&mut self, key: &Key<'_>) -> Option<Owned> {
+        self.keyspace.remove(self.index, key)
+    }
+
     /// Sets or takes away the deadline of `key`. False if the key is not there.
     pub fn set_deadline(&mut self, key: &Key<'_>, deadline: Option<UnixMs>) -> bool {
         let Some(old) = self.locate(key) else { return false };

@@ -139,6 +139,7 @@ impl Shard {
                 self.run_here(req, Some(key));
                 true
             }
+            What::Foreign(..) if self.waits_for_confirmation(id) => false,
             What::Foreign(_, at) => {
                 let key = Key { bytes: argv[at as usize], slot: cmd.slot, hash: cmd.hash };
                 self.send_whole(req, owner_of(cmd.slot, self.node.shards), Some((key, at)));
@@ -198,7 +199,11 @@ impl Shard {
     fn route(&mut self, req: Req<'_>) -> bool {
         let entry = self.node.table.at(req.verdict.index);
         let alone = self.node.shards == 1;
-        match self.plans[req.verdict.index as usize] {
+        let plan = self.plans[req.verdict.index as usize];
+        if !alone && plan != Plan::Home && self.waits_for_confirmation(req.conn) {
+            return false;
+        }
+        match plan {
             Plan::Home => self.run_here(req, None),
             Plan::Exec => return self.exec(req),
             // Nor may a walk pass by a key that is only lent.
@@ -345,9 +350,10 @@ impl Shard {
         }
         let session = self.sessions.at(row);
         if mode != ReplyMode::On || session.reply_mode != ReplyMode::On {
+            let spec = &self.node.table.at(req.verdict.index).spec;
             // What the command chose counts for its own answer: `CLIENT REPLY ON` is heard even when
             // it was to be skipped.
-            if session.reply_mode != ReplyMode::On && !entry.spec.flags.has(PUSHES) {
+            if session.reply_mode != ReplyMode::On && !spec.flags.has(PUSHES) {
                 sink.truncate(start);
             }
             if session.reply_mode == ReplyMode::SkipThis {
