@@ -27,7 +27,7 @@ use crate::transact::Share;
 const QUEUE_BYTES_MAX: usize = 1 << 30;
 
 /// A queue on its way to the shard that runs it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Job {
     pub(crate) queue: Queue,
     /// CLIENT ID of whose it is: what it watches hangs on that.
