@@ -77,6 +77,7 @@ impl Args {
         let first = self.ends.len() as u32;
         for arg in argv {
             self.bytes.extend_from_slice(arg);
+            // A request has at most INPUT_LEN_MAX bytes, and is not added to a batch that is long.
             let end = u32::try_from(self.bytes.len()).expect("a batch was posted before 4 GiB");
             self.ends.push(end);
         }

@@ -53,18 +53,11 @@ impl Shard {
         self.send_done(from, batch);
     }
 
-    fn send_done(&mut self, to: ShardId, batch: Box<Batch>) {
+    /// Sends a batch home.
+    pub(crate) fn send_done(&mut self, to: ShardId, mut batch: Box<Batch>) {
         if to == self.node.shard {
             return self.batch_done(to, batch);
         }
-        let batch = if self.is_stirred() { self.publish_then_send(to, batch) } else { Some(batch) };
-        if let Some(batch) = batch {
-            self.send_whole_batch(to, batch);
-        }
-    }
-
-    /// Sends a batch home.
-    pub(crate) fn send_whole_batch(&mut self, to: ShardId, mut batch: Box<Batch>) {
         batch.clock = self.stamp;
         self.actions.push_back(Action::Reply { to, message: Message::Done(batch) });
     }
@@ -85,7 +78,13 @@ impl Shard {
             let part = match request.ask {
                 Ask::Execute | Ask::Collect | Ask::Walk(_) | Ask::Exec(_) | Ask::Watch(_) => {
                     if self.intents.is_idle() || !self.parks(from, request, args) {
-                        self.run_request(request, args, replies)
+                        let part = self.run_request(request, args, replies);
+                        if self.is_stirred() {
+                            let start = ends.last().copied().unwrap_or(0);
+                            self.publish_then_part(from, request, part, replies, start)
+                        } else {
+                            part
+                        }
                     } else {
                         None
                     }
@@ -324,7 +323,11 @@ impl Shard {
             }
         }
         ends.push(replies.len());
-        self.send_done(from, batch);
+        if self.is_stirred() {
+            self.publish_then_send(from, batch);
+        } else {
+            self.send_done(from, batch);
+        }
     }
 
     /// Whether something that a client watches here changed. It watches nothing any more.
@@ -345,6 +348,7 @@ impl Shard {
         let seed = self.keyspace.seed().clone();
         let databases = self.keyspace.database_count();
         let stand_in = Keyspace::new(databases, seed, self.now.unix);
+        self.node.publish_notices(&mut self.keyspace);
         self.keys_are_lent = true;
         let keyspace = Box::new(std::mem::replace(&mut self.keyspace, stand_in));
         LoanOfAll { row, keyspace, broken }
@@ -352,6 +356,7 @@ impl Shard {
 
     fn all_returned(&mut self, loan: LoanOfAll) {
         self.keyspace = *loan.keyspace;
+        self.keyspace.notices.heeds = stoa_engine::heeds(&self.node.config);
         self.keys_are_lent = false;
         self.intents.remove(loan.row);
         for client in std::mem::take(&mut self.unwatch_later) {
@@ -374,7 +379,7 @@ impl Shard {
         let mut entries = Vec::new();
         for index in 0..self.keyspace.database_count() {
             let index = DbIndex(index);
-            let taken = self.keyspace.db(index, self.now.unix, false).take(&place);
+            let taken = self.keyspace.db(index, self.now.unix, false).lend(&place);
             entries.extend(taken.map(|owned| (index, owned)));
         }
         self.keyspace.forget_notes();

@@ -101,8 +101,12 @@ pub struct Shard {
     pub(crate) stalled_until: Option<MonoMs>,
     pub(crate) pause: Option<Pause>,
     pub(crate) notices: Notices,
+    /// Connections that wait for the end of it.
+    pub(crate) paused: Vec<ConnId>,
     pub(crate) publishing: Publishing,
     pub(crate) next_cron: MonoMs,
+    /// The row to look over next, while a round of that is under way.
+    pub(crate) look_at: Option<usize>,
     /// More keys are due than the last portion took.
     pub(crate) expiry_waits: bool,
     pub(crate) background_waits: bool,
@@ -171,8 +175,10 @@ impl Shard {
             stalled_until: None,
             pause: None,
             notices: Notices::default(),
+            paused: Vec::new(),
             publishing: Publishing::default(),
             next_cron: MonoMs(0),
+            look_at: None,
             expiry_waits: false,
             background_waits: false,
             slow_readers: false,
@@ -398,22 +404,18 @@ impl Shard {
     /// Ends a connection's wait.
     pub(crate) fn unstall(&mut self, id: ConnId) {
         let Some(conn) = self.conn(id) else { return };
+        debug_assert!(conn.row.is_none() || conn.has_turn, "its turn has not come");
         conn.stall = None;
         conn.resumes = true;
         self.resumable.push(id);
     }
 
-    /// Ends the wait of all that wait for this.
-    pub(crate) fn unstall_all(&mut self, stall: Stall) {
-        let waiting: Vec<ConnId> = self
-            .conns
-            .iter()
-            .flatten()
-            .filter(|conn| conn.stall == Some(stall))
-            .map(|conn| conn.id)
-            .collect();
-        for id in waiting {
-            self.unstall(id);
+    /// Ends the wait of all that wait for the end of a pause.
+    pub(crate) fn unstall_paused(&mut self) {
+        for id in std::mem::take(&mut self.paused) {
+            if self.conn(id).is_some_and(|conn| conn.stall == Some(Stall::Paused)) {
+                self.unstall(id);
+            }
         }
     }
 

@@ -315,6 +315,7 @@ impl Shard {
         let order = self.order_here();
         let row = self.intents.add(order, true, scope, Work::Resume(conn));
         if let Some(conn) = self.conn(conn) {
+            debug_assert_eq!(conn.row, None, "one request waits at a time");
             conn.row = Some(row);
         }
         self.stall(conn, Stall::Intent);
@@ -325,6 +326,7 @@ impl Shard {
     pub(crate) fn resume_row(&mut self, id: ConnId, row: RowId) {
         match self.conn(id) {
             Some(conn) if conn.row == Some(row) => {
+                debug_assert_eq!(conn.stall, Some(Stall::Intent), "it waits for nothing else");
                 conn.has_turn = true;
                 self.unstall(id);
             }

@@ -58,15 +58,15 @@ pub struct Pattern<'a>(Option<&'a [u8]>);
 
 impl<'a> Pattern<'a> {
     /// All keys.
-    pub(super) const ALL: Self = Self(None);
+    pub(crate) const ALL: Self = Self(None);
 
     /// Reads a glob. A single star is told apart: it takes the empty key too, which no pattern of
     /// stars does.
-    pub(super) fn new(glob: &'a [u8]) -> Self {
+    pub(crate) fn new(glob: &'a [u8]) -> Self {
         Self((glob != b"*").then_some(glob))
     }
 
-    pub(super) fn fits(self, key: &[u8]) -> bool {
+    pub(crate) fn fits(self, key: &[u8]) -> bool {
         self.0.is_none_or(|glob| glob_match(glob, key, false))
     }
 }
