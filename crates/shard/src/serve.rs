@@ -252,7 +252,7 @@ impl Shard {
         match &request.ask {
             Ask::Lend(client) => {
                 let keys = args.get(request.argv);
-                return Some(Scope::Keys(self.lent_holds(keys, *client)));
+                return Some(self.lent_scope(keys, *client));
             }
             Ask::LendAll(_) => return Some(Scope::All { writes: true }),
             Ask::Exec(_) => return self.job_scope(request, args),
@@ -273,16 +273,20 @@ impl Shard {
     }
 
     /// The keys of a loan, and those that its client watches here.
-    pub(crate) fn lent_holds<'k>(
+    pub(crate) fn lent_scope<'k>(
         &mut self,
         keys: impl Iterator<Item = &'k [u8]>,
         client: u64,
-    ) -> Vec<Hold> {
+    ) -> Scope {
+        if self.keys_are_lent && client != 0 {
+            // What the client watches is away with the keys: whatever it is, it waits for their return.
+            return Scope::All { writes: true };
+        }
         let mut holds = self.intents.holds();
         let seed = self.keyspace.seed();
         holds.extend(keys.map(|key| Hold { hash: seed.hash(key), writes: true }));
         self.watched_holds(client, &mut holds);
-        holds
+        Scope::Keys(holds)
     }
 
     /// What a command touches on this shard. None: nothing that an intent could hold.
@@ -393,7 +397,7 @@ impl Shard {
     }
 
     /// A client of another shard watches nothing here any more.
-    fn unwatch_of(&mut self, client: u64) {
+    pub(crate) fn unwatch_of(&mut self, client: u64) {
         if self.keys_are_lent {
             self.unwatch_later.push(client);
         } else {

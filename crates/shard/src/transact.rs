@@ -88,7 +88,7 @@ impl Shard {
         let scope = match share.then {
             Ask::Lend(client) => {
                 let keys = share.argv.iter().copied();
-                Some(Scope::Keys(self.lent_holds(keys, client)))
+                Some(self.lent_scope(keys, client))
             }
             Ask::LendAll(_) => Some(Scope::All { writes: true }),
             _ => None,

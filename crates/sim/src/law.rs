@@ -19,6 +19,7 @@ const APART: &[(&str, &str)] = &[
     ("spop", "chance is each shard's own"),
     ("srandmember", "chance is each shard's own"),
     ("hrandfield", "chance is each shard's own"),
+    ("zrandmember", "chance is each shard's own"),
     ("sort", "BY and GET reach keys that are not declared"),
     ("sort_ro", "BY and GET reach keys that are not declared"),
     ("lolwut", "draws by chance"),
@@ -55,7 +56,8 @@ const APART: &[(&str, &str)] = &[
     ("command|list", "is long, and the same table everywhere"),
 ];
 
-/// Whether replies of a command are compared.
+/// Whether replies of a command are compared. What may block is not: it waits for time, which stands
+/// still during a call.
 #[must_use]
 pub fn is_compared(spec: &Spec) -> bool {
     let apart = |(name, _): &(&str, &str)| {
