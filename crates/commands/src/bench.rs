@@ -9,13 +9,13 @@ use std::sync::Arc;
 use stoa_command::{Args, Flags, KeyPositions, RequestPolicy, ResponsePolicy};
 use stoa_config::{Config, split_words};
 use stoa_engine::{
-    Blocking, Ctx, Facts, Node, Order, Proto, Queue, Refusal, Reply, Session, Sessions, admit,
-    exec, heeds, refuse, run,
+    Blocking, Ctx, Facts, Node, Order, Proto, Queue, Refusal, Reply, Scripts, Session, Sessions,
+    admit, exec, heeds, refuse, run,
 };
 use stoa_keyspace::{Keyspace, Notice};
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_pubsub::{Outgoing, PubSub};
-use stoa_stdx::{ConnId, HashSeed, MonoMs, Rng, ShardId, UnixMs};
+use stoa_stdx::{ConnId, HashSeed, MonoMs, MonoNs, Rng, ShardId, UnixMs};
 
 use crate::page::Page;
 
@@ -59,6 +59,7 @@ impl Bench {
                 dirty: 0,
                 pubsub: PubSub::new(ShardId(0)),
                 orders: Vec::new(),
+                scripts: Scripts::new(1, 1, || MonoNs(0)),
             },
             now: START,
             mono: MonoMs(1_000_000),

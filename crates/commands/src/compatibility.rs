@@ -57,7 +57,6 @@ const GROUPS_TO_COME: &[(&str, &str)] = &[
     ("hyperloglog", "comes with the data types"),
     ("list", "comes with the data types"),
     ("pubsub", "comes with pub/sub"),
-    ("scripting", "comes with scripts and functions"),
     ("sentinel", "comes with sentinel mode"),
     ("set", "comes with the data types"),
     ("sorted-set", "comes with the data types"),

@@ -11,6 +11,7 @@ pub mod hyperloglog;
 pub mod list;
 pub mod pubsub;
 mod sample;
+pub mod scripting;
 pub mod server;
 pub mod set;
 pub mod string;
@@ -43,6 +44,7 @@ pub const GROUPS: &[&[Entry]] = &[
     set::COMMANDS,
     transactions::COMMANDS,
     pubsub::COMMANDS,
+    scripting::COMMANDS,
     hyperloglog::COMMANDS,
 ];
 

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use stoa_config::Config;
-use stoa_engine::{Facts, Node, Session, Sessions, Table};
+use stoa_engine::{Facts, Node, Scripts, Session, Sessions, Table};
 use stoa_keyspace::Keyspace;
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_pubsub::PubSub;
@@ -139,6 +139,7 @@ impl Shard {
             dirty: 0,
             pubsub: PubSub::new(id),
             orders: Vec::new(),
+            scripts: Scripts::new(shards, chance, clock),
         };
         Self {
             keyspace,
