@@ -270,12 +270,12 @@ impl<'a> Db<'a> {
         // SAFETY: a Hash lies there, and the database is borrowed exclusively.
         let hash = unsafe { place.as_mut() };
         let removed = hash.expire(self.now, usize::MAX);
-        self.keyspace.stats.expired_fields += removed as u64;
-        if removed > 0 && hash.is_empty() {
-            self.keyspace.reclaim(self.index, key);
-            return None;
+        if removed == 0 {
+            return Some(entry);
         }
-        Some(entry)
+        let is_empty = hash.is_empty();
+        self.keyspace.fields_expired(self.index, key, removed, is_empty);
+        (!is_empty).then_some(entry)
     }
 
     /// Reads `key` for its value: counts a hit or miss, moves the access clock.

@@ -216,7 +216,7 @@ impl Keyspace {
         std::mem::take(&mut self.watches.noted)
     }
 
-    /// A key changed while it was on loan.
+    /// A key changed while it was on loan, or by time.
     pub fn changed_elsewhere(&mut self, db: DbIndex, key: &[u8]) {
         self.watches.change(db, key);
     }
