@@ -130,7 +130,7 @@ impl Bench {
         }
         for outgoing in self.node.pubsub.take_outbox() {
             // A change has its effect at once, there being no other shard.
-            let Outgoing::Publication(publication) = outgoing else { continue };
+            let Outgoing::Publication(publication, _) = outgoing else { continue };
             let (channel, payload) = (&publication.channel, &publication.payload);
             let (channel, payload) = (channel.escape_ascii(), payload.escape_ascii());
             text.push_str(&format!("{:?} {channel}: {payload}\n", publication.kind));

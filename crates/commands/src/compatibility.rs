@@ -56,7 +56,6 @@ const GROUPS_TO_COME: &[(&str, &str)] = &[
     ("hash", "comes with the data types"),
     ("hyperloglog", "comes with the data types"),
     ("list", "comes with the data types"),
-    ("pubsub", "comes with pub/sub"),
     ("sentinel", "comes with sentinel mode"),
     ("set", "comes with the data types"),
     ("sorted-set", "comes with the data types"),

@@ -5,6 +5,7 @@ pub mod bitmap;
 pub mod compatibility;
 pub mod connection;
 mod container;
+mod define;
 pub mod generic;
 pub mod hash;
 pub mod hyperloglog;
@@ -14,7 +15,9 @@ mod sample;
 pub mod scripting;
 pub mod server;
 pub mod set;
+pub mod sorted_set;
 pub mod string;
+mod timeout;
 pub mod transactions;
 mod ttl;
 mod walk;
@@ -46,6 +49,7 @@ pub const GROUPS: &[&[Entry]] = &[
     pubsub::COMMANDS,
     scripting::COMMANDS,
     hyperloglog::COMMANDS,
+    sorted_set::COMMANDS,
 ];
 
 /// The table of all commands, made once.
@@ -53,6 +57,16 @@ pub const GROUPS: &[&[Entry]] = &[
 pub fn table() -> &'static Table {
     static TABLE: OnceLock<Table> = OnceLock::new();
     TABLE.get_or_init(|| Table::new(GROUPS))
+}
+
+/// The same with commands of a program's own.
+///
+/// # Panics
+/// When two commands share a name, or a subcommand has no parent.
+#[must_use]
+pub fn table_with(own: &[Entry]) -> Table {
+    let groups: Vec<&[Entry]> = GROUPS.iter().copied().chain([own]).collect();
+    Table::new(&groups)
 }
 
 /// The keyspace's word for a type mismatch in the protocol's words.

@@ -4,7 +4,7 @@
 //! from a null.
 
 use stoa_engine::{Proto, Reply};
-use stoa_stdx::format_double;
+use stoa_stdx::write_double;
 
 /// A reply being written.
 pub(crate) struct Page {
@@ -148,7 +148,9 @@ impl Reply for Page {
     }
 
     fn double(&mut self, value: f64) {
-        let text = format_double(value);
+        let mut text = Vec::new();
+        write_double(&mut text, value);
+        let text = String::from_utf8(text).expect("digits");
         match self.proto {
             Proto::Resp2 => self.bulk(text.as_bytes()),
             Proto::Resp3 => self.leaf(format!("(double) {text}")),

@@ -4,7 +4,7 @@
 //! acts exactly if it is read here. So a feature that arrives takes two lines, its field and the
 //! removal of `.later()`, and none can be forgotten.
 
-use stoa_value::Limits;
+use stoa_value::{BlockLimits, Limits};
 
 use crate::config::Origin;
 use crate::events::Events;
@@ -63,6 +63,8 @@ pub struct Settings {
     pub set_preserves_ttl: bool,
     /// `multi-strict`.
     pub multi_strict: bool,
+    /// `stream-node-max-bytes`, `stream-node-max-entries`: up to where a block grows.
+    pub stream_blocks: BlockLimits,
     /// `hll-sparse-max-bytes`.
     pub hll_sparse_max_bytes: u64,
     /// `latency-tracking`.
@@ -164,6 +166,10 @@ impl Settings {
             databases: integer(value("databases")) as u16,
             set_preserves_ttl: flag(value("set-preserves-ttl")),
             multi_strict: flag(value("multi-strict")),
+            stream_blocks: BlockLimits {
+                bytes: memory(value("stream-node-max-bytes")) as usize,
+                entries: integer(value("stream-node-max-entries")) as usize,
+            },
             hll_sparse_max_bytes: memory(value("hll-sparse-max-bytes")),
             latency_tracking: flag(value("latency-tracking")),
             keyspace_events: events(value("notify-keyspace-events")),

@@ -156,6 +156,8 @@ pub enum Order {
         /// Until when.
         until: MonoMs,
     },
+    /// Let all shards keep this script.
+    ShareScript(Box<[u8]>),
     /// Forget all keys that this client of this shard watches.
     Unwatch(ConnId),
     /// End the pause (CLIENT UNPAUSE).

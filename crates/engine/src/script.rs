@@ -19,6 +19,10 @@ const LOAD_NS_MAX: u64 = 500_000_000;
 /// The same where the clock stands still, in looks at the world.
 const LOAD_LOOKS_MAX: u64 = 2_000;
 
+/// Values up to this size are copied before a script changes them, bytes. A script that changes a
+/// larger one runs where all keys are, and cannot come to want another.
+const UNDO_BYTES_MAX: usize = 64 * 1024;
+
 const UNKNOWN: &[u8] = b"ERR Unknown Redis command called from script";
 const WRONG_ARITY: &[u8] = b"ERR Wrong number of args calling Redis command from script";
 const NOT_FROM_SCRIPT: &[u8] = b"ERR This Redis command is not allowed from script";
@@ -56,6 +60,8 @@ pub enum Escape {
         /// It had changed keys before.
         wrote: bool,
     },
+    /// It is new: all shards must have it before somebody is told that it ran.
+    Unshared,
 }
 
 /// What a script is run with.
@@ -78,7 +84,33 @@ impl Scripts {
     }
 }
 
+impl Scripts {
+    /// Keeps a script that another shard runs for the first time.
+    pub fn share(&mut self, text: &[u8]) {
+        // What does not compile is kept nowhere.
+        let _ = self.scripting.script(text);
+    }
+}
+
 impl Ctx<'_> {
+    /// The script of `text`, if it may run now. None: some shard does not have it, so that the same
+    /// script would be unknown there by its name; it runs where all shards take part.
+    ///
+    /// # Errors
+    /// An error line when it does not compile.
+    pub fn script(&mut self, text: &[u8]) -> Result<Option<Found>, Vec<u8>> {
+        let new = self.node.shards > 1 && !self.node.scripts.scripting.knows(text);
+        if new && self.borrowed.is_none() {
+            self.node.scripts.escape = Some(Escape::Unshared);
+            return Ok(None);
+        }
+        let found = self.node.scripts.scripting.script(text)?;
+        if new {
+            self.node.orders.push(Order::ShareScript(text.into()));
+        }
+        Ok(Some(found))
+    }
+
     /// Runs a script or function that was found here, and answers.
     pub fn run_script(&mut self, found: &Found, call: ScriptCall<'_>, reply: &mut dyn Reply) {
         let session = self.session();
@@ -196,6 +228,19 @@ impl<'h, 'c> ScriptHost<'h, 'c> {
         })
     }
 
+    /// Whether a command may change a value too large to be copied first, lest the script must be undone.
+    fn is_large(&mut self, entry: &Entry, argv: &[&[u8]], args_at: usize) -> bool {
+        let mut positions = KeyPositions::default();
+        if entry.spec.key_positions(&Args::new(argv, args_at), &mut positions).is_err() {
+            return false;
+        }
+        let db = self.ctx.session().db;
+        positions.as_slice().iter().any(|(at, _)| {
+            let key = self.ctx.key(argv[*at]);
+            self.ctx.keyspace.undo_would_cost(db, &key) > UNDO_BYTES_MAX
+        })
+    }
+
     fn execute(&mut self, entry: &Entry, argv: &[&[u8]], args_at: usize, reply: &mut Tape) -> bool {
         let mut ctx = Ctx {
             keyspace: &mut *self.ctx.keyspace,
@@ -227,7 +272,11 @@ impl Host for ScriptHost<'_, '_> {
         if !has_all && !self.reaches(entry, argv, args_at) {
             return Err(Stop::Undeclared);
         }
-        self.wrote |= entry.spec.flags.has(Does::WRITE);
+        let writes = entry.spec.flags.has(Does::WRITE);
+        if writes && !has_all && self.is_large(entry, argv, args_at) {
+            return Err(Stop::Undeclared);
+        }
+        self.wrote |= writes;
         self.ctx.session().proto = if resp3 { Proto::Resp3 } else { Proto::Resp2 };
         let clock = self.ctx.node.scripts.clock;
         let began = clock();

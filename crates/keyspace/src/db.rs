@@ -57,11 +57,42 @@ pub(crate) struct Database {
     pub(crate) expires: usize,
     /// Hashes that the wheel looks at for the deadlines of their fields.
     pub(crate) armed_hashes: usize,
+    /// Keys of each block of slots, so that the key of a number is found without looking at every slot.
+    pub(crate) blocks: [u32; BLOCKS],
 }
+
+/// Slots of a block, and blocks: about as many of each, so that both are short to walk.
+pub(crate) const BLOCK_LEN: usize = 128;
+const BLOCKS: usize = SLOT_COUNT / BLOCK_LEN;
 
 impl Database {
     pub(crate) const fn new(id: u16) -> Self {
-        Self { id, slots: None, len: 0, expires: 0, armed_hashes: 0 }
+        Self { id, slots: None, len: 0, expires: 0, armed_hashes: 0, blocks: [0; BLOCKS] }
+    }
+
+    /// A key came.
+    pub(crate) const fn count_in(&mut self, slot: SlotId) {
+        self.len += 1;
+        self.blocks[slot.0 as usize / BLOCK_LEN] += 1;
+    }
+
+    /// A key left.
+    pub(crate) const fn count_out(&mut self, slot: SlotId) {
+        self.len -= 1;
+        self.blocks[slot.0 as usize / BLOCK_LEN] -= 1;
+    }
+
+    /// The entry of a number below `len`, in slot order: some 1,500 steps at most, however many keys.
+    fn nth(&self, mut n: usize) -> Option<Entry> {
+        let is_in = |n: &mut usize, len: usize| {
+            let here = *n < len;
+            *n -= if here { 0 } else { len };
+            here
+        };
+        let block = self.blocks.iter().position(|len| is_in(&mut n, *len as usize))?;
+        let slots = &self.slots.as_ref()?[block * BLOCK_LEN..(block + 1) * BLOCK_LEN];
+        let slot = slots.iter().find(|slot| is_in(&mut n, slot.len()))?;
+        slot.nth(n)
     }
 
     /// Counts an entry that goes as gone from those that wait for a deadline.
@@ -106,7 +137,7 @@ pub struct EntryRef<'a> {
 }
 
 impl<'a> EntryRef<'a> {
-    fn new(entry: Entry, now: UnixMs) -> Self {
+    pub(crate) fn new(entry: Entry, now: UnixMs) -> Self {
         Self { entry, now, life: std::marker::PhantomData }
     }
 
@@ -314,6 +345,16 @@ impl<'a> Db<'a> {
         if self.notices && self.keyspace.notices.heeds.added {
             self.keyspace.notices.push(self.index, "new", key.bytes);
         }
+    }
+
+    /// [`Db::get`] of several keys at once, to be read together; the same key may stand among them
+    /// twice.
+    pub fn get_all<'k>(mut self, keys: impl Iterator<Item = Key<'k>>) -> Vec<Option<EntryRef<'a>>> {
+        // The database itself is taken, whose borrow of the keyspace lasts for 'a: nobody changes it
+        // meanwhile. A look-up frees its own key at most, when that is past its deadline, which those
+        // found before were not at this same moment.
+        let now = self.now;
+        keys.map(|key| self.get(&key).map(|entry| EntryRef::new(entry.entry, now))).collect()
     }
 
     /// Looks at `key` without a trace.
@@ -537,6 +578,12 @@ impl<'a> Db<'a> {
         self.keyspace.remove(self.index, key)
     }
 
+    /// Takes `key` out as it lies, past its deadline or not: that is found out, and said, where it is
+    /// used. No change, as it comes back.
+    pub fn lend(&mut self, key: &Key<'_>) -> Option<Owned> {
+        self.keyspace.remove(self.index, key)
+    }
+
     /// Sets or takes away the deadline of `key`. False if the key is not there.
     pub fn set_deadline(&mut self, key: &Key<'_>, deadline: Option<UnixMs>) -> bool {
         let Some(old) = self.locate(key) else { return false };
@@ -554,7 +601,7 @@ impl<'a> Db<'a> {
         true
     }
 
-    /// A live key by chance, close to even.
+    /// A live key by chance, each as likely as any other.
     pub fn random(&mut self, rng: &mut Rng) -> Option<EntryRef<'_>> {
         // Not for ever: each try reclaims one expired key only.
         for _ in 0..100 {
@@ -562,14 +609,7 @@ impl<'a> Db<'a> {
             if database.len == 0 {
                 return None;
             }
-            let slots = database.slots.as_ref()?;
-            let mut n = rng.below(database.len as u64) as usize;
-            let slot = slots.iter().find(|slot| {
-                let here = n < slot.len();
-                n -= if here { 0 } else { slot.len() };
-                here
-            })?;
-            let entry = slot.nth(n)?;
+            let entry = database.nth(rng.below(database.len as u64) as usize)?;
             if entry.is_live(self.now) {
                 return Some(EntryRef::new(entry, self.now));
             }

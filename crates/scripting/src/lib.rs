@@ -146,6 +146,12 @@ impl Scripting {
         Ok(self.found(row))
     }
 
+    /// Whether the script is kept already.
+    #[must_use]
+    pub fn knows(&mut self, text: &[u8]) -> bool {
+        self.scripts.by_text(text).is_some()
+    }
+
     /// The script of that SHA-1.
     #[must_use]
     pub fn script_by_sha(&mut self, sha: &Sha) -> Option<Found> {

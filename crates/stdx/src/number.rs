@@ -56,9 +56,35 @@ pub fn format_double(value: f64) -> String {
     if text == "-0" { "0".into() } else { text }
 }
 
+/// A double with seventeen significant digits, as C's `%.17g` writes it: `0.10000000000000001`,
+/// `1e+20`. Every double has its own text, if not the shortest.
+#[must_use]
+pub fn general(value: f64) -> String {
+    const DIGITS: i32 = 17;
+    if !value.is_finite() {
+        return if value.is_nan() { "nan".into() } else { format_double(value) };
+    }
+    // `d.ddde-dd`, rounded to the digits wanted: the exponent is then final.
+    let text = format!("{value:.16e}");
+    let (mantissa, exponent) = text.split_once('e').expect("the exponent form has one");
+    let exponent: i32 = exponent.parse().expect("a small number");
+    let trimmed = |text: &str| -> String {
+        if text.contains('.') {
+            text.trim_end_matches('0').trim_end_matches('.').into()
+        } else {
+            text.into()
+        }
+    };
+    if (-4..DIGITS).contains(&exponent) {
+        return trimmed(&format!("{value:.*}", (DIGITS - 1 - exponent) as usize));
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{}e{sign}{:02}", trimmed(mantissa), exponent.unsigned_abs())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{format_double, parse_double, parse_int};
+    use super::{format_double, general, parse_double, parse_int};
 
     #[test]
     fn integers_have_one_form() {
@@ -106,5 +132,22 @@ mod tests {
         assert_eq!(format_double(3.0), "3");
         assert_eq!(format_double(-0.0), "0");
         assert_eq!(format_double(5000.5), "5000.5");
+    }
+
+    #[test]
+    fn seventeen_digits_are_written_as_c_writes_them() {
+        for (value, text) in [
+            (0.1, "0.10000000000000001"),
+            (3.0, "3"),
+            (-0.0, "-0"),
+            (1e20, "1e+20"),
+            (1e16, "10000000000000000"),
+            (1.5e-7, "1.4999999999999999e-07"),
+            (0.0001, "0.0001"),
+            (f64::MAX, "1.7976931348623157e+308"),
+            (f64::NEG_INFINITY, "-inf"),
+        ] {
+            assert_eq!(general(value), text);
+        }
     }
 }

@@ -5,7 +5,7 @@ mod database;
 mod del;
 mod exists;
 mod expire;
-mod keys;
+pub(crate) mod keys;
 mod object;
 mod persist;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! PFADD: counts elements.
 
 use stoa_command::{Args, Arity, Category, Flags, Group, KeyFlags, KeySpec, ReplyError, Spec};
-use stoa_engine::{Command, Ctx, Reply};
+use stoa_engine::{Class, Command, Ctx, Reply};
 
 use super::sketch::{self, Sketch};
 use super::{corrupt, read_sketch, store};
@@ -66,7 +66,10 @@ impl Command for PfAdd {
                 store(&key, sketch.0, ctx);
             }
         }
-        ctx.changed(rises);
+        if rises > 0 {
+            ctx.notify(Class::String, "pfadd", key.bytes);
+            ctx.changed(rises);
+        }
         reply.int((rises > 0).into());
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! PFMERGE: several sketches into one, as if it had seen what all of them saw.
 
 use stoa_command::{Args, Arity, Category, Flags, Group, KeyFlags, KeySpec, ReplyError, Spec};
-use stoa_engine::{Command, Ctx, Reply};
+use stoa_engine::{Class, Command, Ctx, Reply};
 
 use super::sketch::{self, Sketch, Union};
 use super::{corrupt, read_sketch, store};
@@ -60,6 +60,8 @@ impl Command for PfMerge {
         }
         sketch::forget_cached(&mut merged.0);
         store(&into, merged.0, ctx);
+        // The reference says so here, too.
+        ctx.notify(Class::String, "pfadd", into.bytes);
         ctx.changed(1);
         reply.ok();
         Ok(())

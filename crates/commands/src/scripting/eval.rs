@@ -85,8 +85,9 @@ impl<'a> Request<'a> {
         ctx: &mut Ctx<'_>,
         reply: &mut dyn Reply,
     ) -> Result<(), ReplyError> {
-        match ctx.node.scripts.scripting.script(self.script) {
-            Ok(found) => run(&found, self.call(read_only), ctx, reply),
+        match ctx.script(self.script) {
+            Ok(None) => Ok(()),
+            Ok(Some(found)) => run(&found, self.call(read_only), ctx, reply),
             Err(text) => {
                 reply.error_text(&text);
                 Ok(())

@@ -103,9 +103,9 @@ pub(super) const ENCODINGS: &[Directive] = &[
     memory("hll-sparse-max-bytes", "storage.encodings.hll_sparse_max_bytes", BYTES, "3000",
         "Bytes up to which a HyperLogLog stays sparse."),
     memory("stream-node-max-bytes", "storage.encodings.stream_node_max_bytes", BYTES, "4096",
-        "Bytes of a stream node; 0 is no limit.").later(),
+        "Bytes of a stream node; 0 is no limit."),
     integer("stream-node-max-entries", "storage.encodings.stream_node_max_entries", LONG, "100",
-        "Entries of a stream node; 0 is no limit.").later(),
+        "Entries of a stream node; 0 is no limit."),
 ];
 
 #[rustfmt::skip] // a row is two lines: how it is set, and what it is

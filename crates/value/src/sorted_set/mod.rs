@@ -115,6 +115,15 @@ impl SortedSet {
         }
     }
 
+    /// Says what is to come into an empty set, so that a large one is made large at once.
+    pub fn expect(&mut self, count: usize, member_len_max: usize, rules: &Rules) {
+        let limits = &rules.limits;
+        let is_large = count > limits.zset_max_entries || member_len_max > limits.zset_max_value;
+        if self.is_empty() && is_large {
+            self.enlarge(rules);
+        }
+    }
+
     /// Removes a member; gives its score.
     pub fn remove(&mut self, member: &[u8]) -> Option<f64> {
         match &mut self.0 {
