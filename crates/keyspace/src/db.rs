@@ -416,22 +416,21 @@ impl<'a> Db<'a> {
     /// # Errors
     /// [`WrongType`] when the key holds something else.
     pub fn edit_or_new<T: Kind>(mut self, key: &Key<'a>) -> Result<Edit<'a, T>, WrongType> {
-        let entry = match self.locate(key) {
-            Some(entry) => {
-                self.touched(entry);
-                entry
-            }
-            None => {
-                let value = NewValue::Object(T::default().into_object());
-                let clock = access_clock(self.now);
-                let arena = &mut self.keyspace.arena;
-                let entry = Entry::new(arena, key.bytes, value, None, clock);
-                self.add(key, entry);
-                entry
-            }
-        };
-        let place = entry.kind::<T>().ok_or(WrongType)?;
+        let found = self.locate(key);
+        if found.is_some_and(|entry| entry.kind::<T>().is_none()) {
+            return Err(WrongType);
+        }
+        // Before the key comes to be: undoing it must find that it was not there.
         self.keyspace.note(self.index, key.bytes);
+        let entry = found.unwrap_or_else(|| {
+            let value = NewValue::Object(T::default().into_object());
+            let clock = access_clock(self.now);
+            let entry = Entry::new(&mut self.keyspace.arena, key.bytes, value, None, clock);
+            self.add(key, entry);
+            entry
+        });
+        self.touched(entry);
+        let place = entry.kind::<T>().ok_or(WrongType)?;
         Ok(Edit::new(self.keyspace, self.index, *key, place))
     }
 
