@@ -5,6 +5,8 @@ use stoa_config::EventClass as Class;
 use stoa_engine::{Command, Ctx, Reply};
 use stoa_value::Set;
 
+use crate::wrong_type;
+
 /// `SMOVE source destination member`
 pub struct SMove;
 
@@ -44,7 +46,13 @@ impl Command for SMove {
         let rules = ctx.rules();
         let there = ctx.edit::<Set>(args.from)?.map(|set| set.contains(args.member));
         if there.is_some() {
-            ctx.edit::<Set>(args.to)?;
+            // Looked at only: it is no change of the destination if the member is there already.
+            let to = ctx.key(args.to);
+            let mut db = ctx.db();
+            db.get_for_write(&to)
+                .map(|entry| entry.read::<Set>())
+                .transpose()
+                .map_err(wrong_type)?;
         }
         let moves = there == Some(true);
         reply.int(moves.into());
