@@ -11,6 +11,7 @@ pub mod hyperloglog;
 pub mod pubsub;
 pub mod server;
 pub mod sorted_set;
+pub mod stream;
 pub mod string;
 mod timeout;
 pub mod transactions;
@@ -40,6 +41,7 @@ pub const GROUPS: &[&[Entry]] = &[
     pubsub::COMMANDS,
     hyperloglog::COMMANDS,
     sorted_set::COMMANDS,
+    stream::COMMANDS,
 ];
 
 /// The table of all commands, made once.
