@@ -22,7 +22,7 @@ FIRST ?= 1
 BENCH_ARGS ?=
 CONFORMANCE_ARGS ?=
 
-.PHONY: help setup setup-build server run build test check lint fmt clippy unit doctest scripttest fuzz-taste sim sim-nightly \
+.PHONY: help setup setup-build server run build docker compose compose-down test check lint fmt clippy unit doctest scripttest fuzz-taste sim sim-nightly \
 	tidy fuzz bench serializability conformance deny docs hooks clean
 
 help: ## list the targets
@@ -89,6 +89,15 @@ serializability: server ## is the running server strictly serializable? SEED= TX
 conformance: server ## suites that others wrote: make conformance CONFORMANCE_ARGS="--suite tcl"
 	@scripts/setup.sh conformance
 	python3 scripts/conformance/run.py $(CONFORMANCE_ARGS)
+
+docker: ## build the image stoa, with server and client
+	docker build -f deploy/Dockerfile -t stoa .
+
+compose: docker ## serve from a container on 127.0.0.1:6379, io_uring allowed (stop: make compose-down)
+	docker compose -f deploy/compose.yaml up -d --wait
+
+compose-down: ## stop that container; its data stays
+	docker compose -f deploy/compose.yaml down
 
 deny: setup-build ## licences, duplicate versions, sources and advisories of what we depend on
 	@scripts/deny.sh

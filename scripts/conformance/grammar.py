@@ -121,6 +121,85 @@ GROUPS: dict[str, list[tuple[int, str]]] = {
         (1, "BITFIELD_RO {key} {field}+"),
         (1, "BITFIELD {key} [{odd}]"),
     ],
+    "list": [
+        (30, "RPUSH {key} {elem}+"),
+        (30, "LPUSH {key} {elem}+"),
+        (6, "(LPUSHX|RPUSHX) {key} {elem}+"),
+        (16, "(LPOP|RPOP) {key}"),
+        (6, "(LPOP|RPOP) {key} {some_count}"),
+        (2, "(LPOP|RPOP) {key} {int} [{odd}]"),
+        (14, "LRANGE {key} {index} {index}"),
+        (4, "LLEN {key}"),
+        (8, "LINDEX {key} {index}"),
+        (8, "LSET {key} {index} {elem}"),
+        (5, "LTRIM {key} {index} {index}"),
+        (10, "LREM {key} {index} {elem}"),
+        (10, "LINSERT {key} (BEFORE|AFTER|before|{odd}) {elem} {elem}"),
+        (12, "LPOS {key} {elem} [RANK {small}] [COUNT {some_count}] [MAXLEN {some_count}]"),
+        (3, "LPOS {key} {elem} [RANK {int}] [COUNT {int}] [MAXLEN {int}] [{odd}]"),
+        (8, "LMOVE {key} {key} (LEFT|RIGHT) (LEFT|RIGHT)"),
+        (1, "LMOVE {key} {key} (LEFT|{odd}) (RIGHT|{odd})"),
+        (5, "RPOPLPUSH {key} {key}"),
+        (4, "LMPOP 1 {key} (LEFT|RIGHT) [COUNT {some_count}]"),
+        (4, "LMPOP 2 {key} {key} (LEFT|RIGHT) [COUNT {some_count}]"),
+        (2, "LMPOP {int} {key}+ (LEFT|RIGHT|{odd}) [COUNT {int}] [{odd}]"),
+        (5, "OBJECT ENCODING {key}"),
+        (4, "DEL {key}"),
+    ],
+    "hash": [
+        (30, "HSET {key} {field_value}+"),
+        (2, "HSET {key} {field_value}+ {elem}"),
+        (6, "HMSET {key} {field_value}+"),
+        (8, "HSETNX {key} {elem} {val}"),
+        (12, "HGET {key} {elem}"),
+        (8, "HMGET {key} {elem}+"),
+        (10, "HDEL {key} {elem}+"),
+        (5, "(HLEN|HKEYS|HVALS|HGETALL) {key}"),
+        (8, "HGETALL {key}"),
+        (5, "HEXISTS {key} {elem}"),
+        (5, "HSTRLEN {key} {elem}"),
+        (14, "HINCRBY {key} {elem} {int}"),
+        (14, "HINCRBYFLOAT {key} {elem} {float}"),
+        (4, "HRANDFIELD {key} 1000 [WITHVALUES]"),
+        (2, "HRANDFIELD {key} 0 [WITHVALUES|{odd}]"),
+        (6, "HSCAN {key} 0 [MATCH {pattern}] [COUNT {count}] [NOVALUES]"),
+        (2, "HSCAN {key} {cursor} [MATCH {pattern}] [COUNT {odd_count}] [NOVALUES] [{odd}]"),
+        (6, "HEXPIRE {key} {ttl_s} [NX|XX|GT|LT] FIELDS 1 {elem}"),
+        (6, "HPEXPIRE {key} {ttl_ms} [NX|XX|GT|LT] FIELDS 2 {elem} {elem}"),
+        (6, "HEXPIREAT {key} {at_s} [NX|XX|GT|LT] FIELDS 2 {elem} {elem}"),
+        (6, "HPEXPIREAT {key} {at_ms} [NX|XX|GT|LT] FIELDS 1 {elem}"),
+        (2, "(HEXPIRE|HPEXPIREAT) {key} {int} [NX|{odd}] FIELDS {int} {elem}+"),
+        (5, "(HTTL|HPTTL|HEXPIRETIME|HPEXPIRETIME) {key} FIELDS 2 {elem} {elem}"),
+        (5, "HPERSIST {key} FIELDS 2 {elem} {elem}"),
+        (2, "(HTTL|HPERSIST) {key} (FIELDS|{odd}) {int} {elem}+"),
+        (5, "OBJECT ENCODING {key}"),
+        (4, "DEL {key}"),
+    ],
+    "set": [
+        (30, "SADD {key} {elem}+"),
+        (12, "SADD {key} {member}+"),
+        (10, "SREM {key} {elem}+"),
+        (5, "SISMEMBER {key} {elem}"),
+        (5, "SMISMEMBER {key} {elem}+"),
+        (8, "SMEMBERS {key}"),
+        (4, "SCARD {key}"),
+        (6, "SMOVE {key} {key} {elem}"),
+        (8, "(SINTER|SUNION|SDIFF) {key}+"),
+        (8, "(SINTERSTORE|SUNIONSTORE|SDIFFSTORE) {key} {key}+"),
+        (5, "SINTERCARD 2 {key} {key} [LIMIT {some_count}]"),
+        (2, "SINTERCARD {int} {key}+ [LIMIT {int}] [{odd}]"),
+        (3, "SPOP {key} 1000"),
+        (2, "SPOP {key} (0|{odd})"),
+        (3, "SRANDMEMBER {key} (1000|0)"),
+        (1, "SRANDMEMBER {key} {odd}"),
+        (6, "SSCAN {key} 0 [MATCH {pattern}] [COUNT {count}]"),
+        (2, "SSCAN {key} {cursor} [MATCH {pattern}] [COUNT {odd_count}] [{odd}]"),
+        (5, "OBJECT ENCODING {key}"),
+        (4, "DEL {key}"),
+        (6, "(SORT|SORT_RO) {key} [LIMIT {index} {some_count}] [ASC|DESC] [ALPHA] [GET #] [GET {elem}]"),
+        (4, "SORT {key} BY (nosort|w*) [ALPHA] STORE {key}"),
+        (2, "SORT {key} [LIMIT {int} {int}] [STORE {key}] [{odd}]"),
+    ],
     "connection": [
         (4, "PING [{val}]"),
         (3, "ECHO {val}"),
@@ -183,8 +262,8 @@ GROUPS: dict[str, list[tuple[int, str]]] = {
     ],
     "protocol": [(1, "@raw")],
 }
-DEFAULT_GROUPS = ["string", "generic", "bitmap", "connection", "server", "protocol"]
-GROUP_WEIGHTS = {"string": 46, "generic": 24, "bitmap": 16, "connection": 6, "server": 4, "protocol": 1, "transaction": 6}
+DEFAULT_GROUPS = ["string", "generic", "bitmap", "list", "hash", "set", "connection", "server", "protocol"]
+GROUP_WEIGHTS = {"string": 30, "generic": 24, "bitmap": 12, "list": 24, "hash": 24, "set": 24, "connection": 6, "server": 4, "protocol": 1, "transaction": 6}
 
 SETTINGS = [
     b"maxmemory", b"maxmemory-policy", b"timeout", b"databases", b"tcp-keepalive", b"hz", b"maxclients", b"nosuchsetting", b"max*samples",
@@ -286,6 +365,21 @@ class Values:
         if roll < 0.9:
             return [self.rng.randbytes(self.rng.randint(1, 70))]
         return [bytes(self.rng.choices(b"\x00\xffab", k=self.rng.choice([43, 44, 45, 64, 100, 1000, 5000])))]
+
+    def elem(self) -> list[bytes]:
+        roll = self.rng.random()
+        if roll < 0.8:
+            return self.pick([b"a", b"b", b"c", b"1", b"2", b"3", b"-1", b"007", b"", b"w1", b"300", b"70000"])
+        return self.val()
+
+    def member(self) -> list[bytes]:
+        return [b"%d" % self.rng.randint(0, 700)]
+
+    def field_value(self) -> list[bytes]:
+        return self.elem() + (self.val() if self.rng.random() < 0.5 else self.elem())
+
+    def some_count(self) -> list[bytes]:
+        return self.pick([0, 1, 2, 3, 100])
 
     def int(self) -> list[bytes]:
         roll = self.rng.random()

@@ -57,6 +57,14 @@ class Replies(unittest.TestCase):
             with self.assertRaises(resp.Broken, msg=repr(data)):
                 reader([data] if data else []).read()
 
+    def test_every_kind_of_reply_can_be_shown(self):
+        stream = b"%1\r\n+a\r\n*1\r\n:1\r\n|1\r\n$1\r\nk\r\n_\r\n~1\r\n,1.5\r\n*-1\r\n=5\r\ntxt:x\r\n"
+        connection = reader([stream])
+        shown = [resp.show(connection.read()) for _ in range(5)]
+        self.assertEqual(shown, ["%[+a, *[:1]]", "|[k, _]", "~[,1.5]", "*-1", "=txt:x"])
+        self.assertEqual(resp.show(("!!", b"no reply in time")), '!!"no reply in time"')
+        self.assertEqual(resp.show(None), "(nothing)")
+
     def test_quoted_words_stay_one_word(self):
         self.assertEqual(resp.quote(b"key:1"), "key:1")
         self.assertEqual(resp.quote(b""), '""')

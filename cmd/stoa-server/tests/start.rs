@@ -241,6 +241,34 @@ fn what_goes_wrong_in_the_background_is_told_in_front() {
 }
 
 #[test]
+fn under_the_profile_of_the_container_it_serves_and_drives_rings() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let run = root.join("scripts/deploy/under_seccomp.py");
+    let profile = root.join("deploy/seccomp.json");
+    // Where libseccomp is missing the script says so and there is nothing to show.
+    let tried = Command::new(&run).arg(&profile).arg("true").output();
+    if !tried.as_ref().is_ok_and(|output| output.status.success()) {
+        println!("not shown here: {tried:?}");
+        return;
+    }
+    let under = format!("exec {} {} \"$0\" \"$@\";", run.display(), profile.display());
+    let dir = dir("profile");
+    for driver in ["auto", "poll"] {
+        let args = ["--driver", driver, "--pidfile", "pid"];
+        let driven_by = |before: &str| {
+            let server = Running::start(&dir, before, &args);
+            let calls = "SET k v\r\nGET k\r\nMEMORY PURGE\r\nCONFIG GET dir\r\nINFO server";
+            let answer = server.ask(calls);
+            server.stop();
+            assert!(answer.starts_with("+OK\r\n$1\r\nv\r\n"), "{driver}: {answer}");
+            let line = answer.lines().find(|line| line.starts_with("multiplexing_api:"));
+            line.expect(&answer).to_owned()
+        };
+        assert_eq!(driven_by(&under), driven_by(""), "{driver}");
+    }
+}
+
+#[test]
 fn a_server_with_nowhere_to_listen_says_what_to_do() {
     let dir = dir("nowhere");
     let none = server_output(&dir, "", &["--port", "0", "--tls-port", "6380"]);

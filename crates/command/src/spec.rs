@@ -29,6 +29,8 @@ pub struct Spec {
     pub categories: &'static [Category],
     /// Where its keys are.
     pub keys: &'static [KeySpec],
+    /// Finds keys that no key spec says (STORE of SORT).
+    pub more_keys: Option<fn(&Args<'_>, &mut KeyPositions)>,
     /// What this request does with the keys of specs that are marked `VARIABLE_FLAGS`.
     pub key_flags: Option<fn(&Args<'_>) -> KeyFlags>,
     /// To which shards it goes.
@@ -54,6 +56,7 @@ impl Spec {
         flags: Flags::NONE,
         categories: &[],
         keys: &[],
+        more_keys: None,
         key_flags: None,
         request: RequestPolicy::Keys,
         response: ResponsePolicy::Whole,
@@ -105,6 +108,9 @@ impl Spec {
     ) -> Result<(), ReplyError> {
         into.clear();
         self.keys.iter().try_for_each(|spec| spec.positions(args, into))?;
+        if let Some(more_keys) = self.more_keys {
+            more_keys(args, into);
+        }
         if let Some(key_flags) = self.key_flags {
             into.settle(key_flags(args));
         }

@@ -9,13 +9,13 @@ use std::sync::Arc;
 use stoa_command::{Args, Flags, KeyPositions, RequestPolicy, ResponsePolicy};
 use stoa_config::{Config, split_words};
 use stoa_engine::{
-    Blocking, Ctx, Facts, Node, Order, Proto, Queue, Refusal, Reply, Session, Sessions, admit,
-    exec, heeds, refuse, run,
+    Blocking, Ctx, Facts, Node, Order, Proto, Queue, Refusal, Reply, Scripts, Session, Sessions,
+    admit, exec, heeds, refuse, run,
 };
 use stoa_keyspace::{Keyspace, Notice};
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_pubsub::{Outgoing, PubSub};
-use stoa_stdx::{ConnId, HashSeed, MonoMs, Rng, ShardId, UnixMs};
+use stoa_stdx::{ConnId, HashSeed, MonoMs, MonoNs, Rng, ShardId, UnixMs};
 
 use crate::page::Page;
 
@@ -59,6 +59,7 @@ impl Bench {
                 dirty: 0,
                 pubsub: PubSub::new(ShardId(0)),
                 orders: Vec::new(),
+                scripts: Scripts::new(1, 1, || MonoNs(0)),
             },
             now: START,
             mono: MonoMs(1_000_000),
@@ -129,7 +130,7 @@ impl Bench {
         }
         for outgoing in self.node.pubsub.take_outbox() {
             // A change has its effect at once, there being no other shard.
-            let Outgoing::Publication(publication) = outgoing else { continue };
+            let Outgoing::Publication(publication, _) = outgoing else { continue };
             let (channel, payload) = (&publication.channel, &publication.payload);
             let (channel, payload) = (channel.escape_ascii(), payload.escape_ascii());
             text.push_str(&format!("{:?} {channel}: {payload}\n", publication.kind));

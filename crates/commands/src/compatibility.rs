@@ -16,6 +16,11 @@ pub const UNFINISHED: &[&str] = &["generic", "connection", "server"];
 
 /// Commands of our groups that are not here, and why.
 pub const MISSING: &[(&str, &str)] = &[
+    ("blmove", "comes with blocking"),
+    ("blmpop", "comes with blocking"),
+    ("blpop", "comes with blocking"),
+    ("brpop", "comes with blocking"),
+    ("brpoplpush", "comes with blocking"),
     ("client|caching", "comes with client-side caching"),
     ("client|getredir", "comes with client-side caching"),
     ("client|tracking", "comes with client-side caching"),
@@ -36,8 +41,6 @@ pub const MISSING: &[(&str, &str)] = &[
     ("bgsave", "comes with snapshots"),
     ("save", "comes with snapshots"),
     ("lastsave", "comes with snapshots"),
-    ("sort", "sorts lists, sets and sorted sets: comes with them"),
-    ("sort_ro", "sorts lists, sets and sorted sets: comes with them"),
     ("module", "modules are C plugins, which are not loaded here"),
     ("module|help", "modules are C plugins, which are not loaded here"),
     ("module|list", "modules are C plugins, which are not loaded here"),
@@ -53,8 +56,6 @@ const GROUPS_TO_COME: &[(&str, &str)] = &[
     ("hash", "comes with the data types"),
     ("hyperloglog", "comes with the data types"),
     ("list", "comes with the data types"),
-    ("pubsub", "comes with pub/sub"),
-    ("scripting", "comes with scripts and functions"),
     ("sentinel", "comes with sentinel mode"),
     ("set", "comes with the data types"),
     ("sorted-set", "comes with the data types"),

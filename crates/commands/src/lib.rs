@@ -7,15 +7,21 @@ pub mod connection;
 mod container;
 mod define;
 pub mod generic;
+pub mod hash;
 pub mod hyperloglog;
+pub mod list;
 pub mod pubsub;
+mod sample;
+pub mod scripting;
 pub mod server;
+pub mod set;
 pub mod sorted_set;
 pub mod stream;
 pub mod string;
 mod timeout;
 pub mod transactions;
 mod ttl;
+mod walk;
 
 #[cfg(test)]
 mod bench;
@@ -37,8 +43,12 @@ pub const GROUPS: &[&[Entry]] = &[
     connection::COMMANDS,
     server::COMMANDS,
     bitmap::COMMANDS,
+    hash::COMMANDS,
+    list::COMMANDS,
+    set::COMMANDS,
     transactions::COMMANDS,
     pubsub::COMMANDS,
+    scripting::COMMANDS,
     hyperloglog::COMMANDS,
     sorted_set::COMMANDS,
     stream::COMMANDS,
@@ -49,6 +59,16 @@ pub const GROUPS: &[&[Entry]] = &[
 pub fn table() -> &'static Table {
     static TABLE: OnceLock<Table> = OnceLock::new();
     TABLE.get_or_init(|| Table::new(GROUPS))
+}
+
+/// The same with commands of a program's own.
+///
+/// # Panics
+/// When two commands share a name, or a subcommand has no parent.
+#[must_use]
+pub fn table_with(own: &[Entry]) -> Table {
+    let groups: Vec<&[Entry]> = GROUPS.iter().copied().chain([own]).collect();
+    Table::new(&groups)
 }
 
 /// The keyspace's word for a type mismatch in the protocol's words.

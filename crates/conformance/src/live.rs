@@ -12,7 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use stoa_client::{Connection, Endpoint, Error, Value};
 use stoa_sim::checker::{Key, Outcome};
-use stoa_sim::mix::{Deed, Features, Mix, Progress, Record, Space, TOKENS_MAX, Torn, Verdicts};
+use stoa_sim::mix::{
+    Deed, Features, Mix, Progress, Record, Space, TOKENS_MAX, Torn, Verdicts, Whole,
+};
 use stoa_stdx::Rng;
 
 /// How a run is made.
@@ -119,7 +121,8 @@ pub fn run(endpoint: &Endpoint, options: &Options) -> Result<Tally, Failure> {
             hidden: 5,
             deeds_per_group: 160,
         };
-        let mix = Mix { features, space, deadlines: false, torn: Torn::Nothing };
+        let mix =
+            Mix { features, space, deadlines: false, whole: Whole::Never, torn: Torn::Nothing };
         let deeds = options.txns_per_portion.min(options.txns - tally.total());
         let one = Portion {
             endpoint,

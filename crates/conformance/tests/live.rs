@@ -24,12 +24,11 @@ fn judge(endpoint: &Endpoint, txns: u64) -> Result<live::Tally, live::Failure> {
     live::run(endpoint, &options)
 }
 
-#[test]
-fn twenty_thousand_transactions_on_one_shard_could_have_been_one_thread_s() {
+fn check(shards: u16) {
     let port = free_port().expect("a port");
     let endpoint = local(port);
     let outcome = std::thread::scope(|scope| {
-        let server = scope.spawn(move || serve(port, 1));
+        let server = scope.spawn(move || serve(port, shards));
         while !is_up(&endpoint) {
             assert!(!server.is_finished(), "the server ended at once");
             std::thread::yield_now();
@@ -40,7 +39,17 @@ fn twenty_thousand_transactions_on_one_shard_could_have_been_one_thread_s() {
         let _ = last.call(&["SHUTDOWN", "NOSAVE"]);
         outcome
     });
-    let tally = outcome.unwrap_or_else(|failure| panic!("{failure}"));
+    let tally = outcome.unwrap_or_else(|failure| panic!("{shards} shards: {failure}"));
     assert_eq!(tally.total(), 20_000);
     assert_eq!(tally.inconclusive, 0);
+}
+
+#[test]
+fn twenty_thousand_transactions_on_one_shard_could_have_been_one_thread_s() {
+    check(1);
+}
+
+#[test]
+fn twenty_thousand_transactions_on_three_shards_could_have_been_one_thread_s() {
+    check(3);
 }

@@ -72,7 +72,7 @@ impl Borrowed {
 fn carry(from: &mut Keyspace, to: &mut Keyspace, key: &[u8], now: UnixMs) {
     let place = to.seed().key(key);
     for index in (0..to.database_count()).map(DbIndex) {
-        if let Some(owned) = from.db(index, now, false).take(&place) {
+        if let Some(owned) = from.db(index, now, false).lend(&place) {
             to.db(index, now, false).put(&place, owned);
         }
     }

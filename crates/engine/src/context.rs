@@ -3,7 +3,7 @@
 use stoa_command::ReplyError;
 use stoa_config::EventClass;
 use stoa_keyspace::{Db, Edit, Keyspace, ScanCursor, WrongType};
-use stoa_stdx::{DbIndex, Key, MonoMs, SLOT_COUNT, UnixMs, owner_of};
+use stoa_stdx::{DbIndex, Key, MonoMs, Rng, SLOT_COUNT, UnixMs, owner_of};
 use stoa_value::{Kind, Rules};
 
 use crate::session::SessionRow;
@@ -92,6 +92,11 @@ impl Ctx<'_> {
     #[must_use]
     pub fn rules(&self) -> Rules {
         Rules { limits: self.node.config.limits, seed: self.keyspace.seed().clone() }
+    }
+
+    /// A stream of chance for one command.
+    pub fn chance(&mut self) -> Rng {
+        Rng::new(self.node.rng.next())
     }
 
     /// The collection at `key`, to be read; None without a key.

@@ -14,6 +14,7 @@ mod node;
 mod publish;
 mod reply;
 mod run;
+mod script;
 mod session;
 mod table;
 
@@ -25,6 +26,7 @@ pub use multi::{Multi, Queue, exec};
 pub use node::{Facts, Node, Order, PauseMode, ProcessFacts, ShutdownMode, World, heeds};
 pub use reply::{Proto, Reply};
 pub use run::{Refusal, Verdict, admit, admit_found, refuse, run};
+pub use script::{Escape, Reach, ScriptCall, Scripts};
 pub use session::{ReplyMode, Session, SessionRow, Sessions};
 pub use stoa_config::EventClass as Class;
 pub use stoa_pubsub::Kind;

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use stoa_config::{Config, EventClass};
+use stoa_config::{Config, EventClass, LogLevel};
 use stoa_keyspace::Heeds;
 use stoa_observability::info::{Allocator, CpuUs};
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_pubsub::PubSub;
 use stoa_stdx::{ConnId, MonoMs, Rng, ShardId, UnixMs};
 
-use crate::Table;
+use crate::{Scripts, Table};
 
 /// Facts that do not change while the server runs.
 #[derive(Clone, Debug, Default)]
@@ -125,6 +125,8 @@ pub struct Node {
     pub pubsub: PubSub,
     /// What commands asked for; the shard takes them after each command.
     pub orders: Vec<Order>,
+    /// Scripts and functions.
+    pub scripts: Scripts,
 }
 
 /// Which of the events that only the keyspace sees it is to notice, from now on.
@@ -152,10 +154,14 @@ pub enum Order {
         /// Until when.
         until: MonoMs,
     },
+    /// Let all shards keep this script.
+    ShareScript(Box<[u8]>),
     /// Forget all keys that this client of this shard watches.
     Unwatch(ConnId),
     /// End the pause (CLIENT UNPAUSE).
     Unpause,
+    /// Write a line into the log (redis.log).
+    Log(LogLevel, String),
     /// End the server.
     Shutdown(ShutdownMode),
 }

@@ -15,20 +15,22 @@ impl Ctx<'_> {
         self.node.pubsub.publish(kind, channel, payload)
     }
 
-    /// Subscribes the client. False if it had before.
-    pub fn subscribe(&mut self, kind: Kind, name: &[u8]) -> bool {
-        let conn = self.session().conn;
-        let fresh = self.node.pubsub.subscribe(conn, kind, name);
-        self.count_subscriptions();
-        fresh
+    /// Subscribes the client. One that left meanwhile (its EXEC runs all the same) stays away.
+    pub fn subscribe(&mut self, kind: Kind, name: &[u8]) {
+        if !self.session().is_proxy {
+            let conn = self.session().conn;
+            self.node.pubsub.subscribe(conn, kind, name);
+            self.count_subscriptions();
+        }
     }
 
-    /// Unsubscribes the client. False if it had not subscribed.
-    pub fn unsubscribe(&mut self, kind: Kind, name: &[u8]) -> bool {
-        let conn = self.session().conn;
-        let had = self.node.pubsub.unsubscribe(conn, kind, name);
-        self.count_subscriptions();
-        had
+    /// Unsubscribes the client.
+    pub fn unsubscribe(&mut self, kind: Kind, name: &[u8]) {
+        if self.session().is_subscriber() {
+            let conn = self.session().conn;
+            self.node.pubsub.unsubscribe(conn, kind, name);
+            self.count_subscriptions();
+        }
     }
 
     /// Unsubscribes the client from everything of all kinds.
@@ -42,7 +44,8 @@ impl Ctx<'_> {
 
     fn count_subscriptions(&mut self) {
         let conn = self.session().conn;
-        self.session().subscriptions = self.node.pubsub.memberships.counts(conn);
+        let counts = self.node.pubsub.memberships.counts(conn);
+        self.session().set_subscriptions(counts);
     }
 }
 

@@ -45,6 +45,10 @@ pub trait Reply {
     fn double(&mut self, value: f64);
     /// A boolean (RESP2: 1 or 0).
     fn boolean(&mut self, value: bool);
+    /// A number of any size, in digits (RESP2, and who knows no such type: a bulk).
+    fn big_number(&mut self, digits: &[u8]) {
+        self.bulk(digits);
+    }
     /// Text for people, with a three-letter format such as `txt` (RESP2: a bulk).
     fn verbatim(&mut self, format: &str, text: &[u8]);
 

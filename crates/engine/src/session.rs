@@ -59,7 +59,9 @@ pub struct Session {
     /// CLIENT NO-EVICT.
     pub no_evict: bool,
     /// How many channels, patterns and shard channels it listens to.
-    pub subscriptions: [usize; 3],
+    subscriptions: [usize; 3],
+    /// Whether that is any. Looked at for every command, so it stands among the other switches.
+    listens: bool,
     /// To be closed once its replies are out.
     pub closing: bool,
     /// Bytes of unread input held for it.
@@ -104,6 +106,7 @@ impl Session {
             no_touch: false,
             no_evict: false,
             subscriptions: [0; 3],
+            listens: false,
             closing: false,
             input_len: 0,
             output_len: 0,
@@ -121,8 +124,20 @@ impl Session {
     /// Whether it listens to anything.
     #[must_use]
     #[inline]
-    pub fn is_subscriber(&self) -> bool {
-        self.subscriptions != [0; 3]
+    pub const fn is_subscriber(&self) -> bool {
+        self.listens
+    }
+
+    /// How many channels, patterns and shard channels it listens to.
+    #[must_use]
+    pub const fn subscriptions(&self) -> [usize; 3] {
+        self.subscriptions
+    }
+
+    /// Says to how many it listens from now on.
+    pub fn set_subscriptions(&mut self, subscriptions: [usize; 3]) {
+        self.listens = subscriptions != [0; 3];
+        self.subscriptions = subscriptions;
     }
 }
 

@@ -57,11 +57,42 @@ pub(crate) struct Database {
     pub(crate) expires: usize,
     /// Hashes that the wheel looks at for the deadlines of their fields.
     pub(crate) armed_hashes: usize,
+    /// Keys of each block of slots, so that the key of a number is found without looking at every slot.
+    pub(crate) blocks: [u32; BLOCKS],
 }
+
+/// Slots of a block, and blocks: about as many of each, so that both are short to walk.
+pub(crate) const BLOCK_LEN: usize = 128;
+const BLOCKS: usize = SLOT_COUNT / BLOCK_LEN;
 
 impl Database {
     pub(crate) const fn new(id: u16) -> Self {
-        Self { id, slots: None, len: 0, expires: 0, armed_hashes: 0 }
+        Self { id, slots: None, len: 0, expires: 0, armed_hashes: 0, blocks: [0; BLOCKS] }
+    }
+
+    /// A key came.
+    pub(crate) const fn count_in(&mut self, slot: SlotId) {
+        self.len += 1;
+        self.blocks[slot.0 as usize / BLOCK_LEN] += 1;
+    }
+
+    /// A key left.
+    pub(crate) const fn count_out(&mut self, slot: SlotId) {
+        self.len -= 1;
+        self.blocks[slot.0 as usize / BLOCK_LEN] -= 1;
+    }
+
+    /// The entry of a number below `len`, in slot order: some 1,500 steps at most, however many keys.
+    fn nth(&self, mut n: usize) -> Option<Entry> {
+        let is_in = |n: &mut usize, len: usize| {
+            let here = *n < len;
+            *n -= if here { 0 } else { len };
+            here
+        };
+        let block = self.blocks.iter().position(|len| is_in(&mut n, *len as usize))?;
+        let slots = &self.slots.as_ref()?[block * BLOCK_LEN..(block + 1) * BLOCK_LEN];
+        let slot = slots.iter().find(|slot| is_in(&mut n, slot.len()))?;
+        slot.nth(n)
     }
 
     /// Counts an entry that goes as gone from those that wait for a deadline.
@@ -106,7 +137,7 @@ pub struct EntryRef<'a> {
 }
 
 impl<'a> EntryRef<'a> {
-    fn new(entry: Entry, now: UnixMs) -> Self {
+    pub(crate) fn new(entry: Entry, now: UnixMs) -> Self {
         Self { entry, now, life: std::marker::PhantomData }
     }
 
@@ -431,6 +462,12 @@ impl<'a> Db<'a> {
         self.set(key, NewValue::Int(value), ttl);
     }
 
+    /// Stores a list, set or hash under `key`, whatever was there.
+    pub fn set_object<T: Kind>(&mut self, key: &Key<'_>, value: T, ttl: Ttl) {
+        self.set(key, NewValue::Object(value.into_object()), ttl);
+        self.arm_anew(key);
+    }
+
     /// Stores what was taken or copied elsewhere, with its deadline and access clock, whatever was
     /// there: a loan to another shard is no use of the key.
     pub fn put(&mut self, key: &Key<'_>, owned: Owned) {
@@ -445,10 +482,16 @@ impl<'a> Db<'a> {
         }
         let entry = self.database().find(key).expect("just stored");
         entry.set_clock(owned.clock);
+        self.arm_anew(key);
+    }
+
+    /// Puts a hash that comes from another key or another shard on the wheel: what it remembers of one
+    /// means nothing here.
+    fn arm_anew(&mut self, key: &Key<'_>) {
+        let Some(entry) = self.database().find(key) else { return };
         if let Some(mut place) = entry.kind::<Hash>() {
             // SAFETY: a Hash lies there, and the database is borrowed exclusively.
             let hash = unsafe { place.as_mut() };
-            // It comes from another key or another shard, whose wheel looks for it in vain.
             hash.set_armed(None);
             self.keyspace.arm_fields(self.index, key, hash);
         }
@@ -535,6 +578,12 @@ impl<'a> Db<'a> {
         self.keyspace.remove(self.index, key)
     }
 
+    /// Takes `key` out as it lies, past its deadline or not: that is found out, and said, where it is
+    /// used. No change, as it comes back.
+    pub fn lend(&mut self, key: &Key<'_>) -> Option<Owned> {
+        self.keyspace.remove(self.index, key)
+    }
+
     /// Sets or takes away the deadline of `key`. False if the key is not there.
     pub fn set_deadline(&mut self, key: &Key<'_>, deadline: Option<UnixMs>) -> bool {
         let Some(old) = self.locate(key) else { return false };
@@ -552,7 +601,7 @@ impl<'a> Db<'a> {
         true
     }
 
-    /// A live key by chance, close to even.
+    /// A live key by chance, each as likely as any other.
     pub fn random(&mut self, rng: &mut Rng) -> Option<EntryRef<'_>> {
         // Not for ever: each try reclaims one expired key only.
         for _ in 0..100 {
@@ -560,14 +609,7 @@ impl<'a> Db<'a> {
             if database.len == 0 {
                 return None;
             }
-            let slots = database.slots.as_ref()?;
-            let mut n = rng.below(database.len as u64) as usize;
-            let slot = slots.iter().find(|slot| {
-                let here = n < slot.len();
-                n -= if here { 0 } else { slot.len() };
-                here
-            })?;
-            let entry = slot.nth(n)?;
+            let entry = database.nth(rng.below(database.len as u64) as usize)?;
             if entry.is_live(self.now) {
                 return Some(EntryRef::new(entry, self.now));
             }
@@ -656,8 +698,14 @@ impl ScanCursor {
     /// a minus sign wraps around unless the whole is a number below zero in its usual form.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
+        Self::parse_number(text).map(Self::from_wire)
+    }
+
+    /// The number that [`ScanCursor::parse`] reads, for scans of other things.
+    #[must_use]
+    pub fn parse_number(text: &[u8]) -> Option<u64> {
         if let Some(number) = stoa_stdx::parse_int(text) {
-            return u64::try_from(number).ok().map(Self::from_wire);
+            return u64::try_from(number).ok();
         }
         let text = std::str::from_utf8(text).ok()?;
         let text = text.trim_start_matches([' ', '\t', '\n', '\x0b', '\x0c', '\r']);
@@ -668,7 +716,7 @@ impl ScanCursor {
         // The number type's own parser would take a second sign.
         let number: u64 =
             digits.starts_with(|c: char| c.is_ascii_digit()).then(|| digits.parse().ok())??;
-        Some(Self::from_wire(if negative { number.wrapping_neg() } else { number }))
+        Some(if negative { number.wrapping_neg() } else { number })
     }
 
     /// From the number on the wire; anything a client makes up leads somewhere harmless.

@@ -19,6 +19,8 @@ pub struct Edit<'a, T: Kind> {
     key: Key<'a>,
     /// In the entry of `key`, which stays where it is as long as the keyspace is borrowed here.
     place: NonNull<T>,
+    /// The key goes, whatever its value holds.
+    removes: bool,
 }
 
 impl<'a, T: Kind> Edit<'a, T> {
@@ -28,7 +30,20 @@ impl<'a, T: Kind> Edit<'a, T> {
         key: Key<'a>,
         place: NonNull<T>,
     ) -> Self {
-        Self { keyspace, index, key, place }
+        Self { keyspace, index, key, place, removes: false }
+    }
+
+    /// Puts another value in its place; what takes long to free is freed in portions.
+    pub fn replace(&mut self, value: T) {
+        let old = std::mem::replace(&mut **self, value).into_object();
+        if !old.as_ref().is_light() {
+            self.keyspace.condemned_objects.push(old);
+        }
+    }
+
+    /// Removes the key; what takes long to free is freed in portions.
+    pub fn remove_key(mut self) {
+        self.removes = true;
     }
 }
 
@@ -51,7 +66,7 @@ impl<T: Kind> DerefMut for Edit<'_, T> {
 
 impl<T: Kind> Drop for Edit<'_, T> {
     fn drop(&mut self) {
-        if self.is_empty() {
+        if self.removes || self.is_empty() {
             self.keyspace.discard(self.index, &self.key);
         } else if T::TYPE == Type::Hash {
             // SAFETY: the type says that T is Hash; borrowed exclusively as in `deref_mut`.

@@ -102,9 +102,8 @@ impl Keyspace {
         if hash.armed().is_some_and(|armed| armed <= next) || next >= wheel::DEADLINE_MAX {
             return;
         }
-        if self.is_sifting {
-            self.sift(SIFTED_AN_ADD);
-        }
+        // Paid by the next command: sifting looks at hashes, and one is being changed.
+        self.sift_owed += usize::from(self.is_sifting) * SIFTED_AN_ADD;
         let database = &mut self.databases[index.0 as usize];
         database.armed_hashes += usize::from(hash.armed().is_none());
         hash.set_armed(Some(next));
@@ -127,6 +126,13 @@ impl Keyspace {
         } else {
             self.arm_fields(index, &key, hash);
         }
+    }
+
+    /// Sifts what was added meanwhile, and twice that.
+    #[cold]
+    pub(crate) fn pay_for_adds(&mut self) {
+        let owed = std::mem::take(&mut self.sift_owed);
+        self.sift(owed);
     }
 
     /// When [`Keyspace::expire_due`] is worth calling next.
@@ -155,7 +161,8 @@ impl Keyspace {
     pub fn mean_ttl_ms(&self, now: UnixMs, rng: &mut Rng) -> Vec<u64> {
         let mut sums = vec![(0, 0); self.databases.len()];
         self.wheel.sample(rng, TTL_SAMPLES, &mut |item| {
-            if let Some((at, entry)) = whose(&self.databases, item)
+            if item.arm() != FIELDS
+                && let Some((at, entry)) = whose(&self.databases, item)
                 && let Some(deadline) = entry.deadline()
             {
                 let (sum, count) = &mut sums[at];
@@ -283,6 +290,32 @@ mod tests {
         assert_eq!(keyspace.counts(DbIndex(0)).0, 1);
         assert_eq!(keyspace.stats.expired_fields, 1_040);
         assert_eq!((keyspace.databases[0].armed_hashes, keyspace.wheel.len()), (0, 0));
+    }
+
+    #[test]
+    fn hashes_come_through_a_sifting_of_the_wheel() {
+        let secret = HashSeed::new([1, 2, 3, 4]);
+        let rules = Rules { limits: Limits::default(), seed: secret.clone() };
+        let mut keyspace = Keyspace::new(1, secret.clone(), UnixMs(1));
+        for turn in 0..40_u64 {
+            keyspace.is_sifting = true;
+            for name in [b"a", b"b", b"c"] {
+                let key = secret.key(name);
+                let db = keyspace.db(DbIndex(0), UnixMs(1), true);
+                let mut hash = db.edit_or_new::<Hash>(&key).expect("a hash");
+                let field = turn.to_string().into_bytes();
+                hash.set(&field, b"v", &rules);
+                // Each is due before the last, so each adds an item and makes one stale.
+                hash.set_deadline(&field, Some(UnixMs(5_000 - turn)));
+            }
+            keyspace.sift(5);
+        }
+        while keyspace.sift(5) {}
+        keyspace.is_sifting = true;
+        while keyspace.sift(5) {}
+        assert_eq!(keyspace.wheel.len(), 3, "the live ones");
+        while keyspace.expire_due(UnixMs(5_001), 10) {}
+        assert_eq!((keyspace.counts(DbIndex(0)).0, keyspace.stats.expired_fields), (0, 120));
     }
 
     #[test]

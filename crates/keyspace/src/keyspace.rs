@@ -9,6 +9,7 @@ use crate::db::{Database, Db, Owned};
 use crate::entry::{Due, Entry};
 use crate::notice::Notices;
 use crate::table::{Slot, prefetch};
+use crate::undo::Undo;
 use crate::watch::Watches;
 use crate::wheel::{Item, Wheel};
 
@@ -38,10 +39,13 @@ pub struct Keyspace {
     /// What happened to keys, as far as anybody wants to know.
     pub notices: Notices,
     pub(crate) watches: Watches,
+    pub(crate) undo: Option<Box<Undo>>,
     pub(crate) next_arm: u16,
     pub(crate) due: Vec<Item>,
     /// A round of sifting the wheel is under way.
     pub(crate) is_sifting: bool,
+    /// Items to be sifted by the next command, for those that the last one added.
+    pub(crate) sift_owed: usize,
     /// Databases emptied by FLUSH*, freed in portions.
     pub(crate) condemned: Vec<Box<[Slot]>>,
     /// Removed values that take long to free.
@@ -66,9 +70,11 @@ impl Keyspace {
             stats: KeyspaceStats::default(),
             notices: Notices::default(),
             watches: Watches::default(),
+            undo: None,
             next_arm: 0,
             due: Vec::new(),
             is_sifting: false,
+            sift_owed: 0,
             condemned: Vec::new(),
             condemned_objects: Vec::new(),
             compaction: Compaction::default(),
@@ -81,6 +87,9 @@ impl Keyspace {
     /// When there is no such database: sessions never hold an index out of range.
     #[must_use]
     pub fn db(&mut self, index: DbIndex, now: UnixMs, touch: bool) -> Db<'_> {
+        if self.sift_owed > 0 {
+            self.pay_for_adds();
+        }
         assert!((index.0 as usize) < self.databases.len(), "no database {}", index.0);
         Db::new(self, index, now, touch)
     }
@@ -155,7 +164,7 @@ impl Keyspace {
     pub(crate) fn insert(&mut self, index: DbIndex, key: &Key<'_>, entry: Entry) {
         let Self { databases, arena, seed, stats, .. } = self;
         let database = &mut databases[index.0 as usize];
-        database.len += 1;
+        database.count_in(key.slot);
         stats.inserted += 1;
         database.expires += usize::from(entry.due().is_some());
         let slot = database.slot_mut(key.slot);
@@ -195,7 +204,7 @@ impl Keyspace {
         let Some(entry) = database.slot_mut(key.slot).remove(arena, key.hash, key.bytes) else {
             return false;
         };
-        database.len -= 1;
+        database.count_out(key.slot);
         database.forget(entry);
         // SAFETY: out of the table, made by this arena.
         unsafe { entry.discard(arena, condemned_objects) };
@@ -206,7 +215,7 @@ impl Keyspace {
         let Self { databases, arena, .. } = self;
         let database = &mut databases[index.0 as usize];
         let entry = database.slot_mut(key.slot).remove(arena, key.hash, key.bytes)?;
-        database.len -= 1;
+        database.count_out(key.slot);
         database.forget(entry);
         let (deadline, clock) = (entry.deadline(), entry.clock());
         // SAFETY: out of the table, made by this arena.

@@ -18,6 +18,7 @@ mod expiry;
 mod keyspace;
 mod notice;
 mod table;
+mod undo;
 mod watch;
 pub mod wheel;
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use stoa_stdx::{DbIndex, HashSeed, Key, Rng, SLOT_COUNT, UnixMs};
 
+use crate::db::BLOCK_LEN;
 use crate::{DEADLINE_MAX, Keyspace, ScanCursor, Str, Ttl};
 
 type Model = BTreeMap<Vec<u8>, (Vec<u8>, Option<u64>)>;
@@ -44,6 +45,12 @@ fn check(keyspace: &mut Keyspace, model: &Model, now: u64, case: &str) {
         assert!(seen.insert(entry.key().to_vec(), (value, deadline)).is_none(), "{case}: twice");
     });
     assert_eq!(&seen, model, "{case}");
+    let database = &keyspace.databases[DB.0 as usize];
+    let slots = database.slots.as_deref().unwrap_or_default();
+    for (slots, counted) in slots.chunks(BLOCK_LEN).zip(&database.blocks) {
+        let there: usize = slots.iter().map(crate::table::Slot::len).sum();
+        assert_eq!(there, *counted as usize, "{case}: a block's keys");
+    }
 }
 
 fn run(seed: u64, steps: u64, keys: u64, tagged: bool) {
@@ -184,4 +191,32 @@ fn a_scan_returns_what_is_there_all_the_while() {
             assert!(seen.contains(&name(n)), "seed {seed}: key {n} of {keep} was not returned");
         }
     }
+}
+
+#[test]
+fn each_key_is_as_likely_to_be_drawn_as_any_other() {
+    let secret = HashSeed::new([1, 2, 3, 4]);
+    let now = UnixMs(1);
+    let mut keyspace = Keyspace::new(1, secret.clone(), now);
+    let mut rng = Rng::new(1);
+    // Half of them in one slot, the others alone in theirs.
+    let keys = 20;
+    for n in 0..keys {
+        let name = if n % 2 == 0 { format!("{{t}}{n}") } else { format!("key:{n}") };
+        let key = secret.key(name.as_bytes());
+        keyspace.db(DB, now, true).set_string(&key, b"v", Ttl::Clear);
+    }
+    let mut drawn: BTreeMap<Vec<u8>, u32> = BTreeMap::new();
+    let draws = if cfg!(miri) { 200 } else { 20_000 };
+    for _ in 0..draws {
+        let mut db = keyspace.db(DB, now, true);
+        let key = db.random(&mut rng).expect("there are keys").key().to_vec();
+        *drawn.entry(key).or_default() += 1;
+    }
+    for (key, count) in &drawn {
+        let fair = draws / keys;
+        let is_fair = cfg!(miri) || (fair / 2..fair * 2).contains(count);
+        assert!(is_fair, "{}: {count}", String::from_utf8_lossy(key));
+    }
+    assert_eq!(drawn.len(), keys as usize);
 }

@@ -223,11 +223,48 @@ impl Slot {
         (0..self.cap).map(|at| self.word(at)).filter(|word| !word.is_null()).nth(n).map(entry_of)
     }
 
-    /// Moves tables out of sparse pages, so that these can serve other sizes.
-    pub(crate) fn compact(&mut self, arena: &mut Arena) {
-        if self.cap == NODE {
-            return self.children_mut().iter_mut().for_each(|child| child.compact(arena));
+    /// Moves tables out of sparse pages, so that these can serve other sizes: those from hash position
+    /// `from` on, until none of `left` is left. Gives the position to go on from, None at the end.
+    pub(crate) fn compact(
+        &mut self,
+        arena: &mut Arena,
+        from: u64,
+        left: &mut usize,
+    ) -> Option<u64> {
+        self.compact_level(arena, from, 0, 0, left)
+    }
+
+    fn compact_level(
+        &mut self,
+        arena: &mut Arena,
+        from: u64,
+        prefix: u64,
+        level: u32,
+        left: &mut usize,
+    ) -> Option<u64> {
+        if *left == 0 {
+            return Some(prefix);
         }
+        if self.cap != NODE {
+            *left -= 1;
+            self.compact_table(arena);
+            return None;
+        }
+        let shift = 60 - 4 * level;
+        for (number, child) in self.children_mut().iter_mut().enumerate() {
+            let start = prefix | (number as u64) << shift;
+            // A position before `from` stands for the table that it lies in.
+            if start + ((1_u64 << shift) - 1) >= from {
+                let next = child.compact_level(arena, from, start, level + 1, left);
+                if next.is_some() {
+                    return next;
+                }
+            }
+        }
+        None
+    }
+
+    fn compact_table(&mut self, arena: &mut Arena) {
         let Some(words) = NonNull::new(self.words) else { return };
         let size = self.cap as usize * 8;
         // SAFETY: the table is live with this size; its words are copied whole, and the old block is

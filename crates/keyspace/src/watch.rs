@@ -20,6 +20,8 @@ pub(crate) struct Watches {
     active: bool,
     /// Every touched key is noted, watched or not: the keys are on loan from other shards.
     notes_all: bool,
+    /// Keys are copied before they change.
+    undoes: bool,
     /// By database and key.
     keys: BTreeMap<u16, BTreeMap<Box<[u8]>, Watched>>,
     /// What each client watches, by CLIENT ID.
@@ -68,7 +70,7 @@ impl Watches {
         if keys.is_empty() {
             self.keys.remove(&db.0);
         }
-        self.active = self.notes_all || !self.keys.is_empty();
+        self.active = self.undoes || self.notes_all || !self.keys.is_empty();
     }
 
     /// Counts a change of a key.
@@ -174,6 +176,7 @@ impl Keyspace {
 
     #[cold]
     fn note_slowly(&mut self, db: DbIndex, key: &[u8]) {
+        self.save_for_undo(db, key);
         if self.watches.notes_all || self.watches.get(db, key).is_some() {
             self.watches.noted.push((db, key.to_vec()));
         }
@@ -211,9 +214,16 @@ impl Keyspace {
     /// which is told. Gives what was noted so far.
     pub fn note_all(&mut self, all: bool) -> Vec<(DbIndex, Vec<u8>)> {
         self.watches.notes_all = all;
-        self.watches.active = all || !self.watches.keys.is_empty();
+        self.watch_all_touches();
         self.watches.noted.truncate(std::mem::take(&mut self.watches.settled));
         std::mem::take(&mut self.watches.noted)
+    }
+
+    /// Whether touches are to be looked at follows from what they are looked at for.
+    pub(crate) fn watch_all_touches(&mut self) {
+        let watches = &mut self.watches;
+        watches.undoes = self.undo.is_some();
+        watches.active = watches.undoes || watches.notes_all || !watches.keys.is_empty();
     }
 
     /// A key changed while it was on loan.

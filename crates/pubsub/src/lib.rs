@@ -87,8 +87,20 @@ pub struct Change {
 pub enum Outgoing {
     /// Everybody's counts change.
     Change(Change),
-    /// A message.
-    Publication(Arc<Publication>),
+    /// A message, and the request that said it.
+    Publication(Arc<Publication>, Option<Cause>),
+}
+
+/// The request that led to a message. Whoever made it hears the message after the reply, so that it
+/// does not fall into the reply of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// The shard of the client.
+    pub home: ShardId,
+    /// The client.
+    pub conn: ConnId,
+    /// Which of its replies.
+    pub ticket: u32,
 }
 
 /// What one shard knows of channels.
@@ -158,9 +170,20 @@ impl PubSub {
         if count > 0 {
             let (channel, payload) = (channel.into(), payload.into());
             let publication = Publication { kind, channel, payload };
-            self.outbox.push(Outgoing::Publication(Arc::new(publication)));
+            self.outbox.push(Outgoing::Publication(Arc::new(publication), None));
         }
         count
+    }
+
+    /// Says which request led to the messages that were added since the last time.
+    pub fn name_cause(&mut self, cause: Cause) {
+        for outgoing in self.outbox.iter_mut().rev() {
+            match outgoing {
+                Outgoing::Publication(_, Some(_)) => return,
+                Outgoing::Publication(_, unnamed) => *unnamed = Some(cause),
+                Outgoing::Change(_) => {}
+            }
+        }
     }
 
     /// Whether something is to be sent.

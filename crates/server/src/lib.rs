@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use stoa_config::{Config, Driver, Launch};
-use stoa_engine::Facts;
+use stoa_engine::{Facts, Table};
 use stoa_observability::info::REDIS_VERSION;
 use stoa_shard::{Moment, Setup};
 use stoa_stdx::{HashSeed, ShardId};
@@ -53,6 +53,15 @@ pub fn read_config_file(path: &Path) -> io::Result<String> {
 /// # Errors
 /// What keeps the node from starting or running, with what to do about it.
 pub fn serve(launch: Launch) -> io::Result<()> {
+    serve_with(launch, stoa_commands::table())
+}
+
+/// As [`serve`], with a command table of the caller's: for servers with commands of their own, made
+/// with [`stoa_commands::table_with`].
+///
+/// # Errors
+/// As [`serve`].
+pub fn serve_with(launch: Launch, table: &'static Table) -> io::Result<()> {
     let Launch { mut config, config_file } = launch;
     // Named from where we were started, and written long after `dir` was entered.
     let config_file = config_file.map(absolute);
@@ -83,7 +92,7 @@ pub fn serve(launch: Launch) -> io::Result<()> {
         let setup = Setup {
             id,
             shards,
-            table: stoa_commands::table(),
+            table,
             config: config.clone(),
             facts: Arc::clone(&facts),
             seed: seed.clone(),

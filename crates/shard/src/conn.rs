@@ -24,6 +24,8 @@ pub(crate) enum Stall {
     Intent,
     /// CLIENT PAUSE.
     Paused,
+    /// A subscription is not known everywhere yet.
+    Confirm,
     /// Very many answers are with other shards.
     Holes,
 }
@@ -40,6 +42,10 @@ pub(crate) struct Conn {
     pub(crate) stall: Option<Stall>,
     /// The reply, if it has not left, that messages must not overtake: it confirms a subscription.
     confirms: Option<u32>,
+    /// Changes of its subscriptions that not every shard knows yet.
+    pub(crate) unconfirmed: u32,
+    /// Messages that follow the reply of a ticket.
+    afters: Vec<(u32, Vec<u8>)>,
     /// Its place among the transactions on the keys that its next request wants.
     pub(crate) row: Option<RowId>,
     /// The turn of that row has come.
@@ -76,6 +82,8 @@ impl Conn {
             owed: Owed::default(),
             stall: None,
             confirms: None,
+            unconfirmed: 0,
+            afters: Vec::new(),
             row: None,
             has_turn: false,
             resumes: false,
@@ -127,11 +135,15 @@ impl Conn {
         assert_ne!(owing.state, State::Ready, "ticket {ticket} was answered twice");
         let reply = if owing.state == State::Muted { &[] } else { reply };
         owing.state = State::Ready;
+        let after = self.afters.iter().position(|(of, _)| *of == ticket);
+        let after = after.map(|at| self.afters.swap_remove(at).1).unwrap_or_default();
         if at == 0 {
             self.out.extend_from_slice(reply);
+            self.out.extend_from_slice(&after);
         } else {
             owing.start = self.owed.held.len();
             self.owed.held.extend_from_slice(reply);
+            self.owed.held.extend_from_slice(&after);
             owing.end = self.owed.held.len();
         }
         while let Some(front) = self.owed.queue.front() {
@@ -161,15 +173,21 @@ impl Conn {
         }
     }
 
+    /// Adds a message that the client's own request led to: it follows that request's reply.
+    pub(crate) fn message_after(&mut self, ticket: u32, bytes: &[u8]) {
+        let at = ticket.wrapping_sub(self.owed.base) as usize;
+        if self.owed.queue.get(at).is_none_or(|owing| owing.state == State::Ready) {
+            return self.message(bytes);
+        }
+        match self.afters.iter_mut().find(|(of, _)| *of == ticket) {
+            Some((_, after)) => after.extend_from_slice(bytes),
+            None => self.afters.push((ticket, bytes.to_vec())),
+        }
+    }
+
     /// Messages from now on come after the reply of `ticket`.
     pub(crate) const fn messages_follow(&mut self, ticket: u32) {
         self.confirms = Some(ticket);
-    }
-
-    /// The ticket of the reply that was added last, if it has not left.
-    pub(crate) fn last_ticket(&self) -> Option<u32> {
-        let last = self.owed.len().checked_sub(1)?;
-        Some(self.owed.base.wrapping_add(last as u32))
     }
 
     /// Nothing is owed, running or waiting to run.
@@ -276,6 +294,30 @@ mod tests {
             assert_eq!(String::from_utf8_lossy(&conn.out), want, "seed {seed}");
             assert!(conn.is_settled());
         }
+    }
+
+    #[test]
+    fn messages_overtake_replies_that_are_awaited_but_not_what_confirms_them() {
+        let mut conn = Conn::new(ConnId::default());
+        let [asked, told] = [conn.hole(false), conn.hole(false)];
+        conn.message(b"(first)");
+        conn.message_after(told, b"(own)");
+        conn.messages_follow(told);
+        conn.message(b"(second)");
+        conn.fill(told, b"<told>");
+        conn.message(b"(third)");
+        assert_eq!(conn.out, b"(first)");
+        conn.fill(asked, b"<asked>");
+        conn.message(b"(fourth)");
+        let want = "(first)<asked><told>(own)(second)(third)(fourth)";
+        assert_eq!(String::from_utf8_lossy(&conn.out), want);
+        assert!(conn.is_settled());
+        // An unwanted reply leaves its messages behind.
+        let muted = conn.hole(true);
+        conn.message_after(muted, b"(own)");
+        conn.fill(muted, b"<unwanted>");
+        conn.message_after(muted, b"(late)");
+        assert_eq!(String::from_utf8_lossy(&conn.out), format!("{want}(own)(late)"));
     }
 
     #[test]

@@ -74,7 +74,8 @@ impl Shard {
         if !ran {
             sources[cmd.source as usize].hold_from(cmd.start);
         }
-        if !self.intents.is_idle() && self.stalled_until.is_none() {
+        // A shard that was put to sleep keeps what did not run for later.
+        if !self.intents.is_idle() && (ran || self.stalled_until.is_none()) {
             self.end_turn_of(id);
         }
     }
@@ -85,6 +86,11 @@ impl Shard {
         let found = match cmd.what {
             What::Malformed(error) => {
                 self.refuse_bytes(id, error);
+                return true;
+            }
+            What::Empty => {
+                // Nobody hears of it, which is all that a skipped reply asks for.
+                self.takes_mute(id);
                 return true;
             }
             What::Unknown => None,
@@ -110,6 +116,7 @@ impl Shard {
             && holds_back(pause, spec.flags)
         {
             self.stall(id, Stall::Paused);
+            self.paused.push(id);
             return false;
         }
         if session.multi.is_some() && !spec.flags.has(Flags::IMMEDIATE) {
@@ -132,13 +139,14 @@ impl Shard {
                 self.run_here(req, Some(key));
                 true
             }
+            What::Foreign(..) if self.waits_for_confirmation(id) => false,
             What::Foreign(_, at) => {
                 let key = Key { bytes: argv[at as usize], slot: cmd.slot, hash: cmd.hash };
-                self.send_whole(req, key, at);
+                self.send_whole(req, owner_of(cmd.slot, self.node.shards), Some((key, at)));
                 true
             }
             What::Other(_) => self.route(req),
-            What::Malformed(_) | What::Unknown => unreachable!("answered above"),
+            What::Malformed(_) | What::Empty | What::Unknown => unreachable!("answered above"),
         }
     }
 
@@ -191,7 +199,11 @@ impl Shard {
     fn route(&mut self, req: Req<'_>) -> bool {
         let entry = self.node.table.at(req.verdict.index);
         let alone = self.node.shards == 1;
-        match self.plans[req.verdict.index as usize] {
+        let plan = self.plans[req.verdict.index as usize];
+        if !alone && plan != Plan::Home && self.waits_for_confirmation(req.conn) {
+            return false;
+        }
+        match plan {
             Plan::Home => self.run_here(req, None),
             Plan::Exec => return self.exec(req),
             // Nor may a walk pass by a key that is only lent.
@@ -217,6 +229,9 @@ impl Shard {
                 if self.plans[req.verdict.index as usize] == Plan::Watch {
                     return self.watch(req, &keys);
                 }
+                if self.goes_to_all(req) {
+                    return true;
+                }
                 return self.route_keys(req, &keys);
             }
         }
@@ -227,7 +242,7 @@ impl Shard {
         let shards = self.node.shards;
         let at = |position: usize| self.keyspace.seed().key(req.argv[position]);
         let Some((first_at, _)) = keys.as_slice().first().copied() else {
-            self.run_here(req, None);
+            self.run_or_script(req, None);
             return true;
         };
         let first = at(first_at);
@@ -238,12 +253,14 @@ impl Shard {
                 .iter()
                 .all(|(position, _)| owner_of(at(*position).slot, shards) == owner);
         if one_owner && owner != self.node.shard {
-            self.send_whole(req, first, first_at as u8);
+            // One so far behind is looked for again by its owner.
+            let key = u8::try_from(first_at).ok().map(|at| (first, at));
+            self.send_whole(req, owner, key);
         } else if one_owner {
             if let Some(scope) = self.hindering(req) {
                 return self.wait_for_turn(req.conn, scope);
             }
-            self.run_here(req, Some(first));
+            self.run_or_script(req, Some(first));
         } else if let Plan::Split(join) = self.plans[req.verdict.index as usize]
             && !self.events_are_heard()
         {
@@ -252,6 +269,14 @@ impl Shard {
             self.transact(req, keys);
         }
         true
+    }
+
+    fn run_or_script(&mut self, req: Req<'_>, key: Option<Key<'_>>) {
+        if self.is_scripted(req.verdict.index) {
+            self.run_script(req, key);
+        } else {
+            self.run_here(req, key);
+        }
     }
 
     /// What a request on keys of this shard touches, if it has to wait for some of it.
@@ -325,9 +350,10 @@ impl Shard {
         }
         let session = self.sessions.at(row);
         if mode != ReplyMode::On || session.reply_mode != ReplyMode::On {
+            let spec = &self.node.table.at(req.verdict.index).spec;
             // What the command chose counts for its own answer: `CLIENT REPLY ON` is heard even when
             // it was to be skipped.
-            if session.reply_mode != ReplyMode::On && !entry.spec.flags.has(PUSHES) {
+            if session.reply_mode != ReplyMode::On && !spec.flags.has(PUSHES) {
                 sink.truncate(start);
             }
             if session.reply_mode == ReplyMode::SkipThis {
@@ -365,13 +391,15 @@ impl Shard {
     }
 
     /// Sends a request whose keys all are at one other shard.
-    fn send_whole(&mut self, req: Req<'_>, key: Key<'_>, key_at: u8) {
+    fn send_whole(&mut self, req: Req<'_>, owner: ShardId, key: Option<(Key<'_>, u8)>) {
         let muted = self.takes_mute(req.conn);
         let Some(conn) = self.conn(req.conn) else { return };
         let ticket = conn.hole(muted);
         let dest = Dest::Hole { conn: req.conn, ticket };
-        let owner = owner_of(key.slot, self.node.shards);
-        self.send(owner, req, dest, Ask::Execute, Some((key, key_at)));
+        if self.is_scripted(req.verdict.index) {
+            self.stall(req.conn, Stall::Answer);
+        }
+        self.send(owner, req, dest, Ask::Execute, key);
     }
 
     /// Puts a request into this pass's batch for `owner`.

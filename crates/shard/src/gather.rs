@@ -20,6 +20,7 @@ use crate::message::{Ask, Batch, Dest, GatherId, Loan, LoanOfAll, Request};
 use crate::multi::{Job, run_queue};
 use crate::plan::Join;
 use crate::reply::RespReply;
+use crate::scripts::Escaped;
 use crate::transact::{Share, Transaction};
 
 /// A batch whose buffers are larger is not kept: dozens of them would hold memory for good.
@@ -84,8 +85,21 @@ impl Kept {
     }
 }
 
+impl Gather {
+    /// A row whose reply has its place, and whose connection waits for it.
+    pub(crate) const fn waiting(
+        index: u16,
+        conn: ConnId,
+        ticket: u32,
+        missing: usize,
+        join: How,
+    ) -> Self {
+        Self { index, conn, ticket, missing, join, stalls: true, transaction: None }
+    }
+}
+
 impl Gathers {
-    fn add(&mut self, gather: Gather) -> GatherId {
+    pub(crate) fn add(&mut self, gather: Gather) -> GatherId {
         let row = self.free.pop().unwrap_or_else(|| {
             self.rows.push((0, None));
             self.rows.len() as u32 - 1
@@ -116,11 +130,16 @@ impl Shard {
         self.witness(batch.clock);
         let mut start = 0;
         let mut parts = std::mem::take(&mut batch.parts).into_iter().peekable();
-        let Batch { requests, replies, ends, .. } = &mut *batch;
+        let Batch { requests, args, replies, ends, .. } = &mut *batch;
         for (at, request) in requests.iter_mut().enumerate() {
             let part = parts.next_if(|(number, _)| *number as usize == at).map(|(_, part)| part);
             let reply = &replies[start..ends[at]];
             start = ends[at];
+            let escaped = part.as_ref().and_then(|part| part.downcast_ref::<Escaped>());
+            if let (Dest::Hole { conn, ticket }, Some(Escaped(escape))) = (request.dest, escaped) {
+                self.escaped(*escape, (conn, ticket), request, args);
+                continue;
+            }
             self.answered(from, request, part, reply);
         }
         batch.clear();
@@ -137,6 +156,9 @@ impl Shard {
             Dest::Hole { conn: id, ticket } => {
                 if let Some(conn) = self.conn(id) {
                     conn.fill(ticket, reply);
+                    if self.is_scripted(request.index) {
+                        self.unstall(id);
+                    }
                     self.filled(id);
                     self.close_if_done(id);
                 }
@@ -208,14 +230,14 @@ impl Shard {
     }
 
     /// Runs a request that waited, for a client that may be gone, on this shard's keys and those that
-    /// are borrowed.
+    /// are borrowed. None: it runs a script that wants all keys.
     pub(crate) fn run_kept(
         &mut self,
         conn: ConnId,
         request: &Kept,
         broken: bool,
         borrowed: Option<&mut Borrowed>,
-    ) -> Vec<u8> {
+    ) -> Option<Vec<u8>> {
         let argv: Vec<&[u8]> = request.argv.iter().map(Vec::as_slice).collect();
         let row = self.row_or_proxy(conn, request.db);
         let proto = self.sessions.at(row).proto;
@@ -224,17 +246,25 @@ impl Shard {
         let mut out = Vec::new();
         let mut reply = RespReply::new(&mut out, proto);
         let mut ran = Vec::new();
+        let may_escape = borrowed.is_none() && self.is_scripted(index);
+        if may_escape {
+            self.keyspace.begin_undo();
+        }
         let mut ctx = Ctx { borrowed, ..self.context(row, None) };
         match &request.job {
             Some(job) => run_queue(&job.queue, broken, &mut ctx, &mut reply, &mut ran),
             None => drop(run_unrouted(entry, &argv, args_at, &mut ctx, &mut reply)),
+        }
+        if may_escape && let Some(escape) = self.undo_escape() {
+            self.remember(escape, &argv);
+            return None;
         }
         self.ran.extend(ran);
         self.ran_whole(index, &out);
         if !self.node.orders.is_empty() {
             self.carry_out_orders();
         }
-        out
+        Some(out)
     }
 
     /// A client's row; if it left, what it asked for still happens, for nobody.

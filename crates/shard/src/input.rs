@@ -84,6 +84,8 @@ pub(crate) struct Cmd {
 pub(crate) enum What {
     /// Bytes that are no request.
     Malformed(ProtocolError),
+    /// No words at all.
+    Empty,
     /// A name nobody knows.
     Unknown,
     /// A command; its first key at this argument is ours.
@@ -225,7 +227,7 @@ impl Shard {
                 }
                 Ok(Parsed::Empty { consumed }) => {
                     source.at += consumed;
-                    continue;
+                    (0, Some(What::Empty))
                 }
                 Ok(Parsed::Incomplete { .. }) => {
                     source.exhausted = true;

@@ -20,6 +20,7 @@ mod orders;
 mod plan;
 mod publish;
 mod reply;
+mod scripts;
 mod serve;
 mod shard;
 mod transact;

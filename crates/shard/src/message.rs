@@ -77,6 +77,7 @@ impl Args {
         let first = self.ends.len() as u32;
         for arg in argv {
             self.bytes.extend_from_slice(arg);
+            // A request has at most INPUT_LEN_MAX bytes, and is not added to a batch that is long.
             let end = u32::try_from(self.bytes.len()).expect("a batch was posted before 4 GiB");
             self.ends.push(end);
         }
@@ -160,6 +161,8 @@ pub(crate) enum Ask {
     Watch(u64),
     /// Forget what this client watches.
     Unwatch(u64),
+    /// Keep this script, which some shard runs for the first time.
+    Script(Box<ScriptText>),
     /// A step of a transaction.
     Intent(Box<Intent>),
     /// The entries back, as the transaction left them.
@@ -167,6 +170,10 @@ pub(crate) enum Ask {
     /// All keys back.
     ReturnAll(Box<LoanOfAll>),
 }
+
+/// The text of a script.
+#[derive(Debug)]
+pub(crate) struct ScriptText(pub(crate) Box<[u8]>);
 
 /// A step of a transaction, as its home asks for it. The owner fills in what it answers.
 #[derive(Debug)]

@@ -139,6 +139,8 @@ impl Shard {
         for at in 0..queue.len() {
             let Verdict { index, args_at } = queue.get(at, &mut argv);
             let spec = &self.node.table.at(index).spec;
+            // It may want any key, and what ran before it must not have to be undone.
+            reach.all |= self.is_scripted(index);
             match self.plans[index as usize] {
                 Plan::AllShards(_) | Plan::Walk => reach.all = true,
                 Plan::Home | Plan::Exec | Plan::Watch => reach.home = true,

@@ -3,14 +3,16 @@
 use stoa_command::Flags;
 use stoa_config::ClientClass;
 use stoa_engine::{Order, PauseMode};
-use stoa_stdx::{ConnId, MonoMs};
+use stoa_stdx::{ConnId, MonoMs, ShardId};
 
 use crate::Shard;
-use crate::conn::Stall;
 use crate::event::Action;
+use crate::message::{Ask, ScriptText};
 
 /// Keys reclaimed or entries freed in one portion: some tens of microseconds.
 const PORTION_LEN: usize = 64;
+/// Clients looked over in one portion: some tens of nanoseconds each, while few are closed.
+const CLIENTS_LEN: usize = 256;
 
 /// CLIENT PAUSE in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,8 +51,16 @@ impl Shard {
                     let until = old.map_or(until, |old| old.until.max(until));
                     self.pause = Some(Pause { mode, until });
                 }
+                Order::ShareScript(text) => {
+                    for shard in (0..self.node.shards).map(ShardId) {
+                        if shard != self.node.shard {
+                            self.send_step(shard, Ask::Script(Box::new(ScriptText(text.clone()))));
+                        }
+                    }
+                }
                 Order::Unwatch(conn) => self.unwatch(conn),
                 Order::Unpause => self.end_pause(),
+                Order::Log(level, text) => self.log(level, text),
                 Order::Shutdown(_) => self.actions.push_back(Action::Shutdown),
             }
         }
@@ -58,7 +68,7 @@ impl Shard {
 
     fn end_pause(&mut self) {
         self.pause = None;
-        self.unstall_all(Stall::Paused);
+        self.unstall_paused();
     }
 
     /// What time brings.
@@ -81,7 +91,10 @@ impl Shard {
         }
         if self.needs_cron() && now >= self.next_cron {
             self.next_cron = MonoMs(now.0 + 1_000 / u64::from(self.node.config.hz));
-            self.look_over_clients(now);
+            // A round that is still under way goes on.
+            if self.look_at.is_none() {
+                (self.look_at, self.slow_readers) = (Some(0), false);
+            }
         }
     }
 
@@ -89,11 +102,15 @@ impl Shard {
         self.node.config.timeout_s > 0 || self.slow_readers
     }
 
-    fn look_over_clients(&mut self, now: MonoMs) {
+    /// Holds a portion of the clients against the limits that time makes them pass. True while the
+    /// round is not over.
+    fn look_over_clients(&mut self) -> bool {
+        let Some(from) = self.look_at else { return false };
+        let now = self.now.mono.ms();
         let timeout_ms = u64::from(self.node.config.timeout_s) * 1_000;
-        self.slow_readers = false;
-        let ids: Vec<ConnId> = self.conns.iter().flatten().map(|conn| conn.id).collect();
-        for id in ids {
+        let end = self.conns.len().min(from + CLIENTS_LEN);
+        for row in from..end {
+            let Some(id) = self.conns[row].as_ref().map(|conn| conn.id) else { continue };
             self.check_output(id);
             // Who listens only has nothing to say.
             let session = self.sessions.get(id).filter(|session| !session.is_subscriber());
@@ -102,6 +119,8 @@ impl Shard {
                 self.close(id, false);
             }
         }
+        self.look_at = (end < self.conns.len()).then_some(end);
+        self.look_at.is_some()
     }
 
     /// The kernel took some output.
@@ -163,7 +182,8 @@ impl Shard {
         let freeing = self.keyspace.free_condemned(PORTION_LEN);
         let compacting = self.keyspace.compact(PORTION_LEN);
         let sifting = self.keyspace.sift(PORTION_LEN);
-        self.background_waits = self.expiry_waits || freeing || compacting || sifting;
+        let looking = self.look_over_clients();
+        self.background_waits = self.expiry_waits || freeing || compacting || sifting || looking;
     }
 
     /// When to be called again though nothing arrives.

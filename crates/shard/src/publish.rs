@@ -17,20 +17,24 @@
 //! **Replies.** The reply of what published (PUBLISH, or a command whose key events are listened to)
 //! leaves when every listener's connection has the message: who was told that a message is out, finds it
 //! there. Meanwhile it is a hole among the client's replies, so a pipeline goes on, and their number is
-//! bounded: this is what holds back a client that publishes faster than shards can deliver. The
-//! client's own messages follow its reply, as they do in the reference, so that they cannot fall into
-//! the reply of an EXEC.
+//! bounded: this is what holds back a client that publishes faster than shards can deliver. A
+//! message carries the request that led to it; who made that request hears it after the reply, as in
+//! the reference since 7.2, so that it cannot fall into the reply of an EXEC.
 //!
 //! **Subscriptions** go to all shards, since each counts the listeners of all (see `stoa_pubsub`); the
 //! confirmation leaves when all have answered, so whoever publishes after it counts the new listener.
 //! They take effect where the sequencer places them (`Placed` comes back behind the messages before
 //! it): a client never hears what was said before it subscribed, or after it unsubscribed. Only the
 //! *count* that PUBLISH answers may miss or include a subscription that is under way at that moment on
-//! another shard.
+//! another shard. What a client sends to other shards waits for its confirmations, since it may lead to
+//! events there that the client is to hear.
 //!
-//! **Not promised.** Messages stand between replies: which side of the replies to requests in
-//! flight they stand on is open. Events of keys are published from the shard that ran the command,
-//! in the order in which they happened there.
+//! **Events of keys** go the same way from the shard that ran the command, in the order in which they
+//! happened. While they may be heard, commands that are split over shards (MSET, DEL) run at home on
+//! borrowed keys, so that their events keep the order of their keys.
+//!
+//! **Not promised.** Messages of others stand between replies: on which side of the replies to requests
+//! in flight is open.
 //!
 //! What this costs when nobody listens: one branch a command.
 
@@ -38,14 +42,15 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use stoa_config::Events;
-use stoa_engine::{Kind, Proto, Reply};
-use stoa_pubsub::{Change, Name, Outgoing, Publication};
+use stoa_engine::{Kind, Part, Proto, Reply};
+use stoa_pubsub::{Cause, Change, Name, Outgoing, Publication};
 use stoa_stdx::{ConnId, ShardId};
 
 use crate::Shard;
+use crate::conn::Stall;
 use crate::event::Action;
 use crate::execute::OUTPUT_LOOK_LEN;
-use crate::message::{Ask, Batch, Message};
+use crate::message::{Ask, Batch, Dest, Message, Request};
 use crate::reply::RespReply;
 
 /// What a row waits for while the sequencer has not said how many shards deliver the message: more
@@ -71,9 +76,9 @@ enum Item {
     /// All counts up to here were taken, to be said in a receipt.
     Sync { row: u64 },
     /// To be put in order and handed on.
-    Route { publication: Arc<Publication>, row: u64 },
+    Route { publication: Arc<Publication>, cause: Option<Cause>, row: u64 },
     /// To be written to the receiver's clients.
-    Deliver { publication: Arc<Publication>, teller: ShardId, row: u64 },
+    Deliver { publication: Arc<Publication>, cause: Option<Cause>, teller: ShardId, row: u64 },
 }
 
 /// What changes in rows of the receiver.
@@ -97,9 +102,6 @@ pub(crate) struct Publishing {
 struct Row {
     /// Receipts that have not come.
     missing: i64,
-    /// Who published: its own messages follow its reply.
-    teller: Option<ConnId>,
-    messages: Vec<u8>,
     then: Then,
 }
 
@@ -108,7 +110,7 @@ enum Then {
     /// Not known yet: the command is still being looked after.
     Open,
     /// A reply leaves.
-    Reply { conn: ConnId, ticket: u32, reply: Vec<u8>, stalls: bool },
+    Reply { conn: ConnId, ticket: u32, reply: Vec<u8>, stalls: bool, confirms: bool },
     /// A batch goes home.
     Done { to: ShardId, batch: Box<Batch> },
 }
@@ -129,17 +131,19 @@ impl Publishing {
         }
     }
 
-    fn open_row(&mut self, teller: Option<ConnId>) -> u64 {
+    fn open_row(&mut self) -> u64 {
         self.last_row += 1;
-        let row = Row { missing: 0, teller, messages: Vec::new(), then: Then::Open };
-        self.rows.insert(self.last_row, row);
+        self.rows.insert(self.last_row, Row { missing: 0, then: Then::Open });
         self.last_row
     }
 
-    /// Gives the teller's own messages if there is nothing to wait for.
-    fn close_row(&mut self, row: u64) -> Option<Vec<u8>> {
+    /// Whether there is anything to wait for; if not, the row is gone.
+    fn waits(&mut self, row: u64) -> bool {
         let waits = self.rows.get(&row).is_some_and(|row| row.missing != 0);
-        if waits { None } else { self.rows.remove(&row).map(|row| row.messages) }
+        if !waits {
+            self.rows.remove(&row);
+        }
+        waits
     }
 
     fn expect(&mut self, row: u64, receipts: i64) {
@@ -171,91 +175,94 @@ impl Shard {
     pub(crate) fn publish_then_reply(&mut self, id: ConnId, start: usize) {
         let Some(conn) = self.conn(id) else { return };
         let reply = conn.sink().split_off(start);
-        let row = self.publishing.open_row(Some(id));
-        self.send_outbox(row);
-        let messages = self.publishing.close_row(row);
-        let Some(conn) = self.conn(id) else { return };
-        match messages {
-            Some(messages) => {
-                conn.sink().extend_from_slice(&reply);
-                conn.sink().extend_from_slice(&messages);
-                conn.written(start);
-            }
-            None => {
-                let ticket = conn.hole(false);
-                let then = Then::Reply { conn: id, ticket, reply, stalls: false };
-                self.publishing.set_then(row, then);
-            }
-        }
-        let Some(conn) = self.conn(id) else { return };
-        if let Some(ticket) = conn.last_ticket() {
-            conn.messages_follow(ticket);
-        }
-        self.touched(id);
+        let ticket = conn.hole(false);
+        self.publish_then_answer(id, ticket, reply, false);
     }
 
-    /// Fills the hole of a request whose command ran here aside, once what it left is delivered.
+    /// Fills the hole of a request whose command ran here, once what it left is delivered.
     pub(crate) fn publish_then_answer(
         &mut self,
         id: ConnId,
         ticket: u32,
-        mut reply: Vec<u8>,
+        reply: Vec<u8>,
         stalls: bool,
     ) {
         if self.is_stirred() {
-            let row = self.publishing.open_row(Some(id));
-            self.send_outbox(row);
+            let row = self.publishing.open_row();
+            self.name_cause(Cause { home: self.node.shard, conn: id, ticket });
+            let changed = self.send_outbox(row);
+            let waits = self.publishing.waits(row);
+            let confirms = changed && waits;
             if let Some(conn) = self.conn(id) {
                 conn.messages_follow(ticket);
+                conn.unconfirmed += u32::from(confirms);
             }
-            match self.publishing.close_row(row) {
-                Some(messages) => reply.extend_from_slice(&messages),
-                None => {
-                    let then = Then::Reply { conn: id, ticket, reply, stalls };
-                    return self.publishing.set_then(row, then);
-                }
+            if waits {
+                let then = Then::Reply { conn: id, ticket, reply, stalls, confirms };
+                return self.publishing.set_then(row, then);
             }
         }
         self.answer_waiting(id, ticket, &reply, stalls);
     }
 
-    /// Holds a batch of another shard back until what its commands left is delivered. Gives it back if
-    /// there is nothing to wait for, or if steps of transactions travel with it, which must not wait.
-    pub(crate) fn publish_then_send(
+    /// A request of another shard, which stands in a batch with others, has run and left something to be
+    /// sent: what it answers, written from `start` on, goes home apart once that is delivered. Gives back
+    /// its part if there is nothing to wait for.
+    pub(crate) fn publish_then_part(
         &mut self,
-        to: ShardId,
-        batch: Box<Batch>,
-    ) -> Option<Box<Batch>> {
-        let waits = |ask: &Ask| match ask {
-            Ask::Execute
-            | Ask::Collect
-            | Ask::Walk(_)
-            | Ask::Exec(_)
-            | Ask::Watch(_)
-            | Ask::Unwatch(_) => true,
-            Ask::Lend(_)
-            | Ask::LendAll(_)
-            | Ask::Intent(_)
-            | Ask::Return(_)
-            | Ask::ReturnAll(_) => false,
-        };
-        if !batch.requests.iter().all(|request| waits(&request.ask)) {
-            return Some(batch);
+        home: ShardId,
+        request: &mut Request,
+        part: Option<Part>,
+        replies: &mut Vec<u8>,
+        start: usize,
+    ) -> Option<Part> {
+        let row = self.send_caused(home, request.dest);
+        if !self.publishing.waits(row) {
+            return part;
         }
-        let row = self.publishing.open_row(None);
-        self.send_outbox(row);
-        if self.publishing.close_row(row).is_some() {
-            return Some(batch);
-        }
-        self.publishing.set_then(row, Then::Done { to, batch });
+        let mut batch = self.spare_batches.pop().unwrap_or_default();
+        let argv = batch.args.push(&[]);
+        batch.requests.push(Request { argv, ask: Ask::Execute, ..*request });
+        batch.replies.extend_from_slice(&replies[start..]);
+        batch.ends.push(batch.replies.len());
+        batch.parts.extend(part.map(|part| (0, part)));
+        request.dest = Dest::Nowhere;
+        replies.truncate(start);
+        self.publishing.set_then(row, Then::Done { to: home, batch });
         None
+    }
+
+    /// The same for one that is alone in its batch.
+    pub(crate) fn publish_then_send(&mut self, home: ShardId, batch: Box<Batch>) {
+        let row = self.send_caused(home, batch.requests[0].dest);
+        if self.publishing.waits(row) {
+            self.publishing.set_then(row, Then::Done { to: home, batch });
+        } else {
+            self.send_done(home, batch);
+        }
+    }
+
+    /// Sends what a request left; gives the row that may have to wait.
+    fn send_caused(&mut self, home: ShardId, dest: Dest) -> u64 {
+        match dest {
+            Dest::Hole { conn, ticket } => self.name_cause(Cause { home, conn, ticket }),
+            Dest::Part { .. } | Dest::Nowhere => {}
+        }
+        let row = self.publishing.open_row();
+        self.send_outbox(row);
+        row
+    }
+
+    fn name_cause(&mut self, cause: Cause) {
+        self.node.publish_notices(&mut self.keyspace);
+        self.node.pubsub.name_cause(cause);
     }
 
     /// A client is gone, or as good as gone: it hears nothing more and does not count.
     pub(crate) fn end_subscriptions(&mut self, id: ConnId) {
         let session = self.sessions.get(id).filter(|session| session.is_subscriber());
         if let Some(session) = session {
-            session.subscriptions = [0; 3];
+            session.set_subscriptions([0; 3]);
             self.node.pubsub.forget(id);
         }
     }
@@ -289,15 +296,14 @@ impl Shard {
                 }
                 Item::Placed(count) => self.place(from, count),
                 Item::Sync { row } => self.publishing.receipt(from, row, -1),
-                Item::Route { publication, row } => {
+                Item::Route { publication, cause, row } => {
                     // What stands behind a change must not overtake its place.
                     self.post_placed(from, &mut placed);
-                    let delivered_by = self.hand_on(&publication, from, row);
+                    let delivered_by = self.hand_on(&publication, cause, from, row);
                     self.publishing.receipt(from, row, delivered_by - ROUTING);
                 }
-                Item::Deliver { publication, teller, row } => {
-                    let own = if teller == here { row } else { NO_ROW };
-                    self.deliver(&publication, own);
+                Item::Deliver { publication, cause, teller, row } => {
+                    self.deliver(&publication, cause);
                     if teller == here {
                         self.receipt_came(row, -1);
                     } else {
@@ -332,16 +338,38 @@ impl Shard {
         let row = self.publishing.rows.remove(&number).expect("just found");
         match row.then {
             Then::Open => unreachable!("receipts come in later passes"),
-            Then::Reply { conn, ticket, mut reply, stalls } => {
-                reply.extend_from_slice(&row.messages);
+            Then::Reply { conn, ticket, reply, stalls, confirms } => {
+                if confirms {
+                    self.confirmed(conn);
+                }
                 self.answer_waiting(conn, ticket, &reply, stalls);
             }
-            Then::Done { to, batch } => self.send_whole_batch(to, batch),
+            Then::Done { to, batch } => self.send_done(to, batch),
         }
     }
 
-    /// Sends what commands left; `row` gets the number of receipts to wait for.
-    fn send_outbox(&mut self, row: u64) {
+    /// Every shard knows a change of a client's subscriptions.
+    fn confirmed(&mut self, id: ConnId) {
+        let Some(conn) = self.conn(id) else { return };
+        conn.unconfirmed -= 1;
+        if conn.unconfirmed == 0 && conn.stall == Some(Stall::Confirm) {
+            self.unstall(id);
+        }
+    }
+
+    /// Whether a request that goes to other shards has to wait: what it leads to there must be heard by
+    /// its client, who has subscribed to it before.
+    pub(crate) fn waits_for_confirmation(&mut self, id: ConnId) -> bool {
+        let waits = self.conn(id).is_some_and(|conn| conn.unconfirmed > 0);
+        if waits {
+            self.stall(id, Stall::Confirm);
+        }
+        waits
+    }
+
+    /// Sends what commands left; `row` gets the number of receipts to wait for. True if subscriptions
+    /// changed.
+    fn send_outbox(&mut self, row: u64) -> bool {
         self.node.publish_notices(&mut self.keyspace);
         let mut changed = false;
         for outgoing in self.node.pubsub.take_outbox() {
@@ -350,13 +378,16 @@ impl Shard {
                     self.send_change(change);
                     changed = true;
                 }
-                Outgoing::Publication(publication) => self.send_publication(publication, row),
+                Outgoing::Publication(publication, cause) => {
+                    self.send_publication(publication, cause, row);
+                }
             }
         }
         if changed && row != NO_ROW {
             self.others().for_each(|to| self.publishing.post(to, Item::Sync { row }));
             self.publishing.expect(row, i64::from(self.node.shards) - 1);
         }
+        changed
     }
 
     fn others(&self) -> impl Iterator<Item = ShardId> + use<> {
@@ -397,39 +428,46 @@ impl Shard {
         }
     }
 
-    fn send_publication(&mut self, publication: Arc<Publication>, row: u64) {
+    fn send_publication(&mut self, publication: Arc<Publication>, cause: Option<Cause>, row: u64) {
         let here = self.node.shard;
         let sequencer = publication.kind.sequencer(&publication.channel, self.node.shards);
         if sequencer == here {
-            let delivered_by = self.hand_on(&publication, here, row);
+            let delivered_by = self.hand_on(&publication, cause, here, row);
             self.publishing.expect(row, delivered_by);
         } else {
-            self.publishing.post(sequencer, Item::Route { publication, row });
+            self.publishing.post(sequencer, Item::Route { publication, cause, row });
             self.publishing.expect(row, ROUTING);
         }
     }
 
     /// Hands a message to the shards that have listeners; gives how many others than this.
-    fn hand_on(&mut self, publication: &Arc<Publication>, teller: ShardId, row: u64) -> i64 {
+    fn hand_on(
+        &mut self,
+        publication: &Arc<Publication>,
+        cause: Option<Cause>,
+        teller: ShardId,
+        row: u64,
+    ) -> i64 {
         let here = self.node.shard;
         let mut delivered_by = 0;
         for to in self.node.pubsub.counts.shards(publication.kind, &publication.channel) {
             if to == here {
-                self.deliver(publication, if teller == here { row } else { NO_ROW });
+                self.deliver(publication, cause);
             } else {
                 let publication = Arc::clone(publication);
-                self.publishing.post(to, Item::Deliver { publication, teller, row });
+                self.publishing.post(to, Item::Deliver { publication, cause, teller, row });
                 delivered_by += 1;
             }
         }
         delivered_by
     }
 
-    /// Writes a message to the clients of this shard that listen; `row` is its teller's, if here.
-    fn deliver(&mut self, publication: &Publication, row: u64) {
+    /// Writes a message to the clients of this shard that listen.
+    fn deliver(&mut self, publication: &Publication, cause: Option<Cause>) {
+        let cause = cause.filter(|cause| cause.home == self.node.shard);
         let subscribers = &self.node.pubsub.subscribers;
         let to: Vec<ConnId> = subscribers.of(publication.kind, &publication.channel).collect();
-        self.write_message(&mut Form::new(publication, None), &to, row);
+        self.write_message(&mut Form::new(publication, None), &to, cause);
         if publication.kind != Kind::Channel {
             return;
         }
@@ -439,22 +477,19 @@ impl Shard {
             .map(|(pattern, clients)| (Arc::clone(pattern), clients.collect()))
             .collect();
         for (pattern, to) in matching {
-            self.write_message(&mut Form::new(publication, Some(&pattern)), &to, row);
+            self.write_message(&mut Form::new(publication, Some(&pattern)), &to, cause);
         }
     }
 
-    fn write_message(&mut self, form: &mut Form<'_>, to: &[ConnId], row: u64) {
-        let teller = self.publishing.rows.get(&row).and_then(|row| row.teller);
+    fn write_message(&mut self, form: &mut Form<'_>, to: &[ConnId], cause: Option<Cause>) {
         for id in to.iter().copied() {
             let Some(session) = self.sessions.get(id) else { continue };
             let bytes = form.bytes(session.proto);
-            if teller == Some(id) {
-                let row = self.publishing.rows.get_mut(&row).expect("just found");
-                row.messages.extend_from_slice(bytes);
-                continue;
-            }
             let Some(conn) = self.conn(id).filter(|conn| !conn.closing) else { continue };
-            conn.message(bytes);
+            match cause.filter(|cause| cause.conn == id) {
+                Some(cause) => conn.message_after(cause.ticket, bytes),
+                None => conn.message(bytes),
+            }
             let long = conn.output_len() > OUTPUT_LOOK_LEN;
             self.touched(id);
             if long {

@@ -19,6 +19,7 @@ use crate::message::{
 };
 use crate::message::{Request, Step};
 use crate::reply::RespReply;
+use crate::scripts::Escaped;
 
 impl Shard {
     /// Takes a message of another shard.
@@ -52,18 +53,11 @@ impl Shard {
         self.send_done(from, batch);
     }
 
-    fn send_done(&mut self, to: ShardId, batch: Box<Batch>) {
+    /// Sends a batch home.
+    pub(crate) fn send_done(&mut self, to: ShardId, mut batch: Box<Batch>) {
         if to == self.node.shard {
             return self.batch_done(to, batch);
         }
-        let batch = if self.is_stirred() { self.publish_then_send(to, batch) } else { Some(batch) };
-        if let Some(batch) = batch {
-            self.send_whole_batch(to, batch);
-        }
-    }
-
-    /// Sends a batch home.
-    pub(crate) fn send_whole_batch(&mut self, to: ShardId, mut batch: Box<Batch>) {
         batch.clock = self.stamp;
         self.actions.push_back(Action::Reply { to, message: Message::Done(batch) });
     }
@@ -84,13 +78,25 @@ impl Shard {
             let part = match request.ask {
                 Ask::Execute | Ask::Collect | Ask::Walk(_) | Ask::Exec(_) | Ask::Watch(_) => {
                     if self.intents.is_idle() || !self.parks(from, request, args) {
-                        self.run_request(request, args, replies)
+                        let part = self.run_request(request, args, replies);
+                        if self.is_stirred() {
+                            let start = ends.last().copied().unwrap_or(0);
+                            self.publish_then_part(from, request, part, replies, start)
+                        } else {
+                            part
+                        }
                     } else {
                         None
                     }
                 }
                 Ask::Lend(_) | Ask::LendAll(_) => {
                     unreachable!("keys are lent for an intent only")
+                }
+                Ask::Script(_) => {
+                    let ask = std::mem::replace(&mut request.ask, Ask::Execute);
+                    let Ask::Script(text) = ask else { unreachable!("just matched") };
+                    self.node.scripts.share(&text.0);
+                    None
                 }
                 Ask::Unwatch(client) => {
                     self.unwatch_of(client);
@@ -238,6 +244,7 @@ impl Shard {
             | Ask::Walk(_)
             | Ask::Watch(_)
             | Ask::Unwatch(_)
+            | Ask::Script(_)
             | Ask::Intent(_)
             | Ask::Return(_)
             | Ask::ReturnAll(_) => {}
@@ -316,7 +323,11 @@ impl Shard {
             }
         }
         ends.push(replies.len());
-        self.send_done(from, batch);
+        if self.is_stirred() {
+            self.publish_then_send(from, batch);
+        } else {
+            self.send_done(from, batch);
+        }
     }
 
     /// Whether something that a client watches here changed. It watches nothing any more.
@@ -337,6 +348,7 @@ impl Shard {
         let seed = self.keyspace.seed().clone();
         let databases = self.keyspace.database_count();
         let stand_in = Keyspace::new(databases, seed, self.now.unix);
+        self.node.publish_notices(&mut self.keyspace);
         self.keys_are_lent = true;
         let keyspace = Box::new(std::mem::replace(&mut self.keyspace, stand_in));
         LoanOfAll { row, keyspace, broken }
@@ -344,6 +356,7 @@ impl Shard {
 
     fn all_returned(&mut self, loan: LoanOfAll) {
         self.keyspace = *loan.keyspace;
+        self.keyspace.notices.heeds = stoa_engine::heeds(&self.node.config);
         self.keys_are_lent = false;
         self.intents.remove(loan.row);
         for client in std::mem::take(&mut self.unwatch_later) {
@@ -366,7 +379,7 @@ impl Shard {
         let mut entries = Vec::new();
         for index in 0..self.keyspace.database_count() {
             let index = DbIndex(index);
-            let taken = self.keyspace.db(index, self.now.unix, false).take(&place);
+            let taken = self.keyspace.db(index, self.now.unix, false).lend(&place);
             entries.extend(taken.map(|owned| (index, owned)));
         }
         self.keyspace.forget_notes();
@@ -423,6 +436,7 @@ impl Shard {
             hash: request.hash,
         });
         let entry = self.node.table.at(request.index);
+        let scripted = self.is_scripted(request.index);
         let walk = match &request.ask {
             Ask::Walk(walk) => Some(**walk),
             _ => None,
@@ -443,9 +457,16 @@ impl Shard {
         let at = request.args_at as usize;
         match request.ask {
             Ask::Execute | Ask::Watch(_) => {
+                if scripted {
+                    ctx.keyspace.begin_undo();
+                }
                 let mut reply = RespReply::new(replies, request.proto);
                 let start = stoa_engine::Reply::mark(&reply);
                 run(entry, argv, at, &mut ctx, &mut reply);
+                if scripted && let Some(escape) = self.undo_escape() {
+                    replies.truncate(start);
+                    return Some(Box::new(Escaped(escape)));
+                }
                 if matches!(request.dest, Dest::Hole { .. }) {
                     self.ran_whole(request.index, &replies[start..]);
                 } else {

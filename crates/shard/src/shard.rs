@@ -6,11 +6,11 @@
 //! to replies), `gather` (answers of several shards), `transact` (keys of several shards), `orders`
 //! (what commands ask of the shard, and time).
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use stoa_config::Config;
-use stoa_engine::{Facts, Node, Session, Sessions, Table};
+use stoa_engine::{Facts, Node, Scripts, Session, Sessions, Table};
 use stoa_keyspace::Keyspace;
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_pubsub::PubSub;
@@ -28,6 +28,7 @@ use crate::notices::Notices;
 use crate::orders::Pause;
 use crate::plan::{Plan, plans};
 use crate::publish::Publishing;
+use crate::scripts::may_escape;
 
 /// What a client from another host reads while nobody has set a password.
 const PROTECTED: &[u8] = b"-DENIED Stoa is running in protected mode because no password is set: \
@@ -78,6 +79,10 @@ pub struct Shard {
     pub(crate) spare_batches: Vec<Box<Batch>>,
     pub(crate) gathers: Gathers,
     pub(crate) intents: Intents,
+    /// Commands that run scripts, by index.
+    pub(crate) scripted: Vec<bool>,
+    /// Scripts that want all keys, by hash of their names.
+    pub(crate) escaped: BTreeSet<u64>,
     /// All keys are on loan; what is in their place is empty.
     pub(crate) keys_are_lent: bool,
     /// Clients of other shards to be forgotten by the keys that are on loan.
@@ -96,8 +101,12 @@ pub struct Shard {
     pub(crate) stalled_until: Option<MonoMs>,
     pub(crate) pause: Option<Pause>,
     pub(crate) notices: Notices,
+    /// Connections that wait for the end of it.
+    pub(crate) paused: Vec<ConnId>,
     pub(crate) publishing: Publishing,
     pub(crate) next_cron: MonoMs,
+    /// The row to look over next, while a round of that is under way.
+    pub(crate) look_at: Option<usize>,
     /// More keys are due than the last portion took.
     pub(crate) expiry_waits: bool,
     pub(crate) background_waits: bool,
@@ -139,6 +148,7 @@ impl Shard {
             dirty: 0,
             pubsub: PubSub::new(id),
             orders: Vec::new(),
+            scripts: Scripts::new(shards, chance, clock),
         };
         Self {
             keyspace,
@@ -153,6 +163,8 @@ impl Shard {
             spare_batches: Vec::new(),
             gathers: Gathers::default(),
             intents: Intents::default(),
+            scripted: table.entries().iter().map(|entry| may_escape(&entry.spec)).collect(),
+            escaped: BTreeSet::new(),
             keys_are_lent: false,
             unwatch_later: Vec::new(),
             stamp: Stamp(0),
@@ -163,8 +175,10 @@ impl Shard {
             stalled_until: None,
             pause: None,
             notices: Notices::default(),
+            paused: Vec::new(),
             publishing: Publishing::default(),
             next_cron: MonoMs(0),
+            look_at: None,
             expiry_waits: false,
             background_waits: false,
             slow_readers: false,
@@ -390,22 +404,18 @@ impl Shard {
     /// Ends a connection's wait.
     pub(crate) fn unstall(&mut self, id: ConnId) {
         let Some(conn) = self.conn(id) else { return };
+        debug_assert!(conn.row.is_none() || conn.has_turn, "its turn has not come");
         conn.stall = None;
         conn.resumes = true;
         self.resumable.push(id);
     }
 
-    /// Ends the wait of all that wait for this.
-    pub(crate) fn unstall_all(&mut self, stall: Stall) {
-        let waiting: Vec<ConnId> = self
-            .conns
-            .iter()
-            .flatten()
-            .filter(|conn| conn.stall == Some(stall))
-            .map(|conn| conn.id)
-            .collect();
-        for id in waiting {
-            self.unstall(id);
+    /// Ends the wait of all that wait for the end of a pause.
+    pub(crate) fn unstall_paused(&mut self) {
+        for id in std::mem::take(&mut self.paused) {
+            if self.conn(id).is_some_and(|conn| conn.stall == Some(Stall::Paused)) {
+                self.unstall(id);
+            }
         }
     }
 

@@ -228,6 +228,11 @@ impl Shard {
     pub(crate) fn borrow_all(&mut self, req: Req<'_>, request: Kept, client: u64) {
         let how = How::LoanOfAll { request, loans: Vec::new(), own: None };
         let id = self.open_gather(req, self.node.shards as usize, how, true);
+        self.begin_on_all(req, id, client);
+    }
+
+    /// Asks every shard for all its keys.
+    pub(crate) fn begin_on_all(&mut self, req: Req<'_>, id: GatherId, client: u64) {
         let shares = (0..self.node.shards).map(|number| Share {
             owner: ShardId(number),
             number,
@@ -252,6 +257,7 @@ impl Shard {
         }
         self.keyspace.note_all(true);
         let reply = self.run_kept(gather.conn, &request, broken, Some(&mut borrowed));
+        let reply = reply.expect("no script asks for more than all keys");
         borrowed.give_back(&mut self.keyspace, self.now.unix);
         self.keyspace.note_all(false);
         for (owner, row) in owners {
@@ -260,7 +266,7 @@ impl Shard {
             self.send_step(owner, Ask::ReturnAll(Box::new(loan)));
         }
         self.intents.remove(own.expect("home holds its own row"));
-        self.answer_waiting(gather.conn, gather.ticket, &reply, true);
+        self.publish_then_answer(gather.conn, gather.ticket, reply, true);
     }
 
     /// Whether something that the client of an EXEC watches here changed.
@@ -298,7 +304,10 @@ impl Shard {
             self.send_step(owner, Ask::Return(Box::new(Loan { row, keys, broken: false })));
         }
         self.intents.remove(own.expect("home holds its own row"));
-        self.publish_then_answer(conn, gather.ticket, reply, true);
+        match reply {
+            Some(reply) => self.publish_then_answer(conn, gather.ticket, reply, true),
+            None => self.borrow_all_into(conn, gather.ticket, request, 0),
+        }
     }
 
     /// Holds back a request of a client of this shard, in its place in the order.
@@ -306,6 +315,7 @@ impl Shard {
         let order = self.order_here();
         let row = self.intents.add(order, true, scope, Work::Resume(conn));
         if let Some(conn) = self.conn(conn) {
+            debug_assert_eq!(conn.row, None, "one request waits at a time");
             conn.row = Some(row);
         }
         self.stall(conn, Stall::Intent);
@@ -316,6 +326,7 @@ impl Shard {
     pub(crate) fn resume_row(&mut self, id: ConnId, row: RowId) {
         match self.conn(id) {
             Some(conn) if conn.row == Some(row) => {
+                debug_assert_eq!(conn.stall, Some(Stall::Intent), "it waits for nothing else");
                 conn.has_turn = true;
                 self.unstall(id);
             }

@@ -2,7 +2,8 @@
 //!
 //! `--seeds N` judges N seeds, from `--first F` on, on every core, and says what was wrong with each
 //! that failed. A seed alone replays it: its plan, all that happened in the node, all that clients did
-//! and saw, and the verdict.
+//! and saw, and the verdict. With `--whole-in-exec` clients also say FLUSHDB and KEYS within MULTI, with
+//! `--deadlines` keys have them on several shards, too.
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -14,6 +15,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use stoa_sim::mix::Whole;
 use stoa_sim::trial::{Plan, run};
 
 /// Failures that are told; the others are counted.
@@ -25,9 +27,19 @@ fn main() -> ExitCode {
         let at = args.iter().position(|arg| arg == name)?;
         args.get(at + 1)?.parse::<u64>().ok()
     };
+    let whole = args.iter().any(|arg| arg == "--whole-in-exec");
+    let deadlines = args.iter().any(|arg| arg == "--deadlines");
+    let plan = move |seed| {
+        let mut plan = Plan::of(seed);
+        if whole {
+            plan.mix.whole = Whole::InExec;
+        }
+        plan.mix.deadlines |= deadlines;
+        plan
+    };
     let passed = match (number("--seeds"), args.first().and_then(|seed| seed.parse().ok())) {
-        (Some(seeds), _) => many(number("--first").unwrap_or(1), seeds),
-        (None, Some(seed)) => replay(seed),
+        (Some(seeds), _) => many(number("--first").unwrap_or(1), seeds, plan),
+        (None, Some(seed)) => replay(&plan(seed)),
         (None, None) => {
             eprintln!("say which seed, or how many: SEED, or --seeds N [--first F]");
             false
@@ -36,13 +48,12 @@ fn main() -> ExitCode {
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn replay(seed: u64) -> bool {
-    let plan = Plan::of(seed);
+fn replay(plan: &Plan) -> bool {
     println!("{plan:#?}");
-    match run(&plan, true) {
+    match run(plan, true) {
         Ok(trial) => {
             println!("\nin the node:\n{}\nclients:\n{}", trial.trace, trial.history);
-            println!("seed {seed}: {} steps, {}", trial.steps, trial.verdicts);
+            println!("seed {}: {} steps, {}", plan.seed, trial.steps, trial.verdicts);
             trial.verdicts.is_pass()
         }
         Err(error) => {
@@ -62,8 +73,9 @@ struct Sum {
 }
 
 impl Sum {
-    fn add(&mut self, seed: u64) {
-        let trial = match catch_unwind(AssertUnwindSafe(|| run(&Plan::of(seed), false))) {
+    fn add(&mut self, plan: &Plan) {
+        let seed = plan.seed;
+        let trial = match catch_unwind(AssertUnwindSafe(|| run(plan, false))) {
             Ok(Ok(trial)) => trial,
             Ok(Err(error)) => return self.failed.push((seed, error)),
             Err(_) => return self.failed.push((seed, "a panic; its text is above".to_owned())),
@@ -78,7 +90,7 @@ impl Sum {
     }
 }
 
-fn many(first: u64, seeds: u64) -> bool {
+fn many(first: u64, seeds: u64, plan: impl Fn(u64) -> Plan + Sync) -> bool {
     let begin = Instant::now();
     let next = AtomicU64::new(first);
     let work = || {
@@ -88,7 +100,7 @@ fn many(first: u64, seeds: u64) -> bool {
             if seed >= first + seeds {
                 return sum;
             }
-            sum.add(seed);
+            sum.add(&plan(seed));
         }
     };
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);

@@ -16,6 +16,11 @@ pub const SHARDS: [u16; 7] = [2, 3, 5, 7, 8, 13, 16];
 /// that the published tips call nondeterministic for reasons of time: here time is the same.
 const APART: &[(&str, &str)] = &[
     ("randomkey", "chance is each shard's own"),
+    ("spop", "chance is each shard's own"),
+    ("srandmember", "chance is each shard's own"),
+    ("hrandfield", "chance is each shard's own"),
+    ("sort", "BY and GET reach keys that are not declared"),
+    ("sort_ro", "BY and GET reach keys that are not declared"),
     ("lolwut", "draws by chance"),
     ("info", "tells of shards"),
     ("hello", "tells the client's id"),

@@ -14,7 +14,7 @@ use stoa_stdx::Rng;
 use crate::checker::Key;
 use crate::checker::search::Call;
 use crate::checker::spec::EXPIRE;
-use crate::mix::{Deed, Features, Mix, Progress, Record, Space, TOKENS_MAX, Torn, Verdicts};
+use crate::mix::{Deed, Features, Mix, Progress, Record, Space, TOKENS_MAX, Torn, Verdicts, Whole};
 use crate::{Chaos, ClientId, Options, World};
 
 /// What a seed stands for.
@@ -32,6 +32,8 @@ pub struct Plan {
     pub chaos: Chaos,
     /// A waiting client leaves, once in so many looks at it.
     pub leave_one_in: u64,
+    /// It is closed by somebody else (CLIENT KILL), likewise.
+    pub kill_one_in: u64,
     /// A client stops reading, or goes on, likewise.
     pub deaf_one_in: u64,
     /// What clients do.
@@ -59,15 +61,25 @@ impl Plan {
             hidden: 3 + rng.below(3) as u32,
             deeds_per_group: 50 + rng.below(60),
         };
+        let shards = *rng.pick(&[1, 2, 2, 3, 3, 5, 8]);
         Self {
             seed,
-            shards: *rng.pick(&[1, 2, 2, 3, 3, 5, 8]),
+            shards,
             clients: 3 + rng.below(10) as usize,
             deeds: 80 + rng.below(240),
             chaos,
             leave_one_in: *rng.pick(&[0, 0, 300, 1_000]),
+            kill_one_in: *rng.pick(&[0, 0, 0, 400]),
             deaf_one_in: *rng.pick(&[0, 100, 400]),
-            mix: Mix { features: Features::here(), space, deadlines: true, torn: Torn::Nothing },
+            mix: Mix {
+                features: Features::here(),
+                space,
+                // The parts of a transaction look at deadlines by the clock of their own shards, when
+                // they run; until they share a moment, keys with deadlines tell shards apart.
+                deadlines: shards == 1,
+                whole: Whole::Alone,
+                torn: Torn::Nothing,
+            },
         }
     }
 }
@@ -101,9 +113,11 @@ pub fn run(plan: &Plan, traced: bool) -> Result<Trial, String> {
     if traced {
         world.start_trace();
     }
+    let killer = world.connect();
     let rng = Rng::new(plan.seed ^ 0x6465_6564);
     let (members, expiries, record) = (Vec::new(), Vec::new(), Record::default());
-    let mut stage = Stage { plan, world, rng, clock: 0, next: 0, members, expiries, record };
+    let mut stage =
+        Stage { plan, world, rng, clock: 0, next: 0, members, killer, expiries, record };
     if let Err(error) = stage.live().and_then(|()| stage.last_look()) {
         return Err(format!("{error}\n{}{}", stage.record.text(), stage.world.trace()));
     }
@@ -154,6 +168,8 @@ struct Stage<'a> {
     /// The number of the next deed.
     next: u64,
     members: Vec<Member>,
+    /// Says CLIENT KILL.
+    killer: ClientId,
     expiries: Vec<Expiry>,
     record: Record,
 }
@@ -169,6 +185,8 @@ impl Stage<'_> {
             let at = self.rng.below(self.members.len() as u64) as usize;
             if self.members[at].at.is_some() {
                 self.wait(at)?;
+            } else if self.world.is_closed(self.members[at].id) {
+                self.lose(at);
             } else if self.next < self.plan.deeds && self.rng.one_in(3) {
                 self.start(at);
             }
@@ -202,12 +220,12 @@ impl Stage<'_> {
 
     /// A step of the world; deadlines that time ran past are noted.
     fn step(&mut self) {
-        let before = self.world.now();
+        let before = self.world.now().unix;
         // With nothing to do, whoever is blocked waits for time.
         if !self.world.step() {
             self.world.advance(1 + self.rng.below(20));
         }
-        if self.world.now() != before {
+        if self.world.now().unix != before {
             self.pass_deadlines();
         }
     }
@@ -252,8 +270,14 @@ impl Stage<'_> {
     fn wait(&mut self, at: usize) -> Result<(), String> {
         let plan = self.plan;
         if one_in(&mut self.rng, plan.leave_one_in) {
-            self.leave(at);
+            self.world.disconnect(self.members[at].id);
+            self.lose(at);
             return Ok(());
+        }
+        if one_in(&mut self.rng, plan.kill_one_in) {
+            let addr = self.world.addr(self.members[at].id);
+            self.world.call(self.killer, &["CLIENT", "KILL", "ADDR", &addr]);
+            while self.world.next_reply(self.killer).is_some() {}
         }
         if one_in(&mut self.rng, plan.deaf_one_in) {
             let reads = self.rng.one_in(2);
@@ -273,7 +297,10 @@ impl Stage<'_> {
         if doing.replies.len() == doing.owed {
             self.take(at);
         } else if self.world.is_closed(member.id) {
-            return Err(format!("client {} was closed", member.number));
+            if plan.kill_one_in == 0 {
+                return Err(format!("client {} was closed", member.number));
+            }
+            self.lose(at);
         }
         Ok(())
     }
@@ -296,9 +323,9 @@ impl Stage<'_> {
         }
     }
 
-    fn leave(&mut self, at: usize) {
+    /// The connection is gone, and with it what was still to come.
+    fn lose(&mut self, at: usize) {
         let member = &mut self.members[at];
-        self.world.disconnect(member.id);
         member.id = self.world.connect();
         if let Some(doing) = member.at.take() {
             doing.deed.lose(member.number, doing.began, &mut self.record);

@@ -19,6 +19,10 @@ use crate::client::{Client, ClientId, State};
 pub const START: Moment =
     Moment { mono: MonoNs(1_000_000_000_000), unix: UnixMs(1_700_000_000_000) };
 
+/// What a step takes of the clock that never jumps: more than the moments that one pass gives away,
+/// and so little that whole programs end within the millisecond that they began in.
+const STEP_NS: u64 = 100;
+
 /// What goes wrong, and how often.
 #[derive(Clone, Copy, Debug)]
 pub struct Chaos {
@@ -311,6 +315,9 @@ impl World {
     /// One step. False if there was nothing to do.
     pub fn step(&mut self) -> bool {
         self.steps += 1;
+        // What happens later has a later moment, also where the clock on the wall stands still: the
+        // order of transactions rests on it.
+        self.now.mono.0 += STEP_NS;
         if self.chaos.time_one_in > 0 && self.rng.one_in(self.chaos.time_one_in) {
             let ms = self.rng.below(self.chaos.time_ms_max + 1);
             self.advance(ms);

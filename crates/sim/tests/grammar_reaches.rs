@@ -6,8 +6,19 @@ use stoa_sim::law::{Pace, is_compared, program_of, replies};
 use stoa_sim::{Grammar, Item};
 
 /// Commands that only ever refuse here, and why.
-const NEVER_GOOD: &[(&str, &str)] =
-    &[("auth", "no password is set"), ("pfdebug", "its words are not in its grammar")];
+const NEVER_GOOD: &[(&str, &str)] = &[
+    ("auth", "no password is set"),
+    ("evalsha", "no random word is the SHA-1 of a script"),
+    ("evalsha_ro", "no random word is the SHA-1 of a script"),
+    ("fcall", "no random word is a library"),
+    ("fcall_ro", "no random word is a library"),
+    ("function|delete", "no random word is a library"),
+    ("function|kill", "nothing runs meanwhile"),
+    ("function|load", "no random word is a library"),
+    ("function|restore", "no random word is a dump"),
+    ("pfdebug", "its words are not in its grammar"),
+    ("script|kill", "nothing runs meanwhile"),
+];
 
 #[test]
 fn every_command_of_the_grammar_succeeds_in_some_program() {

@@ -41,3 +41,20 @@ fn a_skipped_command_is_the_only_one_not_heard() {
         }
     }
 }
+
+#[test]
+fn a_request_without_words_uses_up_a_skipped_reply() {
+    // As redis-server: it forgets the skip with the request, whatever that was.
+    for empty in ["*0\r\n", "\r\n", "*-1\r\n"] {
+        for shards in [1, 3] {
+            let mut world = World::new(&Options::calm(shards, 1));
+            let client = world.connect();
+            let bytes = format!("CLIENT REPLY SKIP\r\n{empty}PING\r\nECHO a\r\n{empty}ECHO b\r\n");
+            world.write(client, bytes.as_bytes());
+            assert!(world.settle(1_000_000), "nothing moves");
+            let replies = std::iter::from_fn(|| world.next_reply(client)).flatten().collect();
+            let text = String::from_utf8(replies).expect("text");
+            assert_eq!(text, "+PONG\r\n$1\r\na\r\n$1\r\nb\r\n", "{empty:?}, {shards} shards");
+        }
+    }
+}

@@ -12,8 +12,17 @@ fn seeds(count: u64) -> std::ops::Range<u64> {
 #[test]
 fn one_shard_is_one_thread() {
     for seed in seeds(150) {
-        let plan = Plan { shards: 1, ..Plan::of(seed) };
+        let mut plan = Plan { shards: 1, ..Plan::of(seed) };
+        plan.mix.deadlines = true;
         let trial = run(&plan, false).unwrap_or_else(|error| panic!("{error}"));
+        assert!(trial.verdicts.is_pass(), "seed {seed}: {}\n{}", trial.verdicts, trial.history);
+    }
+}
+
+#[test]
+fn several_shards_are_one_thread_too() {
+    for seed in seeds(400) {
+        let trial = run(&Plan::of(seed), false).unwrap_or_else(|error| panic!("{error}"));
         assert!(trial.verdicts.is_pass(), "seed {seed}: {}\n{}", trial.verdicts, trial.history);
     }
 }

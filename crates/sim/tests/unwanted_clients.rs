@@ -104,3 +104,28 @@ fn a_quiet_log_stays_quiet() {
     assert!(world.is_closed(browser));
     assert_eq!(world.log().len(), 0);
 }
+
+#[test]
+fn idle_clients_are_closed_in_portions_and_the_busy_ones_stay() {
+    let mut world = world(1, &[("timeout", "5"), ("hz", "2")]);
+    let clients: Vec<_> = (0..700).map(|_| world.connect()).collect();
+    settle(&mut world);
+    let open = |world: &World| clients.iter().filter(|id| !world.is_closed(**id)).count();
+    world.advance(4_900);
+    for client in &clients[..5] {
+        world.call(*client, &["PING"]);
+    }
+    settle(&mut world);
+    assert_eq!(open(&world), 700, "nobody was idle for so long");
+    // At the latest half a second after the time is over somebody looks.
+    world.advance(700);
+    let (mut before, mut rounds) = (700, 0);
+    while world.step() {
+        let now = open(&world);
+        assert!(before - now <= 256, "{} closed at once", before - now);
+        rounds += usize::from(now < before);
+        before = now;
+    }
+    assert_eq!(before, 5, "those that said something stay");
+    assert!(rounds >= 3, "{rounds} portions");
+}

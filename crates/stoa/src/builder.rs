@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use stoa_config::Config;
-use stoa_engine::Facts;
+use stoa_engine::{Facts, Table};
 use stoa_shard::Setup;
 use stoa_stdx::{HashSeed, Rng, ShardId};
 
@@ -33,11 +33,18 @@ pub struct Builder {
     clock: Box<dyn Clock>,
     seed: Option<u64>,
     directives: Vec<(String, String)>,
+    table: &'static Table,
 }
 
 impl Builder {
     pub(crate) fn new() -> Self {
-        Self { shards: 1, clock: Box::new(SystemClock), seed: None, directives: Vec::new() }
+        Self {
+            shards: 1,
+            clock: Box::new(SystemClock),
+            seed: None,
+            directives: Vec::new(),
+            table: stoa_commands::table(),
+        }
     }
 
     /// How many shards the keys lie on; 1 if nothing is said. No reply depends on it: the shards of
@@ -63,6 +70,13 @@ impl Builder {
     /// A directive of the configuration, as in `redis.conf`.
     pub fn directive(mut self, name: &str, value: &str) -> Self {
         self.directives.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The commands there are: the server's, if nothing is said. With commands of your own among
+    /// them, see [`command`](crate::command).
+    pub fn table(mut self, table: &'static Table) -> Self {
+        self.table = table;
         self
     }
 
@@ -93,11 +107,11 @@ impl Builder {
             started: now.mono.ms(),
             ..Facts::default()
         });
-        let (shards, clock) = (self.shards, self.clock.stopwatch());
+        let (shards, table, clock) = (self.shards, self.table, self.clock.stopwatch());
         let setup = |id: ShardId| Setup {
             id,
             shards,
-            table: stoa_commands::table(),
+            table,
             config: config.clone(),
             facts: Arc::clone(&facts),
             seed: hash_seed.clone(),
@@ -105,7 +119,7 @@ impl Builder {
             now,
             clock,
         };
-        let executor = Executor::new(self.clock, shards, setup);
+        let executor = Executor::new(self.clock, shards, table, setup);
         Ok(Db::new(Arc::new(Mutex::new(executor))))
     }
 }

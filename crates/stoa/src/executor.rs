@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use stoa_engine::Table;
 use stoa_resp::{Framer, Value, decode, write_request};
 use stoa_shard::{Action, Message, Moment, Pass, PeerFacts, Setup, Shard};
 use stoa_stdx::{ConnId, DbIndex, MonoNs, ShardId, UnixMs};
@@ -15,6 +16,7 @@ use crate::{Clock, Error};
 pub(crate) struct Executor {
     seats: Vec<Seat>,
     clock: Box<dyn Clock>,
+    pub(crate) table: &'static Table,
     now: Moment,
     /// SHUTDOWN was called.
     stopped: bool,
@@ -62,6 +64,7 @@ impl Executor {
     pub(crate) fn new(
         clock: Box<dyn Clock>,
         shards: u16,
+        table: &'static Table,
         setup: impl Fn(ShardId) -> Setup,
     ) -> Self {
         let seat = |number| Seat {
@@ -72,7 +75,7 @@ impl Executor {
         };
         let seats = (0..shards).map(seat).collect();
         let now = moment(&*clock);
-        Self { seats, clock, now, stopped: false, next_home: 0, request: Vec::new() }
+        Self { seats, clock, table, now, stopped: false, next_home: 0, request: Vec::new() }
     }
 
     /// Connects a session.

@@ -16,11 +16,14 @@
 //! reply is whole, all on the caller's thread. Sessions may be moved to other threads; their calls
 //! take turns, since one thread at a time drives the shards.
 //!
+//! A program may add commands of its own: see [`command`].
+//!
 //! Tests use [`Db::builder`]: a [`ManualClock`] makes time stand still until it is moved, and a seed
 //! makes chance repeat itself.
 
 mod builder;
 mod clock;
+pub mod command;
 mod error;
 mod executor;
 mod reply;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use stoa_command::Flags;
+use stoa_engine::Table;
 use stoa_stdx::DbIndex;
 
 use crate::executor::{Executor, Port};
@@ -105,8 +106,10 @@ impl Session {
     /// # Panics
     /// When an earlier call panicked: what the shards hold is not to be trusted then.
     pub fn execute(&self, argv: &[&[u8]]) -> Result<Reply, Error> {
-        refuse_server_only(argv)?;
-        match Reply::from(self.executor().call(self.port, argv)?) {
+        refuse_too_long(argv)?;
+        let mut executor = self.executor();
+        refuse_server_only(executor.table, argv)?;
+        match Reply::from(executor.call(self.port, argv)?) {
             Reply::Error(text) => Err(Error::Refused(text)),
             reply => Ok(reply),
         }
@@ -151,10 +154,23 @@ fn lock(core: &Mutex<Executor>) -> MutexGuard<'_, Executor> {
     core.lock().expect("an earlier call panicked, the database is not to be trusted; open another")
 }
 
+/// The longest request, all words together. Places in it are counted in 32 bits, and a shard takes
+/// some more for its own.
+const REQUEST_LEN_MAX: usize = 3 << 30;
+
+/// Refuses what no shard could hold, before it is copied.
+fn refuse_too_long(argv: &[&[u8]]) -> Result<(), Error> {
+    let len = argv.iter().fold(0_usize, |sum, word| sum.saturating_add(word.len()));
+    if len > REQUEST_LEN_MAX {
+        let text = format!("ERR a request of {len} bytes is too long; send it in several");
+        return Err(Error::Refused(text));
+    }
+    Ok(())
+}
+
 /// Refuses what speaks of a stream of replies: a call has exactly one.
-fn refuse_server_only(argv: &[&[u8]]) -> Result<(), Error> {
+fn refuse_server_only(table: &Table, argv: &[&[u8]]) -> Result<(), Error> {
     let name = argv.first().ok_or(Error::Empty)?;
-    let table = stoa_commands::table();
     let Some(index) = table.find(name) else { return Ok(()) };
     let spec = &table.at(index).spec;
     let child = argv.get(1).filter(|_| table.is_container(index));

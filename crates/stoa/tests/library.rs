@@ -1,7 +1,12 @@
 //! What people who embed the library lean on: sessions, shards, clocks, seeds, and endings.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
+use stoa::command::{
+    Args, Arity, BeginSearch, Command, Ctx, Flags, KeyFlags, KeySpec, ReplyError, Spec, Table,
+    entry, table_with,
+};
 use stoa::{Db, Error, ManualClock, Reply, Session};
 
 const START_UNIX_MS: u64 = 1_700_000_000_000;
@@ -207,5 +212,66 @@ fn a_large_value_goes_through_whole() -> Result<(), Error> {
             assert!(db.get(key)?.as_ref() == Some(&large), "{shards} shards");
         }
     }
+    Ok(())
+}
+
+/// `SLOTS word... KEYS key`: for each word the slot that it has as a key, as the shard is told.
+struct Slots;
+
+impl Command for Slots {
+    const SPEC: Spec = Spec {
+        name: "slots",
+        syntax: "word... KEYS key",
+        arity: Arity(-3),
+        flags: Flags::READONLY,
+        keys: &[KeySpec {
+            begin: BeginSearch::Keyword("KEYS", 1),
+            ..KeySpec::first(KeyFlags::RO.with(KeyFlags::ACCESS))
+        }],
+        ..Spec::DEFAULT
+    };
+
+    type Args<'a> = &'a [&'a [u8]];
+
+    fn parse<'a>(args: &mut Args<'a>) -> Result<Self::Args<'a>, ReplyError> {
+        Ok(args.rest())
+    }
+
+    fn execute(
+        words: Self::Args<'_>,
+        ctx: &mut Ctx<'_>,
+        reply: &mut dyn stoa::command::Reply,
+    ) -> Result<(), ReplyError> {
+        reply.array(words.len());
+        words.iter().for_each(|word| reply.int(i64::from(ctx.key(word).slot.0)));
+        Ok(())
+    }
+}
+
+#[test]
+fn a_key_that_stands_far_behind_is_taken_for_no_other() -> Result<(), Error> {
+    static TABLE: LazyLock<Table> = LazyLock::new(|| table_with(&[entry::<Slots>()]));
+    let ask = |shards, far: usize| {
+        let db = Db::builder().table(&TABLE).shards(shards).seed(1).open_memory()?;
+        let words: Vec<Vec<u8>> = (0..far).map(|n| format!("w{n}").into_bytes()).collect();
+        let words = words.iter().map(Vec::as_slice);
+        let argv: Vec<&[u8]> = [&b"SLOTS"[..]].into_iter().chain(words).collect();
+        db.execute(&[&argv[..], &[b"KEYS", b"key"]].concat())
+    };
+    for far in [1, 252, 253, 254, 255, 300, 600] {
+        assert_eq!(ask(16, far)?, ask(1, far)?, "{far} words before");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_request_that_no_shard_could_hold_is_refused() -> Result<(), Error> {
+    let db = db(3);
+    // Zeros that nobody reads take no memory.
+    let long = vec![0; 512 << 20];
+    let argv: Vec<&[u8]> = [&b"MSET"[..]].into_iter().chain((0..8).map(|_| &long[..])).collect();
+    let error = db.execute(&argv).expect_err("4 GiB");
+    assert!(error.to_string().contains("too long"), "{error}");
+    db.set(b"k", b"v")?;
     Ok(())
 }

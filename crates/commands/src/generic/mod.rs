@@ -14,10 +14,13 @@ mod randomkey;
 mod relocate;
 mod rename;
 mod scan;
+mod sort;
 mod ttl;
 mod types;
 
 use stoa_engine::{Entry, entry};
+
+pub(crate) use keys::Pattern;
 
 use crate::container::{container, help};
 
@@ -46,6 +49,8 @@ pub const COMMANDS: &[Entry] = &[
     entry::<rename::Rename>(),
     entry::<rename::RenameNx>(),
     entry::<scan::Scan>(),
+    entry::<sort::Sort>(),
+    entry::<sort::SortRo>(),
     entry::<exists::Touch>(),
     entry::<ttl::Ttl>(),
     entry::<types::Type>(),

@@ -25,7 +25,7 @@ const SHARD_CHANNELS: &[KeySpec] = &[KeySpec::range(1, -1, 1, KeyFlags::NOT_KEY)
 
 /// One answer: `count` of the client's subscriptions are left.
 fn answer(kind: Kind, verb: &str, name: Option<&[u8]>, ctx: &mut Ctx<'_>, reply: &mut dyn Reply) {
-    let [channels, patterns, shard_channels] = ctx.session().subscriptions;
+    let [channels, patterns, shard_channels] = ctx.session().subscriptions();
     reply.push(3);
     reply.bulk(verb.as_bytes());
     match name {

@@ -42,7 +42,8 @@ const NO_SUCH_KEY: &[u8] = b"ERR no such key";
 /// Whether a command never changes anything.
 #[must_use]
 pub fn only_reads(argv: &[impl AsRef<[u8]>]) -> bool {
-    const READS: [&[u8]; 7] = [b"GET", b"MGET", b"EXISTS", b"TOUCH", b"STRLEN", b"LLEN", b"LRANGE"];
+    const READS: [&[u8]; 8] =
+        [b"GET", b"MGET", b"EXISTS", b"TOUCH", b"STRLEN", b"LLEN", b"LRANGE", b"KEYS"];
     argv.first().is_some_and(|name| READS.contains(&name.as_ref()))
 }
 
@@ -65,6 +66,12 @@ impl State {
             "RENAME" | "RENAMENX" | "COPY" | "BITOP" | "PERSIST" => self.run_moves(name, args),
             "RPUSH" | "LPUSH" | "LPOP" | "RPOP" | "LLEN" | "LRANGE" | "LMOVE" | "LMPOP"
             | "BLPOP" => self.run_lists(name, args, seen),
+            "FLUSHDB" => {
+                self.0.clear();
+                ok()
+            }
+            // In order, as the histories have them.
+            "KEYS" => Value::Array(self.0.keys().cloned().map(Value::Bulk).collect()),
             EXPIRE => {
                 let number = parse(args[0]).map(|number| number as u64);
                 self.0.retain(|_, entry| entry.deadline.is_none() || entry.deadline != number);

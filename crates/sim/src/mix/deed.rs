@@ -368,6 +368,12 @@ enum Fate {
 
 /// Errors that say that nothing was done.
 fn is_refusal(reply: &Value) -> bool {
-    const CODES: [&[u8]; 4] = [b"OOM ", b"EXECABORT ", b"BUSY ", b"LOADING "];
+    const CODES: [&[u8]; 5] = [
+        b"OOM ",
+        b"EXECABORT ",
+        b"BUSY ",
+        b"LOADING ",
+        b"ERR Script needs a key it did not declare",
+    ];
     matches!(reply, Value::Error(text) if CODES.iter().any(|code| text.starts_with(code)))
 }

@@ -3,7 +3,7 @@
 use stoa_resp::Value;
 use stoa_stdx::Rng;
 
-use super::{Deed, Features, Mix, Record};
+use super::{Deed, Features, GROUPS_MAX, Mix, Record, Whole};
 use crate::checker::search::{Call, brief};
 use crate::checker::spec::DEADLINE;
 
@@ -13,6 +13,8 @@ pub struct Hidden {
     group: u32,
     /// As the specification takes them.
     commands: Vec<Vec<String>>,
+    /// The group's database, if it has one of its own.
+    database: Option<u32>,
     /// The number of the deadline among them, and how far off it is, in milliseconds.
     deadline: Option<(u64, u64)>,
 }
@@ -24,18 +26,29 @@ pub(super) fn deed(mix: &Mix, group: u32, token: u64, rng: &mut Rng) -> Deed {
     let key = |rng: &mut Rng| {
         format!("{}group{group}:{}", mix.space.prefix, rng.below(u64::from(mix.space.hidden)))
     };
+    let database = (mix.whole != Whole::Never).then(|| {
+        assert!(group < GROUPS_MAX, "there is a database for each group");
+        1 + group
+    });
     let count = if features.exec && rng.one_in(4) { 2 + rng.below(2) } else { 1 };
     let alone = count == 1;
+    let has_whole = match mix.whole {
+        Whole::Never => false,
+        Whole::Alone => alone,
+        Whole::InExec => true,
+    };
     let commands: Vec<Vec<String>> = (0..count)
         .map(|_| {
-            if holds_lists {
+            if has_whole && rng.one_in(16) {
+                whole_command(rng)
+            } else if holds_lists {
                 list_command(features, alone, token, rng, &key)
             } else {
                 text_command(rng, &key)
             }
         })
         .collect();
-    let mut hidden = Hidden { group, commands, deadline: None };
+    let mut hidden = Hidden { group, commands, database, deadline: None };
     if mix.deadlines && alone && !holds_lists && rng.one_in(6) {
         let name = key(rng);
         let number = token.to_string();
@@ -44,6 +57,12 @@ pub(super) fn deed(mix: &Mix, group: u32, token: u64, rng: &mut Rng) -> Deed {
         hidden.deadline = Some((token, 1 + rng.below(60)));
     }
     Deed::Hidden(hidden)
+}
+
+/// A command on the group's whole database.
+fn whole_command(rng: &mut Rng) -> Vec<String> {
+    let words: &[&str] = if rng.one_in(3) { &["FLUSHDB"] } else { &["KEYS", "*"] };
+    words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 fn text_command(rng: &mut Rng, key: &impl Fn(&mut Rng) -> String) -> Vec<String> {
@@ -115,6 +134,11 @@ impl Hidden {
             commands.insert(0, vec!["MULTI".to_owned()]);
             commands.push(vec!["EXEC".to_owned()]);
         }
+        if let Some(database) = self.database {
+            let select = |number: u32| vec!["SELECT".to_owned(), number.to_string()];
+            commands.insert(0, select(database));
+            commands.push(select(0));
+        }
         commands
     }
 
@@ -125,7 +149,10 @@ impl Hidden {
         mut replies: Vec<Value>,
         record: &mut Record,
     ) {
-        let replies = match replies.pop() {
+        if self.database.is_some() {
+            replies.pop();
+        }
+        let mut replies = match replies.pop() {
             Some(Value::Array(each)) if self.commands.len() > 1 => each,
             Some(one) if self.commands.len() == 1 => vec![one],
             other => {
@@ -134,6 +161,13 @@ impl Hidden {
                 return;
             }
         };
+        for (command, reply) in self.commands.iter().zip(&mut replies) {
+            if let (Some("KEYS"), Value::Array(keys)) = (command.first().map(String::as_str), reply)
+            {
+                // They come in any order.
+                keys.sort_by_cached_key(brief);
+            }
+        }
         // A refusal for want of memory is no reply of the specification; nothing was done.
         let is_oom =
             |reply: &Value| matches!(reply, Value::Error(text) if text.starts_with(b"OOM"));

@@ -113,8 +113,22 @@ pub struct Mix {
     pub space: Space,
     /// Keys may have deadlines: only where the checker is told the time.
     pub deadlines: bool,
+    /// FLUSHDB and KEYS on hidden groups.
+    pub whole: Whole,
     /// What is wrong on purpose.
     pub torn: Torn,
+}
+
+/// Commands on whole databases. With any, a hidden group has a database of its own, and a history at
+/// most [`GROUPS_MAX`] groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whole {
+    /// None.
+    Never,
+    /// By themselves.
+    Alone,
+    /// In MULTI blocks, too.
+    InExec,
 }
 
 /// A client that lies, so that the checkers have something to find on a server without faults.
@@ -154,6 +168,9 @@ impl Mix {
         if self.features.lists && key.0 % 2 == 1 { Lists::List } else { Lists::Text }
     }
 }
+
+/// Databases for hidden groups: all but the first.
+pub const GROUPS_MAX: u32 = 15;
 
 /// Numbers that one deed writes at most.
 pub const TOKENS_MAX: u64 = 8;

@@ -1,7 +1,8 @@
 //! A packed hash some of whose fields have deadlines: field, value, deadline, one behind the other.
 //!
-//! It is a second form of its own (`listpackex`), so that hashes without deadlines pay nothing. A
-//! deadline of 0 is none.
+//! It is a second form of its own (`listpackex`), so that hashes without deadlines pay nothing. Fields
+//! stand in the order of their deadlines, those without any (0) at the end: what is due is at the
+//! beginning.
 
 use crate::packed::Place;
 use crate::{Packed, Str};
@@ -12,8 +13,6 @@ pub(super) const STRIDE: usize = 3;
 #[derive(Clone, Debug)]
 pub(super) struct Expiring {
     pub(super) packed: Packed,
-    /// The earliest deadline; `u64::MAX` without any.
-    soonest: u64,
     /// See [`super::Hash::armed`].
     pub(super) armed: u64,
 }
@@ -28,11 +27,13 @@ impl Expiring {
                 packed.push_str(Str::Int(0));
             }
         }
-        Self { packed, soonest: u64::MAX, armed: u64::MAX }
+        Self { packed, armed: u64::MAX }
     }
 
-    pub(super) const fn soonest(&self) -> u64 {
-        self.soonest
+    /// The earliest deadline; `u64::MAX` without any.
+    pub(super) fn soonest(&self) -> u64 {
+        let first = self.packed.first().map_or(0, |field| self.deadline(field));
+        if first == 0 { u64::MAX } else { first }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -56,64 +57,61 @@ impl Expiring {
         deadline_of(self.packed.get(self.deadline_place(field)))
     }
 
+    /// Moves the field to the place of its new deadline.
     pub(super) fn set_deadline(&mut self, field: Place, deadline: u64) {
-        let old = self.deadline(field);
-        if old != deadline {
-            let place = self.deadline_place(field);
-            self.packed.replace(place, itoa::Buffer::new().format(deadline).as_bytes());
-            self.moved(old, deadline);
+        let name = self.packed.get(field).to_vec();
+        let value = self.packed.get(self.value_place(field)).to_vec();
+        self.packed.remove(field, STRIDE);
+        let Some(behind) = self.first_after(deadline) else {
+            self.push_with(&name, &value, deadline);
+            return;
+        };
+        // Each goes before the one put in before it.
+        let mut digits = itoa::Buffer::new();
+        self.packed.insert(behind, digits.format(deadline).as_bytes());
+        self.packed.insert(behind, &value);
+        self.packed.insert(behind, &name);
+    }
+
+    /// The first field that is due after `deadline` or never; none if that is at the end anyway.
+    fn first_after(&self, deadline: u64) -> Option<Place> {
+        if deadline == 0 {
+            return None;
         }
+        let mut at = self.packed.first();
+        while let Some(field) = at {
+            let other = self.deadline(field);
+            if other == 0 || other > deadline {
+                return Some(field);
+            }
+            at = self.packed.next(self.deadline_place(field));
+        }
+        None
     }
 
     /// Adds a field that is not there.
     pub(super) fn push(&mut self, field: &[u8], value: &[u8]) {
+        self.push_with(field, value, 0);
+    }
+
+    fn push_with(&mut self, field: &[u8], value: &[u8], deadline: u64) {
         self.packed.push_back(field);
         self.packed.push_back(value);
-        self.packed.push_str(Str::Int(0));
+        self.packed.push_str(Str::Int(deadline as i64));
     }
 
     pub(super) fn remove(&mut self, field: Place) {
-        let old = self.deadline(field);
         self.packed.remove(field, STRIDE);
-        self.moved(old, 0);
     }
 
-    /// Takes out the fields that are due before `now`, and gives how many.
+    /// Takes out the fields whose deadline lies before `now`, and gives how many.
     pub(super) fn expire(&mut self, now: u64) -> usize {
         let mut removed = 0;
-        let mut at = self.packed.first();
-        while let Some(field) = at {
-            let deadline = self.deadline(field);
-            if deadline != 0 && deadline < now {
-                self.packed.remove(field, STRIDE);
-                removed += 1;
-                at = self.packed.at(field);
-            } else {
-                at = self.packed.next(self.deadline_place(field));
-            }
+        while let Some(field) = self.packed.first().filter(|_| self.soonest() < now) {
+            self.packed.remove(field, STRIDE);
+            removed += 1;
         }
-        self.look_for_soonest();
         removed
-    }
-
-    /// Fields with value and deadline.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Str<'_>, Str<'_>, u64)> {
-        let mut texts = self.packed.iter();
-        std::iter::from_fn(move || Some((texts.next()?, texts.next()?, deadline_of(texts.next()?))))
-    }
-
-    fn moved(&mut self, old: u64, new: u64) {
-        if new != 0 && new <= self.soonest {
-            self.soonest = new;
-        } else if old == self.soonest {
-            self.look_for_soonest();
-        }
-    }
-
-    fn look_for_soonest(&mut self) {
-        let deadlines = self.iter().map(|(_, _, deadline)| deadline).filter(|at| *at != 0);
-        let soonest = deadlines.min().unwrap_or(u64::MAX);
-        self.soonest = soonest;
     }
 }
 

@@ -155,7 +155,7 @@ impl Hash {
                 if let Some(place) = found {
                     let at = expiring.value_place(place);
                     expiring.packed.replace(at, value);
-                    if !keep {
+                    if !keep && expiring.deadline(place) != 0 {
                         expiring.set_deadline(place, 0);
                     }
                 } else {

@@ -150,6 +150,7 @@ fn line(session: &Session, now: MonoMs) -> String {
         flags.extend(set.then_some(flag));
     }
     let total = CLIENT_BYTES + session.input_len + session.output_len;
+    let [channels, patterns, shard_channels] = session.subscriptions();
     let mut line = format!(
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={}",
         session.id,
@@ -164,12 +165,9 @@ fn line(session: &Session, now: MonoMs) -> String {
     );
     let _ = writeln!(
         line,
-        " sub={} psub={} ssub={} multi=-1 watch=0 qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 \
+        " sub={channels} psub={patterns} ssub={shard_channels} multi=-1 watch=0 qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 \
          obl={} oll=0 omem=0 tot-mem={total} events={} cmd={} user=default redir=-1 resp={} lib-name={} \
          lib-ver={}",
-        session.subscriptions[0],
-        session.subscriptions[1],
-        session.subscriptions[2],
         session.input_len,
         session.output_len,
         if session.output_len > 0 { "rw" } else { "r" },

@@ -4,10 +4,10 @@
 //! tools at their start, so a few milliseconds a day are cheaper than a tree kept in memory.
 
 use stoa_command::syntax::{self, Arg, Kind};
-use stoa_command::{Args, Arity, ReplyError, Spec};
+use stoa_command::{Args, ReplyError, Spec};
 use stoa_engine::{Command, Ctx, Reply, Table};
 
-use super::{ANY_ORDER, COMMAND};
+use super::OF_NAMES;
 
 /// `COMMAND DOCS [command-name ...]`
 pub struct Docs;
@@ -17,11 +17,7 @@ impl Command for Docs {
         name: "command|docs",
         summary: "Documents some commands, or all.",
         since: "7.0.0",
-        complexity: "O(N) for N commands",
-        syntax: "[command-name...]",
-        arity: Arity(-2),
-        tips: ANY_ORDER,
-        ..COMMAND
+        ..OF_NAMES
     };
 
     type Args<'a> = &'a [&'a [u8]];

@@ -1,9 +1,9 @@
 //! COMMAND INFO: arity, flags, keys and categories of commands, in the reference's ten fields.
 
-use stoa_command::{Args, Arity, BeginSearch, FindKeys, KeyFlags, KeySpec, ReplyError, Spec};
+use stoa_command::{Args, BeginSearch, FindKeys, KeyFlags, KeySpec, ReplyError, Spec};
 use stoa_engine::{Command, Ctx, Reply, Table};
 
-use super::{ANY_ORDER, COMMAND};
+use super::OF_NAMES;
 
 /// `COMMAND INFO [command-name ...]`
 pub struct Info;
@@ -13,11 +13,7 @@ impl Command for Info {
         name: "command|info",
         summary: "Describes some commands, or all.",
         since: "2.8.13",
-        complexity: "O(N) for N commands",
-        syntax: "[command-name...]",
-        arity: Arity(-2),
-        tips: ANY_ORDER,
-        ..COMMAND
+        ..OF_NAMES
     };
 
     type Args<'a> = &'a [&'a [u8]];

@@ -23,6 +23,15 @@ const COMMAND: Spec = Spec {
 /// Nobody promises an order in which commands are listed.
 const ANY_ORDER: &[&str] = &["nondeterministic_output_order"];
 
+/// What subcommands that take names, or mean all without, have in common.
+const OF_NAMES: Spec = Spec {
+    complexity: "O(N) for N commands",
+    syntax: "[command-name...]",
+    arity: Arity(-2),
+    tips: ANY_ORDER,
+    ..COMMAND
+};
+
 /// The row of COMMAND HELP.
 pub const HELP: Spec = Spec {
     name: "command|help",

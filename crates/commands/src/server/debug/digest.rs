@@ -10,7 +10,8 @@ use sha1::Digest as _;
 use sha1::Sha1;
 use stoa_engine::Ctx;
 use stoa_keyspace::{EntryRef, Type};
-use stoa_stdx::DbIndex;
+use stoa_stdx::{DbIndex, UnixMs};
+use stoa_value::{Hash, ObjectRef};
 
 /// Twenty bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,7 +41,7 @@ impl Digest {
     }
 
     /// Type, value and whether there is a deadline; not when, which differs from server to server.
-    fn value(&mut self, entry: &EntryRef<'_>) {
+    fn value(&mut self, entry: &EntryRef<'_>, now: UnixMs) {
         let type_number: u32 = match entry.ty() {
             Type::String => 0,
             Type::List => 1,
@@ -50,13 +51,77 @@ impl Digest {
             Type::Stream => 6,
         };
         self.mix(&type_number.to_be_bytes());
-        if let Ok(string) = entry.string() {
-            string.with(|bytes| self.mix(bytes));
+        match entry.object() {
+            None => {
+                if let Ok(string) = entry.string() {
+                    string.with(|bytes| self.mix(bytes));
+                }
+            }
+            Some(ObjectRef::List(list)) => {
+                list.iter().for_each(|element| element.with(|element| self.mix(element)));
+            }
+            Some(ObjectRef::Set(set)) => {
+                set.iter().for_each(|member| member.with(|member| self.join(member)));
+            }
+            Some(ObjectRef::Hash(hash)) => self.hash(hash, now),
+            Some(ObjectRef::SortedSet(set)) => {
+                for (member, score) in set.iter() {
+                    let mut digest = Self::default();
+                    member.with(|member| digest.mix(member));
+                    digest.mix(general(score).as_bytes());
+                    self.join(&digest.0);
+                }
+            }
+            Some(ObjectRef::Stream(stream)) => {
+                for entry in stream.iter() {
+                    self.mix(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+                    for (field, value) in entry.fields {
+                        field.with(|field| self.mix(field));
+                        value.with(|value| self.mix(value));
+                    }
+                }
+            }
         }
         if entry.deadline().is_some() {
             self.join(b"!!expire!!");
         }
     }
+}
+
+impl Digest {
+    fn hash(&mut self, hash: &Hash, now: UnixMs) {
+        for (field, value, deadline) in hash.iter() {
+            if deadline.is_some_and(|deadline| now > deadline) {
+                continue;
+            }
+            let mut digest = Self::default();
+            field.with(|field| digest.mix(field));
+            value.with(|value| digest.mix(value));
+            if deadline.is_some() {
+                digest.join(b"!!hexpire!!");
+            }
+            self.join(&digest.0);
+        }
+    }
+}
+
+/// A score as C prints it with `%.17g`.
+fn general(score: f64) -> String {
+    if score.is_infinite() {
+        return if score > 0.0 { "inf".into() } else { "-inf".into() };
+    }
+    let scientific = format!("{score:.16e}");
+    let (digits, exponent) = scientific.split_once('e').expect("it has an exponent");
+    let exponent: i32 = exponent.parse().expect("the exponent is a number");
+    let trimmed = |text: &str| match text.split_once('.') {
+        Some(_) => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        None => text.to_owned(),
+    };
+    if (-4..17).contains(&exponent) {
+        return trimmed(&format!("{score:.*}", (16 - exponent) as usize));
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{}e{sign}{:02}", trimmed(digits), exponent.abs())
 }
 
 /// One database of one shard.
@@ -74,10 +139,11 @@ pub fn of_databases(ctx: &mut Ctx<'_>) -> Vec<Total> {
 
 fn of_database(index: DbIndex, ctx: &mut Ctx<'_>) -> Total {
     let mut total = Total::default();
+    let now = ctx.now;
     ctx.db_at(index).for_each(&mut |entry| {
         let mut digest = Digest::default();
         digest.mix(entry.key());
-        digest.value(&entry);
+        digest.value(&entry, now);
         total.keys += 1;
         total.digest.join(&digest.0);
     });
@@ -104,12 +170,13 @@ pub fn together(shards: impl Iterator<Item = Vec<Total>>) -> Digest {
 
 /// Of each key that is on this shard.
 pub fn of_values(keys: &[&[u8]], ctx: &mut Ctx<'_>) -> Vec<Option<Digest>> {
+    let now = ctx.now;
     let one = |bytes: &&[u8]| {
         let key = ctx.key(bytes);
         let mut db = ctx.db();
         let entry = db.peek(&key)?;
         let mut digest = Digest::default();
-        digest.value(&entry);
+        digest.value(&entry, now);
         Some(digest)
     };
     keys.iter().map(one).collect()

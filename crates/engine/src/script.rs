@@ -1,0 +1,458 @@
+//! Scripts and functions on this engine: a script's commands run on the context of the command that
+//! runs the script.
+//!
+//! A script may touch what it declared, and what happens to be at hand ([`Reach`]). A key that is not
+//! ends it then and there ([`Escape`]); whoever routes may run it again where all keys are. On one
+//! shard everything is at hand and nothing is asked.
+
+use stoa_command::{Args, Flags as Does, KeyPositions, RequestPolicy};
+use stoa_config::LogLevel;
+use stoa_observability::info::REDIS_VERSION;
+use stoa_scripting::{Flags, Found, Host, Outcome, Policy, Scripting, Sink, Stop, Tape};
+use stoa_stdx::{DbIndex, MonoNs};
+
+use crate::{Blocking, Ctx, Entry, Order, Proto, Reply, run_unrouted};
+
+/// How long loading a library may take, as in the reference.
+const LOAD_NS_MAX: u64 = 500_000_000;
+
+/// The same where the clock stands still, in looks at the world.
+const LOAD_LOOKS_MAX: u64 = 2_000;
+
+/// Values up to this size are copied before a script changes them, bytes. A script that changes a
+/// larger one runs where all keys are, and cannot come to want another.
+const UNDO_BYTES_MAX: usize = 64 * 1024;
+
+const UNKNOWN: &[u8] = b"ERR Unknown Redis command called from script";
+const WRONG_ARITY: &[u8] = b"ERR Wrong number of args calling Redis command from script";
+const NOT_FROM_SCRIPT: &[u8] = b"ERR This Redis command is not allowed from script";
+const READ_ONLY: &[u8] = b"ERR Write commands are not allowed from read-only scripts.";
+
+/// Scripts and functions of a shard, and how they stand to its keys.
+pub struct Scripts {
+    /// The interpreter and what it has loaded.
+    pub scripting: Scripting,
+    /// What scripts may touch. Set by whoever routes, before a command runs.
+    pub reach: Reach,
+    /// Why the last script ended early. Taken by whoever routes, after a command ran; the reply, an
+    /// error, is what a client gets that is not run again.
+    pub escape: Option<Escape>,
+    /// Measures how long scripts and their commands take.
+    clock: fn() -> MonoNs,
+}
+
+/// Which keys are at hand for a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// All there are: one shard alone, or all others lent theirs.
+    All,
+    /// Those of this shard, and those that the script declared.
+    Owned,
+    /// Those that the script declared: others of this shard may be lent, or wait for something.
+    Declared,
+}
+
+/// Why a script ended early, for whoever routes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Escape {
+    /// It wants what is not at hand.
+    Undeclared {
+        /// It had changed keys before.
+        wrote: bool,
+    },
+    /// It is new: all shards must have it before somebody is told that it ran.
+    Unshared,
+}
+
+/// What a script is run with.
+#[derive(Clone, Copy, Debug)]
+pub struct ScriptCall<'a> {
+    /// The keys it declared.
+    pub keys: &'a [&'a [u8]],
+    /// Its other arguments.
+    pub argv: &'a [&'a [u8]],
+    /// By EVAL_RO and the like.
+    pub read_only: bool,
+}
+
+impl Scripts {
+    /// None so far.
+    #[must_use]
+    pub fn new(shards: u16, chance: u64, clock: fn() -> MonoNs) -> Self {
+        let reach = if shards == 1 { Reach::All } else { Reach::Declared };
+        Self { scripting: Scripting::new(REDIS_VERSION, chance), reach, escape: None, clock }
+    }
+}
+
+impl Scripts {
+    /// Keeps a script that another shard runs for the first time.
+    pub fn share(&mut self, text: &[u8]) {
+        // What does not compile is kept nowhere.
+        let _ = self.scripting.script(text);
+    }
+}
+
+impl Ctx<'_> {
+    /// The script of `text`, if it may run now. None: some shard does not have it, so that the same
+    /// script would be unknown there by its name; it runs where all shards take part.
+    ///
+    /// # Errors
+    /// An error line when it does not compile.
+    pub fn script(&mut self, text: &[u8]) -> Result<Option<Found>, Vec<u8>> {
+        let new = self.node.shards > 1 && !self.node.scripts.scripting.knows(text);
+        if new && self.borrowed.is_none() {
+            self.node.scripts.escape = Some(Escape::Unshared);
+            return Ok(None);
+        }
+        let found = self.node.scripts.scripting.script(text)?;
+        if new {
+            self.node.orders.push(Order::ShareScript(text.into()));
+        }
+        Ok(Some(found))
+    }
+
+    /// Runs a script or function that was found here, and answers.
+    pub fn run_script(&mut self, found: &Found, call: ScriptCall<'_>, reply: &mut dyn Reply) {
+        let session = self.session();
+        let (db, proto, no_touch) = (session.db, session.proto, session.no_touch);
+        let read_only = call.read_only || found.flags.has(Flags::NO_WRITES);
+        let mut scripting = self.take_scripting();
+        let mut host = ScriptHost::new(self, call.keys, read_only);
+        let outcome =
+            scripting.run(found, call.keys, call.argv, &mut host, &mut ToReply(&mut *reply));
+        let wrote = host.wrote;
+        self.node.scripts.scripting = scripting;
+        let session = self.session();
+        (session.db, session.proto, session.no_touch) = (db, proto, no_touch);
+        if outcome == Outcome::Stopped(Stop::Undeclared) {
+            self.node.scripts.escape = Some(Escape::Undeclared { wrote });
+        }
+    }
+
+    /// Loads a library; gives its name or an error line.
+    ///
+    /// # Errors
+    /// What is wrong with it. Nothing is changed then.
+    pub fn load_library(&mut self, code: &[u8], replace: bool) -> Result<Vec<u8>, Vec<u8>> {
+        let mut scripting = self.take_scripting();
+        let mut host = ScriptHost::new(self, &[], true);
+        host.loads = true;
+        let loaded = scripting.load_library(code, replace, &mut host);
+        self.node.scripts.scripting = scripting;
+        loaded
+    }
+
+    /// Loads the libraries of a dump, all or none.
+    ///
+    /// # Errors
+    /// What is wrong with it, as an error line. Nothing is changed then.
+    pub fn restore_libraries(&mut self, payload: &[u8], policy: Policy) -> Result<(), Vec<u8>> {
+        let mut scripting = self.take_scripting();
+        let mut host = ScriptHost::new(self, &[], true);
+        host.loads = true;
+        let restored = scripting.restore_libraries(payload, policy, &mut host);
+        self.node.scripts.scripting = scripting;
+        restored
+    }
+
+    /// The interpreter, out of the node while it borrows the rest of it. What a script could do to it
+    /// meanwhile is refused before it gets there.
+    fn take_scripting(&mut self) -> Scripting {
+        std::mem::replace(&mut self.node.scripts.scripting, Scripting::new(REDIS_VERSION, 0))
+    }
+}
+
+/// Runs a script's commands.
+struct ScriptHost<'h, 'c> {
+    ctx: &'h mut Ctx<'c>,
+    keys: &'h [&'h [u8]],
+    read_only: bool,
+    loads: bool,
+    wrote: bool,
+    started: MonoNs,
+    /// Looks at the clock: it goes on even where the clock stands still.
+    looks: u64,
+    /// Databases whose keys were asked for.
+    home_db: DbIndex,
+}
+
+impl<'h, 'c> ScriptHost<'h, 'c> {
+    fn new(ctx: &'h mut Ctx<'c>, keys: &'h [&'h [u8]], read_only: bool) -> Self {
+        let started = (ctx.node.scripts.clock)();
+        let home_db = ctx.session().db;
+        Self { ctx, keys, read_only, loads: false, wrote: false, started, looks: 0, home_db }
+    }
+
+    /// The command and where its arguments begin, or why not.
+    fn admit(&self, argv: &[&[u8]]) -> Result<(u16, usize), &'static [u8]> {
+        let table = self.ctx.node.table;
+        let mut index = table.find(argv[0]).ok_or(UNKNOWN)?;
+        let mut args_at = 1;
+        if table.is_container(index) && argv.len() > 1 {
+            index = table.find_child(index, argv[1]).ok_or(UNKNOWN)?;
+            args_at = 2;
+        }
+        let spec = &table.at(index).spec;
+        if !spec.arity.admits(argv.len()) {
+            return Err(WRONG_ARITY);
+        }
+        if spec.flags.has(Does::NOSCRIPT) {
+            return Err(NOT_FROM_SCRIPT);
+        }
+        if self.read_only && spec.flags.has(Does::WRITE) {
+            return Err(READ_ONLY);
+        }
+        Ok((index, args_at))
+    }
+
+    /// Whether all that a command touches is at hand.
+    fn reaches(&mut self, entry: &Entry, argv: &[&[u8]], args_at: usize) -> bool {
+        match entry.spec.request {
+            RequestPolicy::AllShards | RequestPolicy::Walk => return false,
+            RequestPolicy::Keys
+            | RequestPolicy::Split
+            | RequestPolicy::Exec
+            | RequestPolicy::Watch => {}
+        }
+        let mut positions = KeyPositions::default();
+        if entry.spec.key_positions(&Args::new(argv, args_at), &mut positions).is_err() {
+            // Its parser will say what is wrong.
+            return true;
+        }
+        let owned = self.ctx.node.scripts.reach == Reach::Owned;
+        let same_db = self.ctx.session().db == self.home_db;
+        positions.as_slice().iter().all(|(at, _)| {
+            let key = argv[*at];
+            let owns = owned && self.ctx.owns(&self.ctx.key(key));
+            owns || same_db && self.keys.contains(&key)
+        })
+    }
+
+    /// Whether a command may change a value too large to be copied first, lest the script must be undone.
+    fn is_large(&mut self, entry: &Entry, argv: &[&[u8]], args_at: usize) -> bool {
+        let mut positions = KeyPositions::default();
+        if entry.spec.key_positions(&Args::new(argv, args_at), &mut positions).is_err() {
+            return false;
+        }
+        let db = self.ctx.session().db;
+        positions.as_slice().iter().any(|(at, _)| {
+            let key = self.ctx.key(argv[*at]);
+            self.ctx.keyspace.undo_would_cost(db, &key) > UNDO_BYTES_MAX
+        })
+    }
+
+    fn execute(&mut self, entry: &Entry, argv: &[&[u8]], args_at: usize, reply: &mut Tape) -> bool {
+        let mut ctx = Ctx {
+            keyspace: &mut *self.ctx.keyspace,
+            sessions: &mut *self.ctx.sessions,
+            node: &mut *self.ctx.node,
+            now: self.ctx.now,
+            mono: self.ctx.mono,
+            row: self.ctx.row,
+            key: None,
+            blocking: Blocking::Denied,
+            borrowed: self.ctx.borrowed.as_deref_mut(),
+            walk: None,
+        };
+        run_unrouted(entry, argv, args_at, &mut ctx, &mut OnTape(reply))
+    }
+}
+
+impl Host for ScriptHost<'_, '_> {
+    fn call(&mut self, argv: &[&[u8]], resp3: bool, reply: &mut Tape) -> Result<(), Stop> {
+        let (index, args_at) = match self.admit(argv) {
+            Ok(found) => found,
+            Err(text) => {
+                reply.error(text);
+                return Ok(());
+            }
+        };
+        let entry = self.ctx.node.table.at(index);
+        let has_all = self.ctx.node.scripts.reach == Reach::All || self.ctx.borrowed.is_some();
+        if !has_all && !self.reaches(entry, argv, args_at) {
+            return Err(Stop::Undeclared);
+        }
+        let writes = entry.spec.flags.has(Does::WRITE);
+        if writes && !has_all && self.is_large(entry, argv, args_at) {
+            return Err(Stop::Undeclared);
+        }
+        self.wrote |= writes;
+        self.ctx.session().proto = if resp3 { Proto::Resp3 } else { Proto::Resp2 };
+        let clock = self.ctx.node.scripts.clock;
+        let began = clock();
+        let good = self.execute(entry, argv, args_at, reply);
+        let took_ns = clock().0.saturating_sub(began.0);
+        self.ctx.node.commands.ran(usize::from(index), took_ns, !good);
+        Ok(())
+    }
+
+    fn permits(&mut self, argv: &[&[u8]]) -> Option<bool> {
+        let table = self.ctx.node.table;
+        let mut index = table.find(argv[0])?;
+        if table.is_container(index) && argv.len() > 1 {
+            index = table.find_child(index, argv[1])?;
+        }
+        table.at(index).spec.arity.admits(argv.len()).then_some(true)
+    }
+
+    fn log(&mut self, level: stoa_scripting::LogLevel, text: &[u8]) {
+        let level = match level {
+            stoa_scripting::LogLevel::Debug => LogLevel::Debug,
+            stoa_scripting::LogLevel::Verbose => LogLevel::Verbose,
+            stoa_scripting::LogLevel::Notice => LogLevel::Notice,
+            stoa_scripting::LogLevel::Warning => LogLevel::Warning,
+        };
+        if level >= self.ctx.node.config.log_level {
+            let text = String::from_utf8_lossy(text).into_owned();
+            self.ctx.node.orders.push(Order::Log(level, text));
+        }
+    }
+
+    fn clock_us(&mut self) -> u64 {
+        self.looks += 1;
+        (self.ctx.node.scripts.clock)().0 / 1_000 + self.looks
+    }
+
+    fn tick(&mut self) -> Result<(), Stop> {
+        if self.loads {
+            let ran = (self.ctx.node.scripts.clock)().0.saturating_sub(self.started.0);
+            // A clock that stands still must not let it run for ever.
+            self.looks += 1;
+            if ran > LOAD_NS_MAX || self.looks > LOAD_LOOKS_MAX {
+                return Err(Stop::LoadTimeout);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A command's reply, written down for a script.
+struct OnTape<'a>(&'a mut Tape);
+
+impl Reply for OnTape<'_> {
+    fn simple(&mut self, text: &str) {
+        self.0.status(text.as_bytes());
+    }
+
+    fn error_text(&mut self, text: &[u8]) {
+        self.0.error(text);
+    }
+
+    fn int(&mut self, value: i64) {
+        self.0.int(value);
+    }
+
+    fn bulk(&mut self, bytes: &[u8]) {
+        self.0.bulk(bytes);
+    }
+
+    fn null(&mut self) {
+        self.0.null();
+    }
+
+    fn null_array(&mut self) {
+        self.0.null_array();
+    }
+
+    fn array(&mut self, len: usize) {
+        self.0.array(len);
+    }
+
+    fn map(&mut self, len: usize) {
+        self.0.map(len);
+    }
+
+    fn set(&mut self, len: usize) {
+        self.0.set(len);
+    }
+
+    fn push(&mut self, len: usize) {
+        self.0.array(len);
+    }
+
+    fn double(&mut self, value: f64) {
+        self.0.double(value);
+    }
+
+    fn boolean(&mut self, value: bool) {
+        self.0.boolean(value);
+    }
+
+    fn verbatim(&mut self, format: &str, text: &[u8]) {
+        self.0.verbatim(format.as_bytes(), text);
+    }
+
+    fn big_number(&mut self, digits: &[u8]) {
+        self.0.big_number(digits);
+    }
+
+    fn set_proto(&mut self, _: Proto) {}
+
+    fn mark(&self) -> usize {
+        self.0.len()
+    }
+
+    fn rewind(&mut self, mark: usize) {
+        self.0.truncate(mark);
+    }
+}
+
+/// A script's reply on its way to the client.
+struct ToReply<'a>(&'a mut dyn Reply);
+
+impl Sink for ToReply<'_> {
+    fn status(&mut self, text: &[u8]) {
+        match std::str::from_utf8(text) {
+            Ok(text) => self.0.simple(text),
+            Err(_) => self.0.simple(&String::from_utf8_lossy(text)),
+        }
+    }
+
+    fn error(&mut self, text: &[u8]) {
+        self.0.error_text(text);
+    }
+
+    fn int(&mut self, value: i64) {
+        self.0.int(value);
+    }
+
+    fn bulk(&mut self, bytes: &[u8]) {
+        self.0.bulk(bytes);
+    }
+
+    fn null(&mut self) {
+        self.0.null();
+    }
+
+    fn null_array(&mut self) {
+        self.0.null_array();
+    }
+
+    fn array(&mut self, len: usize) {
+        self.0.array(len);
+    }
+
+    fn map(&mut self, len: usize) {
+        self.0.map(len);
+    }
+
+    fn set(&mut self, len: usize) {
+        self.0.set(len);
+    }
+
+    fn double(&mut self, value: f64) {
+        self.0.double(value);
+    }
+
+    fn boolean(&mut self, value: bool) {
+        self.0.boolean(value);
+    }
+
+    fn big_number(&mut self, digits: &[u8]) {
+        self.0.big_number(digits);
+    }
+
+    fn verbatim(&mut self, format: &[u8], text: &[u8]) {
+        self.0.verbatim(&String::from_utf8_lossy(format), text);
+    }
+}

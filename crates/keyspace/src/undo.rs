@@ -1,0 +1,99 @@
+//! What keys were before a script touched them, to be put back if it turns out that it must run where
+//! more keys are.
+//!
+//! A key is copied when it is first touched. So the copies are as large as what the script changes;
+//! [`Keyspace::undo_would_cost`] says how much a key would add, and whoever runs scripts rather brings
+//! all keys together at once than copy a large value.
+
+use std::collections::BTreeMap;
+
+use stoa_stdx::{DbIndex, Key, UnixMs};
+
+use crate::Keyspace;
+use crate::db::{EntryRef, Owned};
+
+/// Keys as they were.
+#[derive(Debug, Default)]
+pub(crate) struct Undo {
+    saved: BTreeMap<(u16, Vec<u8>), Option<Owned>>,
+}
+
+impl Keyspace {
+    /// From now on keys are copied before they change.
+    pub fn begin_undo(&mut self) {
+        self.undo = Some(Box::default());
+        self.watch_all_touches();
+    }
+
+    /// What changed stays so.
+    pub fn end_undo(&mut self) {
+        self.undo = None;
+        self.watch_all_touches();
+    }
+
+    /// Puts all keys back as they were.
+    pub fn roll_back(&mut self, now: UnixMs) {
+        let undo = self.undo.take().unwrap_or_default();
+        self.watch_all_touches();
+        let seed = self.seed().clone();
+        for ((db, bytes), old) in undo.saved {
+            let key = seed.key(&bytes);
+            let mut db = self.db(DbIndex(db), now, false);
+            match old {
+                Some(owned) => db.put(&key, owned),
+                None => drop(db.remove(&key)),
+            }
+        }
+        self.forget_notes();
+    }
+
+    /// Bytes that copying `key` would take; none if it was copied already.
+    #[must_use]
+    pub fn undo_would_cost(&self, db: DbIndex, key: &Key<'_>) -> usize {
+        let known = |undo: &Undo| undo.saved.contains_key(&(db.0, key.bytes.to_vec()));
+        if self.undo.as_deref().is_none_or(known) {
+            return 0;
+        }
+        let entry = self.databases[db.0 as usize].find(key);
+        entry.map_or(0, |entry| EntryRef::new(entry, UnixMs(0)).bytes())
+    }
+
+    pub(crate) fn save_for_undo(&mut self, db: DbIndex, bytes: &[u8]) {
+        let Some(mut undo) = self.undo.take() else { return };
+        undo.saved.entry((db.0, bytes.to_vec())).or_insert_with(|| {
+            let found = self.databases[db.0 as usize].find(&self.seed.key(bytes));
+            found.map(|entry| EntryRef::new(entry, UnixMs(0)).to_owned())
+        });
+        self.undo = Some(undo);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stoa_stdx::{DbIndex, HashSeed, UnixMs};
+
+    use crate::{Keyspace, Ttl};
+
+    #[test]
+    fn all_that_was_touched_is_as_it_was() {
+        let (db, now) = (DbIndex(0), UnixMs(1_000));
+        let secret = HashSeed::new([1, 2, 3, 4]);
+        let mut keyspace = Keyspace::new(2, secret.clone(), now);
+        let (old, new, due) = (secret.key(b"old"), secret.key(b"new"), secret.key(b"due"));
+        keyspace.db(db, now, true).set_string(&old, b"before", Ttl::Clear);
+        keyspace.db(db, now, true).set_string(&due, b"1", Ttl::At(UnixMs(9_000)));
+        keyspace.begin_undo();
+        keyspace.db(db, now, true).set_string(&old, b"after", Ttl::Clear);
+        keyspace.db(db, now, true).set_string(&old, b"twice", Ttl::At(UnixMs(5_000)));
+        keyspace.db(db, now, true).set_string(&new, b"v", Ttl::Clear);
+        keyspace.db(db, now, true).remove(&due);
+        keyspace.roll_back(now);
+        let mut view = keyspace.db(db, now, true);
+        let text = |entry: Option<crate::EntryRef<'_>>| {
+            entry.map(|entry| (entry.string().expect("a string").to_vec(), entry.deadline()))
+        };
+        assert_eq!(text(view.peek(&old)), Some((b"before".to_vec(), None)));
+        assert_eq!(text(view.peek(&due)), Some((b"1".to_vec(), Some(UnixMs(9_000)))));
+        assert_eq!(text(view.peek(&new)), None);
+    }
+}

@@ -1,0 +1,80 @@
+//! Scripts find all keys, declared or not, and nobody can tell how many shards there are.
+
+use stoa_sim::law::{Pace, replies};
+use stoa_sim::{Item, Program};
+
+/// A request from words; single quotes hold words together.
+fn call(line: &str) -> Item {
+    let words = stoa_config::split_words(line.as_bytes()).expect("quotes match");
+    Item::Call(words)
+}
+
+const LINES: &[&str] = &[
+    "MSET a 1 b 2 c 3 d 4 e 5",
+    // Declared, on one shard or several.
+    "EVAL \"return redis.call('get', KEYS[1])\" 1 a",
+    "EVAL \"return redis.call('mget', unpack(KEYS))\" 5 a b c d e",
+    "EVAL \"redis.call('rename', KEYS[1], KEYS[2]); return redis.call('get', KEYS[2])\" 2 a z",
+    // Undeclared, before and after something was written.
+    "EVAL \"return redis.call('get', 'b')\" 0",
+    "EVAL \"redis.call('incr', KEYS[1]); return redis.call('incr', ARGV[1])\" 1 b c",
+    "EVAL \"redis.call('incr', KEYS[1]); return redis.call('incr', ARGV[1])\" 1 b c",
+    "EVAL \"redis.call('incr', KEYS[1]); return redis.call('incr', ARGV[1])\" 1 c d",
+    "MGET a b c d e z",
+    // An error undoes nothing, as everywhere.
+    "EVAL \"redis.call('set', 'x', '1'); redis.call('incr', 'z'); return redis.call('nosuch')\" 0",
+    "MGET x z",
+    // By name, wherever it was run first.
+    "EVAL \"return 'hello'\" 1 k1",
+    "EVALSHA 1b936e3fe509bcbc9cd0664897bbe8fd0cac101b 1 k2",
+    "EVALSHA 1b936e3fe509bcbc9cd0664897bbe8fd0cac101b 1 k3",
+    "EVALSHA 1b936e3fe509bcbc9cd0664897bbe8fd0cac101b 0",
+    "SCRIPT EXISTS 1b936e3fe509bcbc9cd0664897bbe8fd0cac101b",
+    "SCRIPT FLUSH",
+    "EVALSHA 1b936e3fe509bcbc9cd0664897bbe8fd0cac101b 1 k2",
+    // Commands about all keys.
+    "EVAL \"return redis.call('dbsize')\" 0",
+    "EVAL \"local k = redis.call('keys', '*'); table.sort(k); return k\" 0",
+    "EVAL \"redis.call('set', 'new', '1'); return redis.call('dbsize')\" 1 b",
+    "EVAL \"redis.call('flushall'); redis.call('set', 'only', '1'); return redis.call('dbsize')\" 0",
+    "DBSIZE",
+    // In a transaction, with what a transaction does besides.
+    "MSET a 1 b 2 c 3",
+    "WATCH a b",
+    "MULTI",
+    "EVAL \"return redis.call('incr', 'c')\" 0",
+    "INCR a",
+    "EVAL \"return redis.call('incrby', 'b', redis.call('get', 'a'))\" 1 b",
+    "DBSIZE",
+    "SCAN 0 COUNT 100",
+    "EXEC",
+    "MGET a b c",
+    // What a script changes breaks a watch.
+    "WATCH a",
+    "EVAL \"return redis.call('incr', 'a')\" 0",
+    "MULTI",
+    "GET a",
+    "EXEC",
+    "WATCH a",
+    "EVAL \"return redis.call('get', 'a')\" 0",
+    "MULTI",
+    "GET a",
+    "EXEC",
+];
+
+#[test]
+fn scripts_answer_the_same_on_any_number_of_shards() {
+    let program = Program(LINES.iter().map(|line| call(line)).collect());
+    for seed in 0..40 {
+        let pace = if seed % 2 == 0 { Pace::OneByOne } else { Pace::Pipelined };
+        let want = replies(&program, 1, seed, pace).expect("one shard answers");
+        for shards in [2, 3, 5, 8, 16] {
+            let got = replies(&program, shards, seed, pace).expect("all shards answer");
+            for ((line, want), got) in LINES.iter().zip(&want).zip(&got) {
+                let (want, got) = (String::from_utf8_lossy(want), String::from_utf8_lossy(got));
+                assert_eq!(got, want, "{shards} shards, seed {seed}, {pace:?}: {line}");
+            }
+            assert_eq!(got, want, "{shards} shards, seed {seed}, {pace:?}: what is left");
+        }
+    }
+}
