@@ -7,6 +7,7 @@ pub mod connection;
 mod container;
 mod define;
 pub mod generic;
+pub mod geo;
 pub mod hash;
 pub mod hyperloglog;
 pub mod list;
@@ -52,6 +53,7 @@ pub const GROUPS: &[&[Entry]] = &[
     hyperloglog::COMMANDS,
     sorted_set::COMMANDS,
     stream::COMMANDS,
+    geo::COMMANDS,
 ];
 
 /// The table of all commands, made once.

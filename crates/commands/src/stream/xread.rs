@@ -235,7 +235,11 @@ fn parse_from(text: &[u8]) -> Result<From, ReplyError> {
              of this consumer by specifying a proper ID, or use the > ID to get new messages. The + \
              ID would just return an empty result set.",
         )),
-        _ => Ok(From::Pending(id::parse(text, 0)?)),
+        _ => match id::parse(text, 0)? {
+            // Nothing is behind the last id: the reference takes it for `>`.
+            StreamId::MAX => Ok(From::New),
+            id => Ok(From::Pending(id)),
+        },
     }
 }
 
