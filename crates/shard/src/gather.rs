@@ -5,7 +5,7 @@
 
 use stoa_command::{Args as Cursor, Flags, KeyPositions};
 use stoa_engine::{
-    Borrowed, Ctx, Part, SessionRow, Sessions, Verdict, Walk, WalkStep, run_unrouted,
+    Blocking, Borrowed, Ctx, Part, SessionRow, Sessions, Verdict, Walk, WalkStep, run_unrouted,
 };
 use stoa_keyspace::ScanCursor;
 use stoa_stdx::{ConnId, DbIndex, ShardId, SlotId};
@@ -16,7 +16,7 @@ use crate::conn::Stall;
 use crate::execute::Req;
 use crate::intents::{RowId, Scope, Work};
 use crate::keys::{first_slot, owner_of};
-use crate::message::{Ask, Batch, Dest, GatherId, Loan, LoanOfAll, Request};
+use crate::message::{Ask, Batch, Dest, GatherId, Loan, LoanOfAll, Request, WaiterId};
 use crate::multi::{Job, run_queue};
 use crate::plan::Join;
 use crate::reply::RespReply;
@@ -70,18 +70,21 @@ impl How {
 }
 
 /// A request kept beyond its pass.
+#[derive(Clone)]
 pub(crate) struct Kept {
     pub(crate) verdict: Verdict,
     pub(crate) argv: Vec<Vec<u8>>,
     pub(crate) db: DbIndex,
     /// What EXEC is to run.
     pub(crate) job: Option<Box<Job>>,
+    /// It waited before.
+    pub(crate) waiter: Option<WaiterId>,
 }
 
 impl Kept {
     pub(crate) fn of(req: Req<'_>, db: DbIndex) -> Self {
         let argv = req.argv.iter().map(|arg| arg.to_vec()).collect();
-        Self { verdict: req.verdict, argv, db, job: None }
+        Self { verdict: req.verdict, argv, db, job: None, waiter: None }
     }
 }
 
@@ -154,6 +157,7 @@ impl Shard {
         match request.dest {
             Dest::Nowhere => {}
             Dest::Hole { conn: id, ticket } => {
+                self.waits_no_more(id);
                 if let Some(conn) = self.conn(id) {
                     conn.fill(ticket, reply);
                     if self.is_scripted(request.index) {
@@ -250,10 +254,17 @@ impl Shard {
         if may_escape {
             self.keyspace.begin_undo();
         }
-        let mut ctx = Ctx { borrowed, ..self.context(row, None) };
+        // A client that left meanwhile waits for nothing.
+        let may_wait = request.job.is_none() && borrowed.is_none() && self.conn(conn).is_some();
+        let blocking = if may_wait { Blocking::Allowed } else { Blocking::Denied };
+        let mut ctx = Ctx { borrowed, blocking, ..self.context(row, None) };
         match &request.job {
             Some(job) => run_queue(&job.queue, broken, &mut ctx, &mut reply, &mut ran),
             None => drop(run_unrouted(entry, &argv, args_at, &mut ctx, &mut reply)),
+        }
+        if let Blocking::Asked(block) = ctx.blocking {
+            self.asked_block = Some(block);
+            return Some(out);
         }
         if may_escape && let Some(escape) = self.undo_escape() {
             self.remember(escape, &argv);

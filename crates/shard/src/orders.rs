@@ -6,6 +6,7 @@ use stoa_engine::{Order, PauseMode};
 use stoa_stdx::{ConnId, MonoMs, ShardId};
 
 use crate::Shard;
+use crate::blocking::End;
 use crate::event::Action;
 use crate::message::{Ask, ScriptText};
 
@@ -58,6 +59,9 @@ impl Shard {
                         }
                     }
                 }
+                Order::Unblock { conn, error } => {
+                    self.unblock(conn, if error { End::Error } else { End::Timeout });
+                }
                 Order::Unwatch(conn) => self.unwatch(conn),
                 Order::Unpause => self.end_pause(),
                 Order::Log(level, text) => self.log(level, text),
@@ -85,6 +89,9 @@ impl Shard {
                 .collect();
             held.into_iter().for_each(|id| self.unstall(id));
             self.run_deferred();
+        }
+        if !self.keys_are_lent {
+            self.end_waits();
         }
         if self.pause.is_some_and(|pause| now >= pause.until) {
             self.end_pause();
@@ -196,6 +203,7 @@ impl Shard {
         let expiry = self.keyspace.next_deadline().filter(|_| self.node.active_expire).map(in_mono);
         let pause = self.pause.map(|pause| pause.until);
         let cron = self.needs_cron().then_some(self.next_cron);
-        [expiry, pause, cron, self.stalled_until].into_iter().flatten().min()
+        let wait = self.next_wait_end();
+        [expiry, pause, cron, wait, self.stalled_until].into_iter().flatten().min()
     }
 }

@@ -27,6 +27,7 @@ impl Shard {
         let started = (self.clock)();
         match message {
             Message::Done(batch) => self.batch_done(from, batch),
+            Message::Hint(id) => self.hinted(id),
             Message::Batch(_) if !self.deferred.is_empty() || self.stalled_until.is_some() => {
                 self.deferred.push_back((from, message));
             }
@@ -79,7 +80,12 @@ impl Shard {
                 Ask::Execute | Ask::Collect | Ask::Walk(_) | Ask::Exec(_) | Ask::Watch(_) => {
                     if self.intents.is_idle() || !self.parks(from, request, args) {
                         let part = self.run_request(request, args, replies);
-                        if self.is_stirred() {
+                        if let Some(block) = self.asked_block.take() {
+                            let kept = self.keep(request, Ask::Execute, args);
+                            request.dest = Dest::Nowhere;
+                            self.wait_here(from, kept, *block);
+                            None
+                        } else if self.is_stirred() {
                             let start = ends.last().copied().unwrap_or(0);
                             self.publish_then_part(from, request, part, replies, start)
                         } else {
@@ -102,6 +108,14 @@ impl Shard {
                     self.unwatch_of(client);
                     None
                 }
+                Ask::EndWait(conn, end) => {
+                    self.end_wait_of(from, conn, end);
+                    None
+                }
+                Ask::EndTogether(id) => {
+                    self.remove_remote_waiter(id);
+                    None
+                }
                 Ask::Intent(_) => self.take_step(from, request, args, replies),
                 Ask::Return(_) => {
                     let ask = std::mem::replace(&mut request.ask, Ask::Execute);
@@ -118,6 +132,9 @@ impl Shard {
             };
             parts.extend(part.map(|part| (number as u32, part)));
             ends.push(replies.len());
+            if self.keyspace.has_woken() {
+                self.serve_waiters();
+            }
         }
     }
 
@@ -235,7 +252,7 @@ impl Shard {
         match &request.ask {
             Ask::Lend(client) => {
                 let keys = args.get(request.argv);
-                return Some(Scope::Keys(self.lent_holds(keys, *client)));
+                return Some(self.lent_scope(keys, *client));
             }
             Ask::LendAll(_) => return Some(Scope::All { writes: true }),
             Ask::Exec(_) => return self.job_scope(request, args),
@@ -244,6 +261,8 @@ impl Shard {
             | Ask::Walk(_)
             | Ask::Watch(_)
             | Ask::Unwatch(_)
+            | Ask::EndWait(..)
+            | Ask::EndTogether(_)
             | Ask::Script(_)
             | Ask::Intent(_)
             | Ask::Return(_)
@@ -254,16 +273,20 @@ impl Shard {
     }
 
     /// The keys of a loan, and those that its client watches here.
-    pub(crate) fn lent_holds<'k>(
+    pub(crate) fn lent_scope<'k>(
         &mut self,
         keys: impl Iterator<Item = &'k [u8]>,
         client: u64,
-    ) -> Vec<Hold> {
+    ) -> Scope {
+        if self.keys_are_lent && client != 0 {
+            // What the client watches is away with the keys: whatever it is, it waits for their return.
+            return Scope::All { writes: true };
+        }
         let mut holds = self.intents.holds();
         let seed = self.keyspace.seed();
         holds.extend(keys.map(|key| Hold { hash: seed.hash(key), writes: true }));
         self.watched_holds(client, &mut holds);
-        holds
+        Scope::Keys(holds)
     }
 
     /// What a command touches on this shard. None: nothing that an intent could hold.
@@ -317,9 +340,12 @@ impl Shard {
                 parts.push((0, part));
             }
             _ => {
-                let part = self.run_request(request, args, replies);
-                parts.extend(part.map(|part| (0, part)));
+                self.answer_kept(from, batch);
                 self.intents.remove(row);
+                if self.keyspace.has_woken() {
+                    self.serve_waiters();
+                }
+                return;
             }
         }
         ends.push(replies.len());
@@ -340,7 +366,7 @@ impl Shard {
     fn lend(&mut self, row: RowId, keys: Vec<Vec<u8>>, client: u64) -> Loan {
         let broken = self.end_watch(client);
         let keys = keys.into_iter().map(|bytes| self.take_key(bytes)).collect();
-        Loan { row, keys, broken }
+        Loan { row, keys, broken, wait: None }
     }
 
     fn lend_all(&mut self, row: RowId, client: u64) -> LoanOfAll {
@@ -362,10 +388,16 @@ impl Shard {
         for client in std::mem::take(&mut self.unwatch_later) {
             self.keyspace.unwatch(client);
         }
+        for (db, key) in std::mem::take(&mut self.unwait_later) {
+            self.keyspace.remove_waiter(db, &key);
+        }
+        if self.keyspace.has_woken() {
+            self.serve_waiters();
+        }
     }
 
     /// A client of another shard watches nothing here any more.
-    fn unwatch_of(&mut self, client: u64) {
+    pub(crate) fn unwatch_of(&mut self, client: u64) {
         if self.keys_are_lent {
             self.unwatch_later.push(client);
         } else {
@@ -400,7 +432,13 @@ impl Shard {
 
     fn loan_returned(&mut self, loan: Loan) {
         loan.keys.into_iter().for_each(|key| self.put_key(key));
+        if let Some(waiter) = loan.wait {
+            self.add_remote_waiter(*waiter);
+        }
         self.intents.remove(loan.row);
+        if self.keyspace.has_woken() {
+            self.serve_waiters();
+        }
     }
 
     /// Runs one request of another shard; gives its part if it was asked to collect.
@@ -442,6 +480,8 @@ impl Shard {
             _ => None,
         };
         let mut part = None;
+        let is_whole = matches!(request.dest, Dest::Hole { .. });
+        let blocking = if is_whole { Blocking::Allowed } else { Blocking::Denied };
         let mut ctx = Ctx {
             keyspace: &mut self.keyspace,
             sessions: &mut self.sessions,
@@ -450,7 +490,7 @@ impl Shard {
             mono: self.now.mono.ms(),
             row: Sessions::PROXY,
             key,
-            blocking: Blocking::Allowed,
+            blocking,
             borrowed: None,
             walk,
         };
@@ -463,6 +503,10 @@ impl Shard {
                 let mut reply = RespReply::new(replies, request.proto);
                 let start = stoa_engine::Reply::mark(&reply);
                 run(entry, argv, at, &mut ctx, &mut reply);
+                if let Blocking::Asked(block) = ctx.blocking {
+                    self.asked_block = Some(block);
+                    return None;
+                }
                 if scripted && let Some(escape) = self.undo_escape() {
                     replies.truncate(start);
                     return Some(Box::new(Escaped(escape)));

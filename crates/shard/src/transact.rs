@@ -17,7 +17,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use stoa_command::KeyPositions;
-use stoa_engine::{Borrowed, Sessions};
+use stoa_engine::{Borrowed, Sessions, Verdict};
 use stoa_stdx::{ConnId, ShardId};
 
 use crate::Shard;
@@ -40,6 +40,9 @@ pub(crate) struct Transaction {
     /// The other shards with their rows, once they have proposed.
     others: Vec<(ShardId, RowId)>,
 }
+
+/// Keys by their owners.
+pub(crate) type Owners = BTreeMap<ShardId, BTreeSet<Vec<u8>>>;
 
 /// One shard's share of a transaction.
 pub(crate) struct Share<'a> {
@@ -85,7 +88,7 @@ impl Shard {
         let scope = match share.then {
             Ask::Lend(client) => {
                 let keys = share.argv.iter().copied();
-                Some(Scope::Keys(self.lent_holds(keys, client)))
+                Some(self.lent_scope(keys, client))
             }
             Ask::LendAll(_) => Some(Scope::All { writes: true }),
             _ => None,
@@ -164,25 +167,51 @@ impl Shard {
         if let Err(error) = (entry.check)(&mut cursor) {
             return self.refuse_parsed(req, error);
         }
-        let mut owners: BTreeMap<ShardId, BTreeSet<&[u8]>> = BTreeMap::new();
-        for (at, _) in keys.as_slice() {
-            let key = req.argv[*at];
-            let owner = owner_of(stoa_stdx::key_slot(key), self.node.shards);
-            owners.entry(owner).or_default().insert(key);
-        }
-        // Home runs it, so it waits for its own turn even if no key is its own.
-        owners.entry(self.node.shard).or_default();
-        let missing = owners.len();
+        let owners = self.owners(req.argv, keys);
         let db = self.sessions.at(Sessions::row(req.conn)).db;
         let how = How::loan(Kept::of(req, db));
-        let id = self.open_gather(req, missing, how, true);
-        let shares = owners.into_iter().enumerate().map(|(number, (owner, keys))| Share {
-            owner,
+        let id = self.open_gather(req, owners.len(), how, true);
+        self.begin_loans(req.conn, req.verdict, id, &owners);
+    }
+
+    /// The keys of a request by their owners. Home runs it, so it waits for its own turn even if no key
+    /// is its own.
+    fn owners(&self, argv: &[&[u8]], keys: &KeyPositions) -> Owners {
+        let mut owners = Owners::new();
+        for (at, _) in keys.as_slice() {
+            let key = argv[*at];
+            let owner = owner_of(stoa_stdx::key_slot(key), self.node.shards);
+            owners.entry(owner).or_default().insert(key.to_vec());
+        }
+        owners.entry(self.node.shard).or_default();
+        owners
+    }
+
+    /// The same for a request that was kept.
+    pub(crate) fn owners_of(&self, request: &Kept) -> Owners {
+        let argv: Vec<&[u8]> = request.argv.iter().map(Vec::as_slice).collect();
+        let mut keys = KeyPositions::default();
+        let spec = &self.node.table.at(request.verdict.index).spec;
+        let args = stoa_command::Args::new(&argv, request.verdict.args_at);
+        spec.key_positions(&args, &mut keys).expect("its keys were found before");
+        self.owners(&argv, &keys)
+    }
+
+    /// Asks the owners of keys to lend them.
+    pub(crate) fn begin_loans(
+        &mut self,
+        conn: ConnId,
+        verdict: Verdict,
+        id: GatherId,
+        owners: &Owners,
+    ) {
+        let shares = owners.iter().enumerate().map(|(number, (owner, keys))| Share {
+            owner: *owner,
             number: number as u16,
-            argv: keys.into_iter().collect(),
+            argv: keys.iter().map(Vec::as_slice).collect(),
             then: Ask::Lend(0),
         });
-        self.begin(req, id, shares.collect());
+        self.begin(Req { conn, verdict, argv: &[] }, id, shares.collect());
     }
 
     /// Home's own keys are held; with the loans of all others the transaction runs.
@@ -266,6 +295,7 @@ impl Shard {
             self.send_step(owner, Ask::ReturnAll(Box::new(loan)));
         }
         self.intents.remove(own.expect("home holds its own row"));
+        self.serve_waiters();
         self.publish_then_answer(gather.conn, gather.ticket, reply, true);
     }
 
@@ -284,7 +314,7 @@ impl Shard {
         };
         let mut broken = self.breaks_own_watch(&request);
         let mut borrowed = Vec::with_capacity(loans.len());
-        for (owner, Loan { row, keys, broken: there }) in loans {
+        for (owner, Loan { row, keys, broken: there, .. }) in loans {
             let names: Vec<Vec<u8>> = keys.iter().map(|key| key.bytes.clone()).collect();
             keys.into_iter().for_each(|key| self.put_key(key));
             borrowed.push((owner, row, names));
@@ -294,16 +324,35 @@ impl Shard {
         self.keyspace.note_all(true);
         let reply = self.run_kept(conn, &request, broken, None);
         let changed = self.keyspace.note_all(false);
+        let place = (conn, gather.ticket);
+        let waiter = self.asked_block.take().map(|block| {
+            let owners = self.owners_of(&request).into_keys().collect();
+            self.wait_together(place, request.clone(), *block, owners)
+        });
         for (owner, row, names) in borrowed {
+            let wait = waiter.map(|id| Box::new(self.remote_waiter(id, names.clone())));
             let mut keys: Vec<LentKey> = names.into_iter().map(|key| self.take_key(key)).collect();
             for (db, name) in &changed {
                 keys.iter_mut().filter(|key| key.bytes == *name).for_each(|key| {
                     key.changed.push(*db);
                 });
             }
-            self.send_step(owner, Ask::Return(Box::new(Loan { row, keys, broken: false })));
+            self.send_step(owner, Ask::Return(Box::new(Loan { row, keys, broken: false, wait })));
+        }
+        if let Some(id) = waiter {
+            let names = self.owners_of(&request).remove(&self.node.shard).unwrap_or_default();
+            let waiter = self.remote_waiter(id, names.into_iter().collect());
+            self.add_remote_waiter(waiter);
+            self.intents.remove(own.expect("home holds its own row"));
+            self.serve_waiters();
+            return self.look_again(id);
+        }
+        if let Some(id) = request.waiter {
+            self.together_served(id);
+            self.waits_no_more(conn);
         }
         self.intents.remove(own.expect("home holds its own row"));
+        self.serve_waiters();
         match reply {
             Some(reply) => self.publish_then_answer(conn, gather.ticket, reply, true),
             None => self.borrow_all_into(conn, gather.ticket, request, 0),
