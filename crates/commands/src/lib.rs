@@ -7,6 +7,7 @@ pub mod connection;
 mod container;
 mod define;
 pub mod generic;
+pub mod geo;
 pub mod hash;
 pub mod hyperloglog;
 pub mod list;
@@ -16,6 +17,7 @@ pub mod scripting;
 pub mod server;
 pub mod set;
 pub mod sorted_set;
+pub mod stream;
 pub mod string;
 mod timeout;
 pub mod transactions;
@@ -50,6 +52,8 @@ pub const GROUPS: &[&[Entry]] = &[
     scripting::COMMANDS,
     hyperloglog::COMMANDS,
     sorted_set::COMMANDS,
+    stream::COMMANDS,
+    geo::COMMANDS,
 ];
 
 /// The table of all commands, made once.

@@ -156,6 +156,13 @@ pub enum Order {
         /// Until when.
         until: MonoMs,
     },
+    /// End the wait of this client of this shard.
+    Unblock {
+        /// Which one.
+        conn: ConnId,
+        /// With an error, or as if its time were up.
+        error: bool,
+    },
     /// Let all shards keep this script.
     ShareScript(Box<[u8]>),
     /// Forget all keys that this client of this shard watches.

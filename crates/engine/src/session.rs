@@ -78,6 +78,8 @@ pub struct Session {
     pub multi: Option<Box<Multi>>,
     /// Shards on which it watches keys.
     pub watching: Vec<ShardId>,
+    /// It waits for a key.
+    pub blocked: bool,
     /// Stands for a client of another shard while a part of its request runs here.
     pub is_proxy: bool,
 }
@@ -115,6 +117,7 @@ impl Session {
             commands_total: 0,
             multi: None,
             watching: Vec::new(),
+            blocked: false,
             is_proxy: false,
         }
     }

@@ -287,7 +287,9 @@ impl<'a> Db<'a> {
         let entry = self.database().find(key)?;
         match entry.deadline() {
             Some(deadline) if self.now > deadline => {
-                self.keyspace.reclaim(self.index, key);
+                if !self.keyspace.held.keeps(key.hash) {
+                    self.keyspace.reclaim(self.index, key);
+                }
                 None
             }
             Some(_) | None if entry.ty() == Type::Hash => self.without_due_fields(key, entry),

@@ -86,7 +86,11 @@ impl Keyspace {
             if now > deadline {
                 let bytes = entry.key().to_vec();
                 let key = self.seed.key(&bytes);
-                self.reclaim(index, &key);
+                if self.held.keeps(key.hash) {
+                    self.wheel.add(after(now), item.arm(), item.cookie);
+                } else {
+                    self.reclaim(index, &key);
+                }
             } else {
                 self.wheel.add(after(deadline), item.arm(), item.cookie);
             }

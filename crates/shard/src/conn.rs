@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use stoa_resp::Parser;
 use stoa_stdx::{ConnId, MonoMs, MonoNs};
 
+use crate::blocking::Waits;
 use crate::intents::RowId;
 
 /// Bytes of replies that left may stay in the queue's buffer up to this, before it is cleaned: a client
@@ -26,6 +27,8 @@ pub(crate) enum Stall {
     Paused,
     /// A subscription is not known everywhere yet.
     Confirm,
+    /// It waits for a key (BLPOP and its like).
+    Blocked,
     /// Very many answers are with other shards.
     Holes,
 }
@@ -48,6 +51,8 @@ pub(crate) struct Conn {
     afters: Vec<(u32, Vec<u8>)>,
     /// Its place among the transactions on the keys that its next request wants.
     pub(crate) row: Option<RowId>,
+    /// Where its wait for a key is.
+    pub(crate) waits: Option<Waits>,
     /// The turn of that row has come.
     pub(crate) has_turn: bool,
     /// Its wait is over, but the input held meanwhile has not run.
@@ -85,6 +90,7 @@ impl Conn {
             unconfirmed: 0,
             afters: Vec::new(),
             row: None,
+            waits: None,
             has_turn: false,
             resumes: false,
             in_flight: 0,

@@ -2,7 +2,7 @@
 
 use stoa_command::{Args, Flags, KeyPositions, ReplyError};
 use stoa_engine::{
-    Blocking, Ctx, Part, Refusal, Reply, ReplyMode, SessionRow, Sessions, Verdict, Walk,
+    Block, Blocking, Ctx, Part, Refusal, Reply, ReplyMode, SessionRow, Sessions, Verdict, Walk,
     admit_found, refuse, run,
 };
 use stoa_resp::ProtocolError;
@@ -10,6 +10,7 @@ use stoa_stdx::{ConnId, Key, ShardId};
 
 use crate::Shard;
 use crate::account::Ran;
+use crate::blocking::Waits;
 use crate::conn::Stall;
 use crate::input::{Cmd, Source, What};
 use crate::intents::{Hold, Scope};
@@ -319,7 +320,6 @@ impl Shard {
         write: impl FnOnce(&mut Ctx<'_>, &mut dyn Reply, &mut Vec<Ran>),
     ) {
         let row = Sessions::row(req.conn);
-        let entry = self.node.table.at(req.verdict.index);
         let session = self.sessions.at(row);
         let (mode, proto) = (session.reply_mode, session.proto);
         if mode == ReplyMode::SkipNext {
@@ -340,8 +340,15 @@ impl Shard {
             borrowed: None,
             walk: None,
         };
+        if !self.intents.is_idle() {
+            let flags = ctx.node.table.at(req.verdict.index).spec.flags;
+            ctx.keyspace.held.alone = !flags.has(Flags::READONLY);
+        }
         let mut reply = RespReply::new(sink, proto);
         write(&mut ctx, &mut reply, &mut self.ran);
+        if let Blocking::Asked(block) = ctx.blocking {
+            return self.wait_at_home(req, mode, *block);
+        }
         let failed = sink.get(start) == Some(&b'-');
         self.ran.push(Ran::Whole { index: req.verdict.index, failed });
         if failed {
@@ -378,6 +385,24 @@ impl Shard {
         if !self.node.orders.is_empty() {
             self.carry_out_orders();
         }
+        if self.keyspace.has_woken() {
+            self.serve_waiters();
+        }
+    }
+
+    /// A request of a client of this shard found nothing and waits.
+    fn wait_at_home(&mut self, req: Req<'_>, mode: ReplyMode, block: Block) {
+        let session = self.sessions.at(Sessions::row(req.conn));
+        if session.reply_mode == ReplyMode::SkipThis {
+            session.reply_mode = ReplyMode::On;
+        }
+        let Some(conn) = self.conn(req.conn) else { return };
+        let dest = Dest::Hole { conn: req.conn, ticket: conn.hole(mode != ReplyMode::On) };
+        let mut batch = self.spare_batches.pop().unwrap_or_default();
+        self.put_request(&mut batch, req, dest, Ask::Execute, None);
+        let here = self.node.shard;
+        self.now_waits(req.conn, Waits::At(here));
+        self.wait_here(here, batch, block);
     }
 
     /// Whether the answer to the next request is wanted, when it is not made here and now.
@@ -396,8 +421,11 @@ impl Shard {
         let Some(conn) = self.conn(req.conn) else { return };
         let ticket = conn.hole(muted);
         let dest = Dest::Hole { conn: req.conn, ticket };
+        let spec = &self.node.table.at(req.verdict.index).spec;
         if self.is_scripted(req.verdict.index) {
             self.stall(req.conn, Stall::Answer);
+        } else if spec.flags.has(Flags::BLOCKING) {
+            self.now_waits(req.conn, Waits::At(owner));
         }
         self.send(owner, req, dest, Ask::Execute, key);
     }
@@ -468,11 +496,12 @@ impl Shard {
 
     /// The context of a command that was not routed by a key.
     pub(crate) fn context(&mut self, row: SessionRow, walk: Option<Walk>) -> Ctx<'_> {
+        let now = self.unix();
         Ctx {
             keyspace: &mut self.keyspace,
             sessions: &mut self.sessions,
             node: &mut self.node,
-            now: self.now.unix,
+            now,
             mono: self.now.mono.ms(),
             row,
             key: None,

@@ -5,10 +5,10 @@
 
 use stoa_command::{Args as Cursor, Flags, KeyPositions};
 use stoa_engine::{
-    Borrowed, Ctx, Part, SessionRow, Sessions, Verdict, Walk, WalkStep, run_unrouted,
+    Blocking, Borrowed, Ctx, Part, SessionRow, Sessions, Verdict, Walk, WalkStep, run_unrouted,
 };
 use stoa_keyspace::ScanCursor;
-use stoa_stdx::{ConnId, DbIndex, ShardId, SlotId};
+use stoa_stdx::{ConnId, DbIndex, ShardId, SlotId, UnixMs};
 
 use crate::Shard;
 use crate::account::Ran;
@@ -16,7 +16,7 @@ use crate::conn::Stall;
 use crate::execute::Req;
 use crate::intents::{RowId, Scope, Work};
 use crate::keys::{first_slot, owner_of};
-use crate::message::{Ask, Batch, Dest, GatherId, Loan, LoanOfAll, Request};
+use crate::message::{Ask, Batch, Dest, GatherId, Loan, LoanOfAll, Request, WaiterId};
 use crate::multi::{Job, run_queue};
 use crate::plan::Join;
 use crate::reply::RespReply;
@@ -46,6 +46,8 @@ pub(crate) struct Gather {
     pub(crate) stalls: bool,
     /// Its shards have not agreed on a moment yet.
     pub(crate) transaction: Option<Box<Transaction>>,
+    /// The moment they agreed on.
+    pub(crate) moment: Option<UnixMs>,
 }
 
 /// How parts become one reply.
@@ -70,18 +72,21 @@ impl How {
 }
 
 /// A request kept beyond its pass.
+#[derive(Clone)]
 pub(crate) struct Kept {
     pub(crate) verdict: Verdict,
     pub(crate) argv: Vec<Vec<u8>>,
     pub(crate) db: DbIndex,
     /// What EXEC is to run.
     pub(crate) job: Option<Box<Job>>,
+    /// It waited before.
+    pub(crate) waiter: Option<WaiterId>,
 }
 
 impl Kept {
     pub(crate) fn of(req: Req<'_>, db: DbIndex) -> Self {
         let argv = req.argv.iter().map(|arg| arg.to_vec()).collect();
-        Self { verdict: req.verdict, argv, db, job: None }
+        Self { verdict: req.verdict, argv, db, job: None, waiter: None }
     }
 }
 
@@ -94,7 +99,7 @@ impl Gather {
         missing: usize,
         join: How,
     ) -> Self {
-        Self { index, conn, ticket, missing, join, stalls: true, transaction: None }
+        Self { index, conn, ticket, missing, join, stalls: true, transaction: None, moment: None }
     }
 }
 
@@ -154,6 +159,7 @@ impl Shard {
         match request.dest {
             Dest::Nowhere => {}
             Dest::Hole { conn: id, ticket } => {
+                self.waits_no_more(id);
                 if let Some(conn) = self.conn(id) {
                     conn.fill(ticket, reply);
                     if self.is_scripted(request.index) {
@@ -193,7 +199,16 @@ impl Shard {
             conn.stall = Some(Stall::Answer);
         }
         let (conn, index) = (req.conn, req.verdict.index);
-        self.gathers.add(Gather { conn, ticket, index, missing, join, stalls, transaction: None })
+        self.gathers.add(Gather {
+            conn,
+            ticket,
+            index,
+            missing,
+            join,
+            stalls,
+            transaction: None,
+            moment: None,
+        })
     }
 
     /// Sends each owner a request with its share of the keys.
@@ -250,10 +265,20 @@ impl Shard {
         if may_escape {
             self.keyspace.begin_undo();
         }
-        let mut ctx = Ctx { borrowed, ..self.context(row, None) };
+        // A client that left meanwhile waits for nothing.
+        let may_wait = request.job.is_none() && borrowed.is_none() && self.conn(conn).is_some();
+        let blocking = if may_wait { Blocking::Allowed } else { Blocking::Denied };
+        self.keyspace.held.alone = true;
+        let mut ctx = Ctx { borrowed, blocking, ..self.context(row, None) };
         match &request.job {
             Some(job) => run_queue(&job.queue, broken, &mut ctx, &mut reply, &mut ran),
             None => drop(run_unrouted(entry, &argv, args_at, &mut ctx, &mut reply)),
+        }
+        let asked = std::mem::take(&mut ctx.blocking);
+        self.keyspace.held.alone = false;
+        if let Blocking::Asked(block) = asked {
+            self.asked_block = Some(block);
+            return Some(out);
         }
         if may_escape && let Some(escape) = self.undo_escape() {
             self.remember(escape, &argv);
@@ -390,7 +415,7 @@ impl Shard {
         let scope = self.request_scope(&batch.requests[0], &batch.args);
         let scope = scope.unwrap_or(Scope::Keys(Vec::new()));
         let order = self.order_here();
-        self.intents.add(order, true, scope, Work::Kept(self.node.shard, batch));
+        self.add_row(order, true, scope, Work::Kept(self.node.shard, batch));
     }
 
     fn node_entry(&self, verdict: Verdict) -> stoa_engine::Entry {

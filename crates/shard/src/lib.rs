@@ -6,6 +6,7 @@
 //! completion; what waits (a reply from another shard, a transaction in front, a pause) is a row in a table.
 
 mod account;
+mod blocking;
 mod conn;
 mod event;
 mod execute;
@@ -24,6 +25,7 @@ mod scripts;
 mod serve;
 mod shard;
 mod transact;
+mod waiters;
 
 pub use event::{Action, Moment, Pass, PeerFacts};
 pub use keys::{first_slot, owner_of};

@@ -1,10 +1,11 @@
 //! Mail between shards: one message carries all that a pass has for one owner, and travels back with
 //! the answers, so that its buffers are used again.
 
-use stoa_engine::{Part, Proto, Walk};
+use stoa_engine::{Block, Part, Proto, Walk};
 use stoa_keyspace::{Keyspace, Owned};
-use stoa_stdx::{ConnId, DbIndex, SlotId};
+use stoa_stdx::{ConnId, DbIndex, MonoMs, ShardId, SlotId, UnixMs};
 
+use crate::blocking::End;
 use crate::intents::{RowId, Stamp};
 use crate::multi::Job;
 use crate::publish::{Mail, Receipts};
@@ -16,6 +17,8 @@ pub enum Message {
     Batch(Box<Batch>),
     /// The same batch with its answers.
     Done(Box<Batch>),
+    /// A key changed that a client of the receiver waits for.
+    Hint(WaiterId),
     /// About channels.
     Mail(Box<Mail>),
     /// What became of it.
@@ -34,6 +37,10 @@ pub struct Batch {
     /// Where the reply of each request that ran ends. Apart from the requests, so that the owner only
     /// reads those: a cache line that it wrote would have to travel back.
     pub(crate) ends: Vec<usize>,
+    /// The moment its request happens at, if that is settled.
+    pub(crate) moment: Option<UnixMs>,
+    /// The only request in it waited before.
+    pub(crate) waited: Option<Waited>,
     /// What requests that were asked to collect contribute, by their number.
     pub(crate) parts: Vec<(u32, Part)>,
 }
@@ -41,6 +48,8 @@ pub struct Batch {
 impl Batch {
     pub(crate) fn clear(&mut self) {
         self.clock = Stamp::default();
+        self.moment = None;
+        self.waited = None;
         self.requests.clear();
         self.args.clear();
         self.replies.clear();
@@ -161,6 +170,10 @@ pub(crate) enum Ask {
     Watch(u64),
     /// Forget what this client watches.
     Unwatch(u64),
+    /// End the wait of this connection of the sender's.
+    EndWait(ConnId, End),
+    /// This client waits no more for keys of the receiver among others.
+    EndTogether(WaiterId),
     /// Keep this script, which some shard runs for the first time.
     Script(Box<ScriptText>),
     /// A step of a transaction.
@@ -185,6 +198,8 @@ pub(crate) struct Intent {
     pub(crate) number: u64,
     /// Asked: no less than this. Answered: the proposal, or what was decided.
     pub(crate) stamp: Stamp,
+    /// The wall clock, likewise.
+    pub(crate) unix: UnixMs,
     /// The owner's row.
     pub(crate) row: Option<RowId>,
 }
@@ -226,6 +241,33 @@ pub(crate) struct Loan {
     pub(crate) keys: Vec<LentKey>,
     /// Something that the client watches here changed.
     pub(crate) broken: bool,
+    /// On its way back: the client waits for these keys now.
+    pub(crate) wait: Option<Box<RemoteWaiter>>,
+}
+
+/// A client whose keys are on several shards, at one of them.
+#[derive(Debug)]
+pub(crate) struct RemoteWaiter {
+    pub(crate) id: WaiterId,
+    pub(crate) conn: ConnId,
+    pub(crate) db: DbIndex,
+    pub(crate) keys: Vec<Vec<u8>>,
+    pub(crate) block: Block,
+}
+
+/// The wait of a client for keys of several shards, as its home calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WaiterId {
+    pub(crate) home: ShardId,
+    pub(crate) number: u32,
+}
+
+/// What a request that waits keeps when it runs again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waited {
+    /// Its place among those who wait.
+    pub(crate) number: u64,
+    pub(crate) until: Option<MonoMs>,
 }
 
 /// All keys of a shard on loan.

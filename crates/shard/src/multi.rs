@@ -27,7 +27,7 @@ use crate::transact::Share;
 const QUEUE_BYTES_MAX: usize = 1 << 30;
 
 /// A queue on its way to the shard that runs it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Job {
     pub(crate) queue: Queue,
     /// CLIENT ID of whose it is: what it watches hangs on that.
@@ -163,6 +163,10 @@ impl Shard {
 
     /// What a queue and what its client watches touch on this shard.
     pub(crate) fn queue_scope(&mut self, queue: &Queue, client: u64) -> Option<Scope> {
+        if self.keys_are_lent {
+            // What the client watches is away with the keys.
+            return Some(Scope::All { writes: true });
+        }
         let mut holds = self.intents.holds();
         self.watched_holds(client, &mut holds);
         let mut argv = Vec::new();
@@ -300,7 +304,7 @@ impl Shard {
         let client = session.id;
         for shard in std::mem::take(&mut session.watching) {
             if shard == self.node.shard {
-                self.keyspace.unwatch(client);
+                self.unwatch_of(client);
             } else {
                 self.send_step(shard, Ask::Unwatch(client));
             }

@@ -6,6 +6,7 @@ use stoa_engine::{Order, PauseMode};
 use stoa_stdx::{ConnId, MonoMs, ShardId};
 
 use crate::Shard;
+use crate::blocking::End;
 use crate::event::Action;
 use crate::message::{Ask, ScriptText};
 
@@ -58,6 +59,9 @@ impl Shard {
                         }
                     }
                 }
+                Order::Unblock { conn, error } => {
+                    self.unblock(conn, if error { End::Error } else { End::Timeout });
+                }
                 Order::Unwatch(conn) => self.unwatch(conn),
                 Order::Unpause => self.end_pause(),
                 Order::Log(level, text) => self.log(level, text),
@@ -85,6 +89,9 @@ impl Shard {
                 .collect();
             held.into_iter().for_each(|id| self.unstall(id));
             self.run_deferred();
+        }
+        if !self.keys_are_lent {
+            self.end_waits();
         }
         if self.pause.is_some_and(|pause| now >= pause.until) {
             self.end_pause();
@@ -172,6 +179,7 @@ impl Shard {
     /// Reclaims keys that are due, a portion. Before anything runs: what a command counts or walks
     /// over then hangs on the moment it runs at, not on what else the shard did before.
     pub(crate) fn expire(&mut self) {
+        self.keyspace.held.alone = false;
         let due = self.node.active_expire
             && self.keyspace.next_deadline().is_some_and(|due| due <= self.unix());
         self.expiry_waits = due && self.keyspace.expire_due(self.unix(), PORTION_LEN);
@@ -196,6 +204,7 @@ impl Shard {
         let expiry = self.keyspace.next_deadline().filter(|_| self.node.active_expire).map(in_mono);
         let pause = self.pause.map(|pause| pause.until);
         let cron = self.needs_cron().then_some(self.next_cron);
-        [expiry, pause, cron, self.stalled_until].into_iter().flatten().min()
+        let wait = self.next_wait_end();
+        [expiry, pause, cron, wait, self.stalled_until].into_iter().flatten().min()
     }
 }

@@ -27,6 +27,7 @@ impl Shard {
         let started = (self.clock)();
         match message {
             Message::Done(batch) => self.batch_done(from, batch),
+            Message::Hint(id) => self.hinted(id),
             Message::Batch(_) if !self.deferred.is_empty() || self.stalled_until.is_some() => {
                 self.deferred.push_back((from, message));
             }
@@ -79,7 +80,12 @@ impl Shard {
                 Ask::Execute | Ask::Collect | Ask::Walk(_) | Ask::Exec(_) | Ask::Watch(_) => {
                     if self.intents.is_idle() || !self.parks(from, request, args) {
                         let part = self.run_request(request, args, replies);
-                        if self.is_stirred() {
+                        if let Some(block) = self.asked_block.take() {
+                            let kept = self.keep(request, Ask::Execute, args);
+                            request.dest = Dest::Nowhere;
+                            self.wait_here(from, kept, *block);
+                            None
+                        } else if self.is_stirred() {
                             let start = ends.last().copied().unwrap_or(0);
                             self.publish_then_part(from, request, part, replies, start)
                         } else {
@@ -102,6 +108,14 @@ impl Shard {
                     self.unwatch_of(client);
                     None
                 }
+                Ask::EndWait(conn, end) => {
+                    self.end_wait_of(from, conn, end);
+                    None
+                }
+                Ask::EndTogether(id) => {
+                    self.remove_remote_waiter(id);
+                    None
+                }
                 Ask::Intent(_) => self.take_step(from, request, args, replies),
                 Ask::Return(_) => {
                     let ask = std::mem::replace(&mut request.ask, Ask::Execute);
@@ -118,6 +132,9 @@ impl Shard {
             };
             parts.extend(part.map(|part| (number as u32, part)));
             ends.push(replies.len());
+            if self.keyspace.has_woken() {
+                self.serve_waiters();
+            }
         }
     }
 
@@ -136,7 +153,7 @@ impl Shard {
         let kept = self.keep(request, ask, args);
         request.dest = Dest::Nowhere;
         let order = self.order_here();
-        self.intents.add(order, true, scope, Work::Kept(from, kept));
+        self.add_row(order, true, scope, Work::Kept(from, kept));
         true
     }
 
@@ -163,18 +180,20 @@ impl Shard {
             Step::Commit => {
                 self.witness(intent.stamp);
                 let row = intent.row.expect("the proposal named the row");
-                self.intents.commit(row, intent.stamp);
+                self.commit_row(row, intent.stamp, intent.unix);
                 None
             }
             Step::Prepare => {
                 self.witness(intent.stamp);
                 intent.stamp = self.next_stamp();
+                intent.unix = intent.unix.max(self.now.unix);
                 self.hold(from, request, intent, args, false);
                 None
             }
             Step::Decide => {
                 self.witness(intent.stamp);
                 intent.stamp = self.next_stamp();
+                intent.unix = intent.unix.max(self.now.unix);
                 self.decide(from, request, intent, args, replies)
             }
         };
@@ -205,7 +224,10 @@ impl Shard {
             return None;
         }
         request.ask = std::mem::replace(&mut intent.then, Ask::Execute);
-        self.run_request(request, args, replies)
+        self.moment = Some(intent.unix);
+        let part = self.run_request(request, args, replies);
+        self.moment = None;
+        part
     }
 
     /// Makes the row of a transaction's share; what comes of it is answered apart.
@@ -221,11 +243,12 @@ impl Shard {
         request.ask = then;
         let scope = self.request_scope(request, args);
         let then = std::mem::replace(&mut request.ask, Ask::Execute);
-        let kept = self.keep(request, then, args);
+        let mut kept = self.keep(request, then, args);
+        kept.moment = committed.then_some(intent.unix);
         let scope = scope.unwrap_or(Scope::Keys(Vec::new()));
         let id = TransactionId { home: from, number: intent.number };
         let order = Order { stamp: intent.stamp, id };
-        intent.row = Some(self.intents.add(order, committed, scope, Work::Kept(from, kept)));
+        intent.row = Some(self.add_row(order, committed, scope, Work::Kept(from, kept)));
     }
 
     /// What a request touches. None: nothing that an intent could hold.
@@ -235,7 +258,7 @@ impl Shard {
         match &request.ask {
             Ask::Lend(client) => {
                 let keys = args.get(request.argv);
-                return Some(Scope::Keys(self.lent_holds(keys, *client)));
+                return Some(self.lent_scope(keys, *client));
             }
             Ask::LendAll(_) => return Some(Scope::All { writes: true }),
             Ask::Exec(_) => return self.job_scope(request, args),
@@ -244,6 +267,8 @@ impl Shard {
             | Ask::Walk(_)
             | Ask::Watch(_)
             | Ask::Unwatch(_)
+            | Ask::EndWait(..)
+            | Ask::EndTogether(_)
             | Ask::Script(_)
             | Ask::Intent(_)
             | Ask::Return(_)
@@ -254,16 +279,20 @@ impl Shard {
     }
 
     /// The keys of a loan, and those that its client watches here.
-    pub(crate) fn lent_holds<'k>(
+    pub(crate) fn lent_scope<'k>(
         &mut self,
         keys: impl Iterator<Item = &'k [u8]>,
         client: u64,
-    ) -> Vec<Hold> {
+    ) -> Scope {
+        if self.keys_are_lent && client != 0 {
+            // What the client watches is away with the keys: whatever it is, it waits for their return.
+            return Scope::All { writes: true };
+        }
         let mut holds = self.intents.holds();
         let seed = self.keyspace.seed();
         holds.extend(keys.map(|key| Hold { hash: seed.hash(key), writes: true }));
         self.watched_holds(client, &mut holds);
-        holds
+        Scope::Keys(holds)
     }
 
     /// What a command touches on this shard. None: nothing that an intent could hold.
@@ -317,9 +346,12 @@ impl Shard {
                 parts.push((0, part));
             }
             _ => {
-                let part = self.run_request(request, args, replies);
-                parts.extend(part.map(|part| (0, part)));
-                self.intents.remove(row);
+                self.answer_kept(from, batch);
+                self.remove_row(row);
+                if self.keyspace.has_woken() {
+                    self.serve_waiters();
+                }
+                return;
             }
         }
         ends.push(replies.len());
@@ -340,7 +372,7 @@ impl Shard {
     fn lend(&mut self, row: RowId, keys: Vec<Vec<u8>>, client: u64) -> Loan {
         let broken = self.end_watch(client);
         let keys = keys.into_iter().map(|bytes| self.take_key(bytes)).collect();
-        Loan { row, keys, broken }
+        Loan { row, keys, broken, wait: None }
     }
 
     fn lend_all(&mut self, row: RowId, client: u64) -> LoanOfAll {
@@ -350,22 +382,32 @@ impl Shard {
         let stand_in = Keyspace::new(databases, seed, self.now.unix);
         self.node.publish_notices(&mut self.keyspace);
         self.keys_are_lent = true;
-        let keyspace = Box::new(std::mem::replace(&mut self.keyspace, stand_in));
+        let mut keyspace = Box::new(std::mem::replace(&mut self.keyspace, stand_in));
+        // Who waits here holds what is here.
+        std::mem::swap(&mut keyspace.held, &mut self.keyspace.held);
         LoanOfAll { row, keyspace, broken }
     }
 
     fn all_returned(&mut self, loan: LoanOfAll) {
+        let held = std::mem::take(&mut self.keyspace.held);
         self.keyspace = *loan.keyspace;
+        self.keyspace.held = held;
         self.keyspace.notices.heeds = stoa_engine::heeds(&self.node.config);
         self.keys_are_lent = false;
-        self.intents.remove(loan.row);
+        self.remove_row(loan.row);
         for client in std::mem::take(&mut self.unwatch_later) {
             self.keyspace.unwatch(client);
+        }
+        for (db, key) in std::mem::take(&mut self.unwait_later) {
+            self.keyspace.remove_waiter(db, &key);
+        }
+        if self.keyspace.has_woken() {
+            self.serve_waiters();
         }
     }
 
     /// A client of another shard watches nothing here any more.
-    fn unwatch_of(&mut self, client: u64) {
+    pub(crate) fn unwatch_of(&mut self, client: u64) {
         if self.keys_are_lent {
             self.unwatch_later.push(client);
         } else {
@@ -400,7 +442,13 @@ impl Shard {
 
     fn loan_returned(&mut self, loan: Loan) {
         loan.keys.into_iter().for_each(|key| self.put_key(key));
-        self.intents.remove(loan.row);
+        if let Some(waiter) = loan.wait {
+            self.add_remote_waiter(*waiter);
+        }
+        self.remove_row(loan.row);
+        if self.keyspace.has_woken() {
+            self.serve_waiters();
+        }
     }
 
     /// Runs one request of another shard; gives its part if it was asked to collect.
@@ -442,15 +490,21 @@ impl Shard {
             _ => None,
         };
         let mut part = None;
+        if !self.intents.is_idle() {
+            self.keyspace.held.alone = entry.spec.flags.has(Flags::WRITE);
+        }
+        let is_whole = matches!(request.dest, Dest::Hole { .. });
+        let blocking = if is_whole { Blocking::Allowed } else { Blocking::Denied };
+        let now = self.unix();
         let mut ctx = Ctx {
             keyspace: &mut self.keyspace,
             sessions: &mut self.sessions,
             node: &mut self.node,
-            now: self.now.unix,
+            now,
             mono: self.now.mono.ms(),
             row: Sessions::PROXY,
             key,
-            blocking: Blocking::Allowed,
+            blocking,
             borrowed: None,
             walk,
         };
@@ -463,6 +517,10 @@ impl Shard {
                 let mut reply = RespReply::new(replies, request.proto);
                 let start = stoa_engine::Reply::mark(&reply);
                 run(entry, argv, at, &mut ctx, &mut reply);
+                if let Blocking::Asked(block) = ctx.blocking {
+                    self.asked_block = Some(block);
+                    return None;
+                }
                 if scripted && let Some(escape) = self.undo_escape() {
                     replies.truncate(start);
                     return Some(Box::new(Escaped(escape)));

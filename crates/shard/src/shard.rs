@@ -10,14 +10,15 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use stoa_config::Config;
-use stoa_engine::{Facts, Node, Scripts, Session, Sessions, Table};
+use stoa_engine::{Block, Facts, Node, Scripts, Session, Sessions, Table};
 use stoa_keyspace::Keyspace;
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_pubsub::PubSub;
 use stoa_resp::Span;
-use stoa_stdx::{ConnId, HashSeed, MonoMs, MonoNs, Rng, ShardId, UnixMs};
+use stoa_stdx::{ConnId, DbIndex, HashSeed, MonoMs, MonoNs, Rng, ShardId, UnixMs};
 
 use crate::account::Ran;
+use crate::blocking::{End, Togethers};
 use crate::conn::{Conn, Stall};
 use crate::event::{Action, Moment, Pass, PeerFacts};
 use crate::gather::Gathers;
@@ -29,6 +30,7 @@ use crate::orders::Pause;
 use crate::plan::{Plan, plans};
 use crate::publish::Publishing;
 use crate::scripts::may_escape;
+use crate::waiters::Waiters;
 
 /// What a client from another host reads while nobody has set a password.
 const PROTECTED: &[u8] = b"-DENIED Stoa is running in protected mode because no password is set: \
@@ -79,6 +81,14 @@ pub struct Shard {
     pub(crate) spare_batches: Vec<Box<Batch>>,
     pub(crate) gathers: Gathers,
     pub(crate) intents: Intents,
+    /// Who waits for keys of this shard.
+    pub(crate) waiters: Waiters,
+    /// Clients of this shard that wait for keys of several.
+    pub(crate) togethers: Togethers,
+    /// What the command that just ran waits for.
+    pub(crate) asked_block: Option<Box<Block>>,
+    /// Keys that are on loan with all others, for which somebody waits no more.
+    pub(crate) unwait_later: Vec<(DbIndex, Vec<u8>)>,
     /// Commands that run scripts, by index.
     pub(crate) scripted: Vec<bool>,
     /// Scripts that want all keys, by hash of their names.
@@ -87,6 +97,8 @@ pub struct Shard {
     pub(crate) keys_are_lent: bool,
     /// Clients of other shards to be forgotten by the keys that are on loan.
     pub(crate) unwatch_later: Vec<u64>,
+    /// The moment of the transaction that is running.
+    pub(crate) moment: Option<UnixMs>,
     /// The latest stamp given or seen.
     pub(crate) stamp: Stamp,
     /// The number of the last transaction whose home is here.
@@ -165,8 +177,13 @@ impl Shard {
             intents: Intents::default(),
             scripted: table.entries().iter().map(|entry| may_escape(&entry.spec)).collect(),
             escaped: BTreeSet::new(),
+            waiters: Waiters::default(),
+            togethers: Togethers::default(),
+            asked_block: None,
+            unwait_later: Vec::new(),
             keys_are_lent: false,
             unwatch_later: Vec::new(),
+            moment: None,
             stamp: Stamp(0),
             next_transaction: 0,
             deferred: VecDeque::new(),
@@ -365,6 +382,7 @@ impl Shard {
     pub(crate) fn forget(&mut self, id: ConnId) {
         if self.conn(id).is_some() {
             self.end_turn(id);
+            self.unblock(id, End::Gone);
             self.unwatch(id);
             self.conns[id.index as usize] = None;
             self.end_subscriptions(id);
@@ -419,8 +437,8 @@ impl Shard {
         }
     }
 
-    /// The wall clock of this pass.
-    pub(crate) const fn unix(&self) -> UnixMs {
-        self.now.unix
+    /// The wall clock of this pass, or of the transaction that is running.
+    pub(crate) fn unix(&self) -> UnixMs {
+        self.moment.unwrap_or(self.now.unix)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use stoa_command::Spec;
+use stoa_command::{Flags, Spec};
 use stoa_resp::Value;
 use stoa_stdx::Rng;
 
@@ -19,6 +19,7 @@ const APART: &[(&str, &str)] = &[
     ("spop", "chance is each shard's own"),
     ("srandmember", "chance is each shard's own"),
     ("hrandfield", "chance is each shard's own"),
+    ("zrandmember", "chance is each shard's own"),
     ("sort", "BY and GET reach keys that are not declared"),
     ("sort_ro", "BY and GET reach keys that are not declared"),
     ("lolwut", "draws by chance"),
@@ -55,14 +56,16 @@ const APART: &[(&str, &str)] = &[
     ("command|list", "is long, and the same table everywhere"),
 ];
 
-/// Whether replies of a command are compared.
+/// Whether replies of a command are compared. What may block is not: it waits for time, which stands
+/// still during a call.
 #[must_use]
 pub fn is_compared(spec: &Spec) -> bool {
     let apart = |(name, _): &(&str, &str)| {
         spec.name == *name
             || spec.parent().is_some_and(|parent| parent == *name && parent != "command")
     };
-    !APART.iter().any(apart)
+    // A client that waits for another to push something waits for ever where it is alone.
+    !spec.flags.has(Flags::BLOCKING) && !APART.iter().any(apart)
 }
 
 /// How a client says its program.

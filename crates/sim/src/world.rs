@@ -594,6 +594,7 @@ fn line_of(
         let kind = match message {
             Message::Batch(_) => "batch",
             Message::Done(_) => "done",
+            Message::Hint(_) => "hint",
             Message::Mail(_) => "mail",
             Message::Receipts(_) => "receipts",
         };

@@ -1,5 +1,6 @@
 //! Lists: pushed to and popped from either end, read by place.
 
+mod block;
 mod index;
 mod insert;
 mod len;
@@ -19,6 +20,11 @@ use stoa_value::End;
 
 /// The group's list.
 pub const COMMANDS: &[Entry] = &[
+    entry::<block::BLMove>(),
+    entry::<block::BLMPop>(),
+    entry::<block::BLPop>(),
+    entry::<block::BRPop>(),
+    entry::<block::BRPopLPush>(),
     entry::<index::LIndex>(),
     entry::<insert::LInsert>(),
     entry::<len::LLen>(),

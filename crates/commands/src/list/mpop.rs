@@ -11,7 +11,7 @@ pub struct LMPop;
 
 /// The arguments of LMPOP.
 pub struct MPopArgs<'a> {
-    keys: Vec<&'a [u8]>,
+    pub(super) keys: Vec<&'a [u8]>,
     end: End,
     count: usize,
 }
@@ -59,16 +59,27 @@ impl Command for LMPop {
         ctx: &mut Ctx<'_>,
         reply: &mut dyn Reply,
     ) -> Result<(), ReplyError> {
-        for key in args.keys {
-            if ctx.edit::<List>(key)?.is_none() {
-                continue;
-            }
-            reply.array(2);
-            reply.bulk(key);
-            super::pop::pop_many(key, args.end, args.count, ctx, reply)?;
-            return Ok(());
+        if !pop_first(&args, ctx, reply)? {
+            reply.null_array();
         }
-        reply.null_array();
         Ok(())
     }
+}
+
+/// Pops from the first list there is, and answers. False, and no answer, without one.
+pub(super) fn pop_first(
+    args: &MPopArgs<'_>,
+    ctx: &mut Ctx<'_>,
+    reply: &mut dyn Reply,
+) -> Result<bool, ReplyError> {
+    for key in &args.keys {
+        if ctx.edit::<List>(key)?.is_none() {
+            continue;
+        }
+        reply.array(2);
+        reply.bulk(key);
+        super::pop::pop_many(key, args.end, args.count, ctx, reply)?;
+        return Ok(true);
+    }
+    Ok(false)
 }

@@ -12,7 +12,7 @@ pub struct RPopLPush;
 
 /// The arguments of both.
 pub struct MoveArgs<'a> {
-    from: &'a [u8],
+    pub(super) from: &'a [u8],
     to: &'a [u8],
     pop: End,
     push: End,

@@ -33,6 +33,8 @@ pub(super) struct Facts {
     output_len_max: usize,
     client_bytes: u64,
     subscribers: u64,
+    /// Clients that wait for a key.
+    blocked: u64,
 }
 
 impl Facts {
@@ -75,6 +77,7 @@ impl Facts {
             output_len_max: ctx.sessions.iter().map(|one| one.output_len).max().unwrap_or(0),
             client_bytes,
             subscribers: ctx.sessions.iter().filter(|one| one.is_subscriber()).count() as u64,
+            blocked: ctx.sessions.iter().filter(|one| one.blocked).count() as u64,
             counters,
         }
     }
@@ -187,6 +190,7 @@ fn add(inputs: &mut InfoInputs, facts: Facts) {
     inputs.persistence.changes_since_save += facts.changes;
     inputs.clients.connected += facts.shard.clients;
     inputs.clients.pubsub += facts.subscribers;
+    inputs.clients.blocked += facts.blocked;
     let clients = &mut inputs.clients;
     clients.recent_max_input_bytes = clients.recent_max_input_bytes.max(facts.input_len_max as u64);
     clients.recent_max_output_bytes =

@@ -2,7 +2,7 @@
 
 mod bounds;
 mod combine;
-mod zadd;
+pub(crate) mod zadd;
 mod zcard;
 mod zcount;
 mod zpop;

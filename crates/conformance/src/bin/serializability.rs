@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use stoa_conformance::counters::Sums;
 use stoa_conformance::{Server, counters, live};
 
 fn main() -> ExitCode {
@@ -54,8 +55,11 @@ fn run() -> Result<(), String> {
         match counters::run(server.endpoint(), seed, 64, 200).map_err(|error| error.to_string())? {
             None => println!("  no EVAL: counting in scripts is left out"),
             Some(sums) => {
-                println!("  64 clients counted {} in scripts, asked {}", sums.counted, sums.asked);
-                if sums.counted != sums.asked {
+                let Sums { asked, counted, refused } = sums;
+                println!(
+                    "  64 clients counted {counted} in scripts, asked {asked}, refused {refused}"
+                );
+                if counted != asked || refused > 0 {
                     wrong.push(*count);
                 }
             }

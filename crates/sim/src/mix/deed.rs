@@ -368,12 +368,6 @@ enum Fate {
 
 /// Errors that say that nothing was done.
 fn is_refusal(reply: &Value) -> bool {
-    const CODES: [&[u8]; 5] = [
-        b"OOM ",
-        b"EXECABORT ",
-        b"BUSY ",
-        b"LOADING ",
-        b"ERR Script needs a key it did not declare",
-    ];
+    const CODES: [&[u8]; 4] = [b"OOM ", b"EXECABORT ", b"BUSY ", b"LOADING "];
     matches!(reply, Value::Error(text) if CODES.iter().any(|code| text.starts_with(code)))
 }

@@ -6,6 +6,7 @@
 mod block;
 mod group;
 mod id;
+mod lag;
 #[cfg(test)]
 mod model_test;
 mod range;
@@ -119,6 +120,16 @@ impl Stream {
     #[must_use]
     pub fn groups(&self) -> &BTreeMap<Box<[u8]>, Group> {
         &self.body.groups
+    }
+
+    /// Takes a group out, so that it can change while the entries are read.
+    pub fn take_group(&mut self, name: &[u8]) -> Option<Group> {
+        self.body.groups.remove(name)
+    }
+
+    /// Puts a group in, or back.
+    pub fn put_group(&mut self, name: &[u8], group: Group) {
+        self.body.groups.insert(name.into(), group);
     }
 
     /// The groups, to be changed.

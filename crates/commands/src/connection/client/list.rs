@@ -142,6 +142,7 @@ fn line(session: &Session, now: MonoMs) -> String {
     let mut flags = String::new();
     for (set, flag) in [
         (session.is_subscriber(), 'P'),
+        (session.blocked, 'b'),
         (session.closing, 'c'),
         (session.is_unix, 'U'),
         (session.no_evict, 'e'),

@@ -1,9 +1,7 @@
 //! CLIENT UNBLOCK: ends the wait of a blocked client.
-//!
-//! No command here blocks yet, so nobody is ever found waiting, and the answer is 0.
 
-use stoa_command::{Args, Arity, ReplyError, Spec};
-use stoa_engine::{Command, Ctx, Reply};
+use stoa_command::{Args, Arity, ReplyError, RequestPolicy, ResponsePolicy, Spec};
+use stoa_engine::{Command, Ctx, Order, Reply};
 
 use super::OPERATOR;
 
@@ -16,6 +14,12 @@ const TOO_MANY: ReplyError = ReplyError::Text(
 /// `CLIENT UNBLOCK client-id [TIMEOUT | ERROR]`
 pub struct Unblock;
 
+/// Whose wait to end, and how.
+pub struct UnblockArgs {
+    id: i64,
+    error: bool,
+}
+
 impl Command for Unblock {
     const SPEC: Spec = Spec {
         name: "client|unblock",
@@ -24,24 +28,38 @@ impl Command for Unblock {
         complexity: "O(log N) for N connections",
         syntax: "client-id:integer [unblock-type: TIMEOUT | ERROR]",
         arity: Arity(-3),
+        request: RequestPolicy::AllShards,
+        response: ResponsePolicy::Sum,
         ..OPERATOR
     };
 
-    type Args<'a> = i64;
+    type Args<'a> = UnblockArgs;
 
-    fn parse(args: &mut Args<'_>) -> Result<i64, ReplyError> {
+    fn parse(args: &mut Args<'_>) -> Result<UnblockArgs, ReplyError> {
         let id = args.bytes()?;
         if args.left() > 1 {
             return Err(TOO_MANY);
         }
+        let mut error = false;
         if args.left() == 1 {
-            args.choice(&[("TIMEOUT", ()), ("ERROR", ())]).map_err(|_| BAD_REASON)?;
+            let reasons = &[("TIMEOUT", false), ("ERROR", true)];
+            error = args.choice(reasons).map_err(|_| BAD_REASON)?;
         }
-        stoa_command::parse_int(id).ok_or(ReplyError::NotInteger)
+        Ok(UnblockArgs { id: stoa_command::parse_int(id).ok_or(ReplyError::NotInteger)?, error })
     }
 
-    fn execute(_: i64, _: &mut Ctx<'_>, reply: &mut dyn Reply) -> Result<(), ReplyError> {
-        reply.int(0);
+    fn execute(
+        args: UnblockArgs,
+        ctx: &mut Ctx<'_>,
+        reply: &mut dyn Reply,
+    ) -> Result<(), ReplyError> {
+        let UnblockArgs { id, error } = args;
+        let found = ctx.sessions.iter().find(|session| session.blocked && session.id as i64 == id);
+        let conn = found.map(|session| session.conn);
+        if let Some(conn) = conn {
+            ctx.node.orders.push(Order::Unblock { conn, error });
+        }
+        reply.int(i64::from(conn.is_some()));
         Ok(())
     }
 }

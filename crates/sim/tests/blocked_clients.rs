@@ -1,0 +1,131 @@
+//! Clients that wait for keys: served in the order in which they blocked, once each, on any number of
+//! shards.
+
+use stoa_sim::{ClientId, Options, World};
+
+/// More is a node that goes round in circles.
+const STEPS_MAX: u64 = 10_000;
+
+fn call(world: &mut World, client: ClientId, line: &str) {
+    let words = stoa_config::split_words(line.as_bytes()).expect("quotes match");
+    let words: Vec<&str> = words.iter().map(|w| std::str::from_utf8(w).expect("text")).collect();
+    world.call(client, &words);
+    assert!(world.settle(STEPS_MAX), "it goes round in circles after {line}");
+}
+
+fn heard(world: &mut World, client: ClientId) -> String {
+    assert!(world.settle(STEPS_MAX), "it goes round in circles");
+    let mut all = Vec::new();
+    while let Some(reply) = world.next_reply(client) {
+        all.extend(reply);
+    }
+    String::from_utf8(all).expect("text")
+}
+
+const SHARDS: [u16; 5] = [1, 2, 3, 5, 8];
+
+#[test]
+fn who_blocked_first_is_served_first_wherever_its_keys_are() {
+    for shards in SHARDS {
+        for seed in 0..20 {
+            let case = format!("{shards} shards, seed {seed}");
+            let mut world = World::new(&Options::calm(shards, seed));
+            let waiting: Vec<ClientId> = (0..4).map(|_| world.connect()).collect();
+            // One key, several keys, one key, another end.
+            call(&mut world, waiting[0], "BLPOP k 0");
+            call(&mut world, waiting[1], "BLPOP other k last 0");
+            call(&mut world, waiting[2], "BLMPOP 0 1 k LEFT COUNT 2");
+            call(&mut world, waiting[3], "BLMOVE k to RIGHT LEFT 0");
+            let pusher = world.connect();
+            call(&mut world, pusher, "RPUSH k a b c d e");
+            assert_eq!(heard(&mut world, pusher), ":5\r\n", "{case}");
+            let all: Vec<String> =
+                waiting.iter().map(|client| heard(&mut world, *client)).collect();
+            assert_eq!(all[0], "*2\r\n$1\r\nk\r\n$1\r\na\r\n", "{case}");
+            assert_eq!(all[1], "*2\r\n$1\r\nk\r\n$1\r\nb\r\n", "{case}");
+            assert_eq!(all[2], "*2\r\n$1\r\nk\r\n*2\r\n$1\r\nc\r\n$1\r\nd\r\n", "{case}");
+            assert_eq!(all[3], "$1\r\ne\r\n", "{case}");
+            call(&mut world, pusher, "EXISTS k other last to");
+            assert_eq!(heard(&mut world, pusher), ":1\r\n", "{case}");
+            call(&mut world, pusher, "LRANGE to 0 -1");
+            assert_eq!(heard(&mut world, pusher), "*1\r\n$1\r\ne\r\n", "{case}");
+        }
+    }
+}
+
+#[test]
+fn waits_end_by_time_by_command_and_with_their_client() {
+    for shards in SHARDS {
+        for seed in 0..20 {
+            let case = format!("{shards} shards, seed {seed}");
+            let mut world = World::new(&Options::calm(shards, seed));
+            let [one, several, moves, other] = [(); 4].map(|()| world.connect());
+            call(&mut world, one, "BLPOP k 1");
+            call(&mut world, several, "BRPOP a b c d e 1");
+            call(&mut world, moves, "BLMOVE a b LEFT LEFT 1");
+            world.advance(999);
+            assert_eq!(heard(&mut world, one), "", "{case}");
+            assert_eq!(heard(&mut world, several), "", "{case}");
+            world.advance(2);
+            assert_eq!(heard(&mut world, one), "*-1\r\n", "{case}");
+            assert_eq!(heard(&mut world, several), "*-1\r\n", "{case}");
+            assert_eq!(heard(&mut world, moves), "$-1\r\n", "{case}");
+            // CLIENT UNBLOCK, of one that waits and one that does not.
+            for (line, error) in [("BLPOP k 0", false), ("BLPOP a b c d e 0", true)] {
+                call(&mut world, one, "CLIENT ID");
+                let id = heard(&mut world, one);
+                let id = id.trim_start_matches(':').trim_end();
+                call(&mut world, other, &format!("CLIENT UNBLOCK {id}"));
+                assert_eq!(heard(&mut world, other), ":0\r\n", "{case}");
+                call(&mut world, one, line);
+                let how = if error { "ERROR" } else { "TIMEOUT" };
+                call(&mut world, other, &format!("CLIENT UNBLOCK {id} {how}"));
+                assert_eq!(heard(&mut world, other), ":1\r\n", "{case}");
+                let want = if error {
+                    "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n"
+                } else {
+                    "*-1\r\n"
+                };
+                assert_eq!(heard(&mut world, one), want, "{case}: {line}");
+            }
+            // Who left takes nothing with it.
+            call(&mut world, one, "BLPOP k 0");
+            call(&mut world, several, "BLPOP a k c 0");
+            world.disconnect(one);
+            world.disconnect(several);
+            assert!(world.settle(STEPS_MAX), "{case}");
+            call(&mut world, other, "RPUSH k x");
+            call(&mut world, other, "LPOP k");
+            assert_eq!(heard(&mut world, other), ":1\r\n$1\r\nx\r\n", "{case}");
+        }
+    }
+}
+
+#[test]
+fn what_follows_a_blocked_command_waits_with_it() {
+    for shards in SHARDS {
+        let mut world = World::new(&Options::calm(shards, 1));
+        let (waits, other) = (world.connect(), world.connect());
+        call(&mut world, waits, "BLPOP k z 0");
+        call(&mut world, waits, "SET after 1");
+        call(&mut world, other, "EXISTS after");
+        assert_eq!(heard(&mut world, other), ":0\r\n", "{shards} shards");
+        call(&mut world, other, "MULTI");
+        call(&mut world, other, "RPUSH k 1");
+        call(&mut world, other, "DEL k");
+        call(&mut world, other, "EXEC");
+        let _ = heard(&mut world, other);
+        assert_eq!(heard(&mut world, waits), "", "{shards} shards: EXEC left nothing");
+        call(&mut world, other, "MULTI");
+        call(&mut world, other, "BLPOP k 0");
+        call(&mut world, other, "RPUSH z 2");
+        call(&mut world, other, "EXEC");
+        let told = heard(&mut world, other);
+        assert!(told.ends_with("*2\r\n*-1\r\n:1\r\n"), "{shards} shards: {told}");
+        assert_eq!(
+            heard(&mut world, waits),
+            "*2\r\n$1\r\nz\r\n$1\r\n2\r\n+OK\r\n",
+            "{shards} shards"
+        );
+    }
+}
