@@ -28,7 +28,7 @@ import wire
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OURS = ROOT / "target" / "release" / "stoa-server"
-TYPES = "lpush,rpush,lpop,rpop,sadd,hset,spop,zadd,zpopmin,lrange_100,lrange_300,lrange_500,lrange_600,mset,xadd".split(",")
+TYPES = "lpush,rpush,lpop,rpop,sadd,hset,spop,zadd,zpopmin,lrange_100,lrange_300,lrange_500,lrange_600,mset".split(",")
 CONNECTIONS = 50
 BATCH = 16
 KEYS = 100_000
@@ -43,7 +43,7 @@ def main():
     options = parser.parse_args()
     targets = peers.told_apart([peers.describe(OURS, candidate=True)] + peers.find(ROOT, None, True, _say))
     cores = sorted(os.sched_getaffinity(0))
-    lines = [f"# Commands: CPU per operation\n", f"`python3 {' '.join(sys.argv)}`, {datetime.date.today()}, {machine.describe(ROOT)}\n"]
+    lines = [f"# Commands: CPU per operation\n", f"`python3 {' '.join(sys.argv)}`, {datetime.date.today()}, {_machine()}\n"]
     with tempfile.TemporaryDirectory(prefix="stoa-bench-") as scratch:
         try:
             if options.only != "transactions":
@@ -56,6 +56,11 @@ def main():
     print(page)
     if options.write:
         (ROOT / "docs" / "perf" / f"{datetime.date.today()}-commands.md").write_text(page)
+
+
+def _machine():
+    about = machine.describe(ROOT)
+    return f"{about['cpu']}, {about['cores']} cores, Linux {about['kernel']}, load {about['load_average'][0]}"
 
 
 def types(options, targets, cores, scratch):
