@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use stoa_resp::Parser;
-use stoa_stdx::{ConnId, MonoMs, MonoNs};
+use stoa_stdx::{ConnId, MonoMs, MonoNs, ShardId};
 
 use crate::blocking::Waits;
 use crate::intents::RowId;
@@ -27,6 +27,8 @@ pub(crate) enum Stall {
     Paused,
     /// A subscription is not known everywhere yet.
     Confirm,
+    /// Transactions before its next request have no stamp yet.
+    Undecided,
     /// It waits for a key (BLPOP and its like).
     Blocked,
     /// Very many answers are with other shards.
@@ -51,6 +53,10 @@ pub(crate) struct Conn {
     afters: Vec<(u32, Vec<u8>)>,
     /// Its place among the transactions on the keys that its next request wants.
     pub(crate) row: Option<RowId>,
+    /// Split commands of it whose shards have not agreed on a stamp.
+    pub(crate) undecided: u32,
+    /// The one shard that decides on all of these, if it is one.
+    pub(crate) decider: Option<ShardId>,
     /// Where its wait for a key is.
     pub(crate) waits: Option<Waits>,
     /// The turn of that row has come.
@@ -91,6 +97,8 @@ impl Conn {
             afters: Vec::new(),
             row: None,
             waits: None,
+            undecided: 0,
+            decider: None,
             has_turn: false,
             resumes: false,
             in_flight: 0,

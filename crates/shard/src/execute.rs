@@ -128,6 +128,13 @@ impl Shard {
             return self.wait_for_turn(id, Scope::All { writes: false });
         }
         let req = Req { conn: id, verdict, argv };
+        let follows = self.conns[id.index as usize].as_ref().map(|c| (c.undecided, c.decider));
+        if let Some((1.., decider)) = follows
+            && !self.may_follow(decider, cmd, req)
+        {
+            self.stall(id, Stall::Undecided);
+            return false;
+        }
         match cmd.what {
             What::Own(_, at) => {
                 let key = Key { bytes: argv[at as usize], slot: cmd.slot, hash: cmd.hash };

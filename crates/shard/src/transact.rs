@@ -24,9 +24,11 @@ use crate::Shard;
 use crate::conn::Stall;
 use crate::execute::Req;
 use crate::gather::{How, Kept};
+use crate::input::{Cmd, What};
 use crate::intents::{Order, RowId, Scope, Stamp, Work};
 use crate::keys::owner_of;
 use crate::message::{Ask, Batch, Dest, GatherId, Intent, LentKey, Loan, LoanOfAll, Step};
+use crate::plan::Plan;
 
 /// A transaction that is under way at its home.
 #[derive(Default)]
@@ -74,10 +76,14 @@ impl Shard {
             }
         }
         self.gathers.get(id).transaction = Some(Box::new(transaction));
-        // What follows on this connection must come after it in the order of all, which is not known
-        // before the shards have agreed.
-        self.stall(req.conn, Stall::Intent);
         let step = if others == 1 { Step::Decide } else { Step::Prepare };
+        let decider = sends.first().filter(|_| others == 1).map(|share| share.owner);
+        if !self.gathers.get(id).stalls
+            && let Some(conn) = self.conn(req.conn)
+        {
+            conn.undecided += 1;
+            conn.decider = decider;
+        }
         for Share { owner, number, argv, then } in sends {
             let (number_here, stamp) = (order.id.number, order.stamp);
             let intent = Intent { step, then, number: number_here, stamp, unix, row: None };
@@ -146,10 +152,42 @@ impl Shard {
         gather.moment = Some(unix);
         let transaction = gather.transaction.take().expect("it is under way");
         let (id, stalls) = (gather.conn, gather.stalls);
-        if !stalls && self.conn(id).is_some_and(|conn| conn.stall == Some(Stall::Intent)) {
-            self.unstall(id);
+        if !stalls && let Some(conn) = self.conn(id) {
+            conn.undecided -= 1;
+            if conn.undecided == 0 && conn.stall == Some(Stall::Undecided) {
+                self.unstall(id);
+            }
         }
         transaction
+    }
+
+    /// Whether a request may start though transactions before it on its connection have no stamp yet.
+    /// It must come after them in the order of all. The shard that decides on them sees to that for
+    /// what it gets behind them; whatever else there is waits.
+    pub(crate) fn may_follow(&self, decider: Option<ShardId>, cmd: &Cmd, req: Req<'_>) -> bool {
+        let Some(decider) = decider else { return false };
+        match cmd.what {
+            What::Foreign(..) => owner_of(cmd.slot, self.node.shards) == decider,
+            What::Other(_) => {
+                let index = req.verdict.index;
+                let mut keys = KeyPositions::default();
+                let args = stoa_command::Args::new(req.argv, req.verdict.args_at);
+                let spec = &self.node.table.at(index).spec;
+                if !matches!(self.plans[index as usize], Plan::Split(_))
+                    || self.events_are_heard()
+                    || spec.key_positions(&args, &mut keys).is_err()
+                {
+                    return false;
+                }
+                let owner =
+                    |at: usize| owner_of(stoa_stdx::key_slot(req.argv[at]), self.node.shards);
+                let mut owners = keys.as_slice().iter().map(|(at, _)| owner(*at));
+                let here = self.node.shard;
+                owners.clone().all(|owner| owner == here || owner == decider)
+                    && owners.any(|owner| owner == decider)
+            }
+            What::Own(..) | What::Malformed(_) | What::Unknown => false,
+        }
     }
 
     fn commit(&mut self, id: GatherId) {
