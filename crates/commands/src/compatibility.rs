@@ -16,11 +16,6 @@ pub const UNFINISHED: &[&str] = &["generic", "connection", "server"];
 
 /// Commands of our groups that are not here, and why.
 pub const MISSING: &[(&str, &str)] = &[
-    ("blmove", "comes with blocking"),
-    ("blmpop", "comes with blocking"),
-    ("blpop", "comes with blocking"),
-    ("brpop", "comes with blocking"),
-    ("brpoplpush", "comes with blocking"),
     ("client|caching", "comes with client-side caching"),
     ("client|getredir", "comes with client-side caching"),
     ("client|tracking", "comes with client-side caching"),
