@@ -129,7 +129,7 @@ impl Keyspace {
             let watched = keys.and_then(|keys| keys.get(&note.key));
             let is_due = || {
                 let found = self.databases[note.db.0 as usize].find(&self.seed.key(&note.key));
-                found.and_then(|entry| entry.deadline()).is_some_and(|at| now > at)
+                found.and_then(crate::entry::Entry::deadline).is_some_and(|at| now > at)
             };
             watched.is_none_or(|watched| watched.version != note.version)
                 || !note.expired && is_due()

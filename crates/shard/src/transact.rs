@@ -186,7 +186,7 @@ impl Shard {
                 owners.clone().all(|owner| owner == here || owner == decider)
                     && owners.any(|owner| owner == decider)
             }
-            What::Own(..) | What::Malformed(_) | What::Unknown => false,
+            What::Own(..) | What::Malformed(_) | What::Unknown | What::Empty => false,
         }
     }
 
