@@ -135,6 +135,8 @@ pub fn heeds(config: &Config) -> Heeds {
     let events = config.keyspace_events;
     Heeds {
         expired: events.has(EventClass::Expired),
+        fields: events.has(EventClass::Hash),
+        emptied: events.has(EventClass::Generic),
         added: events.has(EventClass::New),
         missed: events.has(EventClass::Miss),
     }

@@ -287,7 +287,9 @@ impl<'a> Db<'a> {
         let entry = self.database().find(key)?;
         match entry.deadline() {
             Some(deadline) if self.now > deadline => {
-                self.keyspace.reclaim(self.index, key);
+                if !self.keyspace.held.keeps(key.hash) {
+                    self.keyspace.reclaim(self.index, key);
+                }
                 None
             }
             Some(_) | None if entry.ty() == Type::Hash => self.without_due_fields(key, entry),
@@ -301,12 +303,12 @@ impl<'a> Db<'a> {
         // SAFETY: a Hash lies there, and the database is borrowed exclusively.
         let hash = unsafe { place.as_mut() };
         let removed = hash.expire(self.now, usize::MAX);
-        self.keyspace.stats.expired_fields += removed as u64;
-        if removed > 0 && hash.is_empty() {
-            self.keyspace.reclaim(self.index, key);
-            return None;
+        if removed == 0 {
+            return Some(entry);
         }
-        Some(entry)
+        let is_empty = hash.is_empty();
+        self.keyspace.fields_expired(self.index, key, removed, is_empty);
+        (!is_empty).then_some(entry)
     }
 
     /// Reads `key` for its value: counts a hit or miss, moves the access clock.
@@ -416,22 +418,21 @@ impl<'a> Db<'a> {
     /// # Errors
     /// [`WrongType`] when the key holds something else.
     pub fn edit_or_new<T: Kind>(mut self, key: &Key<'a>) -> Result<Edit<'a, T>, WrongType> {
-        let entry = match self.locate(key) {
-            Some(entry) => {
-                self.touched(entry);
-                entry
-            }
-            None => {
-                let value = NewValue::Object(T::default().into_object());
-                let clock = access_clock(self.now);
-                let arena = &mut self.keyspace.arena;
-                let entry = Entry::new(arena, key.bytes, value, None, clock);
-                self.add(key, entry);
-                entry
-            }
-        };
-        let place = entry.kind::<T>().ok_or(WrongType)?;
+        let found = self.locate(key);
+        if found.is_some_and(|entry| entry.kind::<T>().is_none()) {
+            return Err(WrongType);
+        }
+        // Before the key comes to be: undoing it must find that it was not there.
         self.keyspace.note(self.index, key.bytes);
+        let entry = found.unwrap_or_else(|| {
+            let value = NewValue::Object(T::default().into_object());
+            let clock = access_clock(self.now);
+            let entry = Entry::new(&mut self.keyspace.arena, key.bytes, value, None, clock);
+            self.add(key, entry);
+            entry
+        });
+        self.touched(entry);
+        let place = entry.kind::<T>().ok_or(WrongType)?;
         Ok(Edit::new(self.keyspace, self.index, *key, place))
     }
 

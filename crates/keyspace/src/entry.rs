@@ -435,8 +435,8 @@ impl Entry {
             Repr::Heap => {
                 Value::Bytes { bytes: std::mem::ManuallyDrop::into_inner(self.heap()), raw: true }
             }
-            // SAFETY: an Object of this type lies there, and the block is freed below.
             Repr::Object => {
+                // SAFETY: an Object of this type lies there, and the block is freed below.
                 Value::Object(unsafe { Object::read_from(self.ty(), self.object_at()) })
             }
         };

@@ -86,7 +86,11 @@ impl Keyspace {
             if now > deadline {
                 let bytes = entry.key().to_vec();
                 let key = self.seed.key(&bytes);
-                self.reclaim(index, &key);
+                if self.held.keeps(key.hash) {
+                    self.wheel.add(after(now), item.arm(), item.cookie);
+                } else {
+                    self.reclaim(index, &key);
+                }
             } else {
                 self.wheel.add(after(deadline), item.arm(), item.cookie);
             }
@@ -118,13 +122,34 @@ impl Keyspace {
         // SAFETY: a Hash lies there; the keyspace is borrowed exclusively, and the entry is not moved
         // or freed before the last use.
         let hash = unsafe { place.as_mut() };
-        self.stats.expired_fields += hash.expire(now, FIELDS_LEN) as u64;
+        let removed = hash.expire(now, FIELDS_LEN);
         hash.set_armed(None);
         self.databases[index.0 as usize].armed_hashes -= 1;
-        if hash.is_empty() {
-            self.reclaim(index, &key);
-        } else {
+        let is_empty = hash.is_empty();
+        if !is_empty {
             self.arm_fields(index, &key, hash);
+        }
+        self.fields_expired(index, &key, removed, is_empty);
+    }
+
+    /// Accounts for fields that reached their deadline, and removes the key with the last of them.
+    pub(crate) fn fields_expired(
+        &mut self,
+        index: DbIndex,
+        key: &Key<'_>,
+        removed: usize,
+        is_empty: bool,
+    ) {
+        if removed == 0 {
+            return;
+        }
+        self.stats.expired_fields += removed as u64;
+        self.changed_elsewhere(index, key.bytes);
+        if self.notices.heeds.fields {
+            self.notices.push(index, "hexpired", key.bytes);
+        }
+        if is_empty && self.discard(index, key) && self.notices.heeds.emptied {
+            self.notices.push(index, "del", key.bytes);
         }
     }
 

@@ -7,6 +7,7 @@ use crate::arena::Arena;
 use crate::compaction::Compaction;
 use crate::db::{Database, Db, Owned};
 use crate::entry::{Due, Entry};
+use crate::held::Held;
 use crate::notice::Notices;
 use crate::table::{Slot, prefetch};
 use crate::undo::Undo;
@@ -39,6 +40,8 @@ pub struct Keyspace {
     /// What happened to keys, as far as anybody wants to know.
     pub notices: Notices,
     pub(crate) watches: Watches,
+    /// What transactions hold.
+    pub held: Held,
     pub(crate) undo: Option<Box<Undo>>,
     pub(crate) next_arm: u16,
     pub(crate) due: Vec<Item>,
@@ -70,6 +73,7 @@ impl Keyspace {
             stats: KeyspaceStats::default(),
             notices: Notices::default(),
             watches: Watches::default(),
+            held: Held::default(),
             undo: None,
             next_arm: 0,
             due: Vec::new(),

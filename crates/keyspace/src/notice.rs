@@ -23,6 +23,10 @@ pub struct Notice {
 pub struct Heeds {
     /// A key reached its deadline.
     pub expired: bool,
+    /// Fields of a hash reached their deadline.
+    pub fields: bool,
+    /// A key went with the last of its fields.
+    pub emptied: bool,
     /// A key was added.
     pub added: bool,
     /// A key was read and is not there.

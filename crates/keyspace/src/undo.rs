@@ -70,7 +70,8 @@ impl Keyspace {
 
 #[cfg(test)]
 mod tests {
-    use stoa_stdx::{DbIndex, HashSeed, UnixMs};
+    use stoa_stdx::{DbIndex, HashSeed, Key, UnixMs};
+    use stoa_value::{Limits, Rules, Set};
 
     use crate::{Keyspace, Ttl};
 
@@ -95,5 +96,26 @@ mod tests {
         assert_eq!(text(view.peek(&old)), Some((b"before".to_vec(), None)));
         assert_eq!(text(view.peek(&due)), Some((b"1".to_vec(), Some(UnixMs(9_000)))));
         assert_eq!(text(view.peek(&new)), None);
+    }
+
+    #[test]
+    fn a_collection_is_as_it_was_and_one_that_came_to_be_is_gone() {
+        let (db, now) = (DbIndex(0), UnixMs(1_000));
+        let secret = HashSeed::new([1, 2, 3, 4]);
+        let rules = Rules { limits: Limits::default(), seed: secret.clone() };
+        let mut keyspace = Keyspace::new(1, secret.clone(), now);
+        let (old, new) = (secret.key(b"old"), secret.key(b"new"));
+        let add = |keyspace: &mut Keyspace, key: &Key<'_>, member: &[u8]| {
+            let mut set = keyspace.db(db, now, true).edit_or_new::<Set>(key).expect("no other");
+            set.add(member, &rules);
+        };
+        add(&mut keyspace, &old, b"1");
+        keyspace.begin_undo();
+        add(&mut keyspace, &old, b"2");
+        add(&mut keyspace, &new, b"1");
+        keyspace.roll_back(now);
+        let set = keyspace.db(db, now, true).read::<Set>(&old).expect("a set");
+        assert_eq!(set.map(Set::len), Some(1));
+        assert!(keyspace.db(db, now, true).peek(&new).is_none());
     }
 }

@@ -110,7 +110,9 @@ const LEVELS: [(&str, LogLevel); 4] = [
 /// Functions that the sandbox itself needs.
 pub(crate) fn natives(lua: &Lua, shared: &Rc<Shared>) -> Result<Table> {
     let native = lua.create_table()?;
-    native.raw_set("caught", lua.create_function(caught)?)?;
+    let seen = Rc::clone(shared);
+    let look = move |lua: &Lua, value: Value| Ok((caught(lua, value)?, seen.stop.get().is_some()));
+    native.raw_set("caught", lua.create_function(look)?)?;
     native.raw_set("locate", lua.create_function(locate)?)?;
     crate::stock::add(lua, shared, &native)?;
     Ok(native)

@@ -11,11 +11,18 @@ pub(crate) struct Args<'a> {
     /// What errors call the function.
     name: &'a str,
     values: &'a MultiValue,
+    /// What stands behind the last.
+    behind: &'static str,
 }
 
 impl<'a> Args<'a> {
     pub(crate) const fn new(lua: &'a Lua, name: &'a str, values: &'a MultiValue) -> Self {
-        Self { lua, name, values }
+        Self { lua, name, values, behind: "no value" }
+    }
+
+    /// The same with a nil behind them.
+    pub(crate) const fn ending_with_nil(&self) -> Self {
+        Self { lua: self.lua, name: self.name, values: self.values, behind: "nil" }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -28,7 +35,11 @@ impl<'a> Args<'a> {
     }
 
     fn wrong_type<T>(&self, at: usize, wanted: &str) -> Result<T> {
-        self.refuse(at, &format!("{wanted} expected, got {}", type_name(self.values.get(at))))
+        let got = match self.values.get(at) {
+            None if at == self.len() => self.behind,
+            value => type_name(value),
+        };
+        self.refuse(at, &format!("{wanted} expected, got {got}"))
     }
 
     pub(crate) fn number(&self, at: usize) -> Result<f64> {

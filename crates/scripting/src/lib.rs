@@ -196,11 +196,6 @@ impl Scripting {
         self.scripts.by_sha(sha).is_some()
     }
 
-    /// Whether a script of that text is here.
-    pub fn has_text(&mut self, text: &[u8]) -> bool {
-        self.scripts.by_text(text).is_some()
-    }
-
     /// The text of a script that is here.
     #[must_use]
     pub fn text(&self, sha: &Sha) -> Option<&[u8]> {

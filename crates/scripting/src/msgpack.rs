@@ -5,7 +5,7 @@ use mlua::{Lua, MultiValue, Result, Table, Value};
 use crate::args::Args;
 use crate::number::integer;
 use crate::room::MEMORY_MAX;
-use crate::thrown::raise;
+use crate::thrown::{raise, raise_bare};
 
 /// Tables deeper than this are packed as nil.
 const PACK_DEPTH_MAX: usize = 16;
@@ -230,7 +230,8 @@ impl Reader<'_> {
             0xc3 => Value::Boolean(true),
             0xca => Value::Number(f32::from_bits(self.unsigned(4)? as u32).into()),
             0xcb => Value::Number(f64::from_bits(self.unsigned(8)?)),
-            0xcc..=0xcf => Value::Number(self.unsigned(1 << (tag - 0xcc))? as f64),
+            // The largest goes through a signed integer in the reference.
+            0xcc..=0xcf => Value::Number(self.unsigned(1 << (tag - 0xcc))?.cast_signed() as f64),
             0xd0..=0xd3 => Value::Number(self.signed(1 << (tag - 0xd0))?),
             0xd9..=0xdb => {
                 let len = self.unsigned(1 << (tag - 0xd9))? as usize;
@@ -274,9 +275,9 @@ impl Reader<'_> {
             let key = self.value(depth + 1)?;
             let value = self.value(depth + 1)?;
             match key {
-                Value::Nil => return raise(self.lua, "table index is nil"),
+                Value::Nil => return raise_bare("table index is nil"),
                 Value::Number(number) if number.is_nan() => {
-                    return raise(self.lua, "table index is NaN");
+                    return raise_bare("table index is NaN");
                 }
                 key => table.raw_set(key, value)?,
             }

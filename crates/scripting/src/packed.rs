@@ -114,6 +114,8 @@ fn pack(lua: &Lua, args: &Args<'_>) -> Result<Value> {
     let text = args.bytes(0)?;
     let mut format = Format::new(lua, &text);
     let mut out: Vec<u8> = Vec::new();
+    // Behind the arguments the reference keeps a nil.
+    let args = &args.ending_with_nil();
     let mut at = 1;
     // The padding is reckoned from what the format stands for.
     let mut total = 0;
@@ -267,10 +269,10 @@ fn size(lua: &Lua, args: &Args<'_>) -> Result<Value> {
         let size = format.size(option)?;
         total += format.padding(total, option, size);
         if option == b's' {
-            return args.refuse(0, "variable-size format in 'size'");
+            return args.refuse(0, "option 's' has no fixed size");
         }
         if option == b'c' && size == 0 {
-            return args.refuse(0, "variable-length format in 'size'");
+            return args.refuse(0, "option 'c0' has no fixed size");
         }
         if !option.is_ascii_alphanumeric() {
             format.control(option, args)?;

@@ -264,7 +264,15 @@ impl Room {
         if let Some(stop) = self.shared.stop.get() {
             return format!("ERR {stop}").into_bytes();
         }
-        let Value::Table(table) = error else { return b"ERR unknown error".to_vec() };
+        let table = match error {
+            Value::Table(table) => table,
+            // No handler is called when memory is out.
+            Value::String(text) => {
+                let _ = self.lua.gc_collect();
+                return [b"ERR ", &text.as_bytes()[..]].concat();
+            }
+            _ => return b"ERR unknown error".to_vec(),
+        };
         match table.raw_get("err") {
             Ok(Value::String(text)) => text.as_bytes().to_vec(),
             _ => b"ERR unknown error".to_vec(),

@@ -45,7 +45,7 @@ end
 -- Errors of our own functions come as userdata; a script sees the value it would have seen.
 local function caught(e)
   if type(e) == 'userdata' then
-    return native.caught(e)
+    return (native.caught(e))
   end
   return e
 end
@@ -118,7 +118,16 @@ end
 
 function common.xpcall(f, handler)
   return xpcall(f, function(e)
-    return handler(caught(e))
+    local stops = false
+    if type(e) == 'userdata' then
+      e, stops = native.caught(e)
+    end
+    -- A handler runs before the stack is unwound. When a hook raised the error that is inside the
+    -- hook, where no other hook reaches: a handler that does not end could never be stopped.
+    if stops then
+      return e
+    end
+    return handler(e)
   end)
 end
 

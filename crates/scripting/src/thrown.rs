@@ -44,6 +44,11 @@ pub(crate) fn raise<T>(lua: &Lua, text: impl AsRef<[u8]>) -> Result<T> {
     Err(Error::external(Thrown::Text(text)))
 }
 
+/// Raises a string as it is.
+pub(crate) fn raise_bare<T>(text: &str) -> Result<T> {
+    Err(Error::external(Thrown::Text(text.as_bytes().to_vec())))
+}
+
 /// Raises an error table.
 pub(crate) fn raise_reply<T>(text: impl Into<Vec<u8>>) -> Result<T> {
     Err(Error::external(Thrown::Reply(text.into())))

@@ -149,7 +149,7 @@ impl Shard {
         match scope.filter(|scope| self.intents.hinders_scope(scope)) {
             Some(scope) => {
                 let order = self.order_here();
-                self.intents.add(order, true, scope, Work::Kept(waiter.home, batch));
+                self.add_row(order, true, scope, Work::Kept(waiter.home, batch));
             }
             None => self.answer_kept(waiter.home, batch),
         }
@@ -157,8 +157,10 @@ impl Shard {
 
     /// Runs the request of a batch of its own, and sends the answer; or it waits, again.
     pub(crate) fn answer_kept(&mut self, from: ShardId, mut batch: Box<Batch>) {
-        let Batch { requests, args, replies, ends, parts, .. } = &mut *batch;
+        let Batch { requests, args, replies, ends, parts, moment, .. } = &mut *batch;
+        self.moment = moment.take();
         let part = self.run_request(&requests[0], args, replies);
+        self.moment = None;
         if let Some(block) = self.asked_block.take() {
             replies.clear();
             return self.wait_here(from, batch, *block);

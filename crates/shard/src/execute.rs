@@ -340,6 +340,10 @@ impl Shard {
             borrowed: None,
             walk: None,
         };
+        if !self.intents.is_idle() {
+            let flags = ctx.node.table.at(req.verdict.index).spec.flags;
+            ctx.keyspace.held.alone = !flags.has(Flags::READONLY);
+        }
         let mut reply = RespReply::new(sink, proto);
         write(&mut ctx, &mut reply, &mut self.ran);
         if let Blocking::Asked(block) = ctx.blocking {
@@ -492,11 +496,12 @@ impl Shard {
 
     /// The context of a command that was not routed by a key.
     pub(crate) fn context(&mut self, row: SessionRow, walk: Option<Walk>) -> Ctx<'_> {
+        let now = self.unix();
         Ctx {
             keyspace: &mut self.keyspace,
             sessions: &mut self.sessions,
             node: &mut self.node,
-            now: self.now.unix,
+            now,
             mono: self.now.mono.ms(),
             row,
             key: None,

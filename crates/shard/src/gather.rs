@@ -8,7 +8,7 @@ use stoa_engine::{
     Blocking, Borrowed, Ctx, Part, SessionRow, Sessions, Verdict, Walk, WalkStep, run_unrouted,
 };
 use stoa_keyspace::ScanCursor;
-use stoa_stdx::{ConnId, DbIndex, ShardId, SlotId};
+use stoa_stdx::{ConnId, DbIndex, ShardId, SlotId, UnixMs};
 
 use crate::Shard;
 use crate::account::Ran;
@@ -46,6 +46,8 @@ pub(crate) struct Gather {
     pub(crate) stalls: bool,
     /// Its shards have not agreed on a moment yet.
     pub(crate) transaction: Option<Box<Transaction>>,
+    /// The moment they agreed on.
+    pub(crate) moment: Option<UnixMs>,
 }
 
 /// How parts become one reply.
@@ -97,7 +99,7 @@ impl Gather {
         missing: usize,
         join: How,
     ) -> Self {
-        Self { index, conn, ticket, missing, join, stalls: true, transaction: None }
+        Self { index, conn, ticket, missing, join, stalls: true, transaction: None, moment: None }
     }
 }
 
@@ -197,7 +199,16 @@ impl Shard {
             conn.stall = Some(Stall::Answer);
         }
         let (conn, index) = (req.conn, req.verdict.index);
-        self.gathers.add(Gather { conn, ticket, index, missing, join, stalls, transaction: None })
+        self.gathers.add(Gather {
+            conn,
+            ticket,
+            index,
+            missing,
+            join,
+            stalls,
+            transaction: None,
+            moment: None,
+        })
     }
 
     /// Sends each owner a request with its share of the keys.
@@ -257,12 +268,15 @@ impl Shard {
         // A client that left meanwhile waits for nothing.
         let may_wait = request.job.is_none() && borrowed.is_none() && self.conn(conn).is_some();
         let blocking = if may_wait { Blocking::Allowed } else { Blocking::Denied };
+        self.keyspace.held.alone = true;
         let mut ctx = Ctx { borrowed, blocking, ..self.context(row, None) };
         match &request.job {
             Some(job) => run_queue(&job.queue, broken, &mut ctx, &mut reply, &mut ran),
             None => drop(run_unrouted(entry, &argv, args_at, &mut ctx, &mut reply)),
         }
-        if let Blocking::Asked(block) = ctx.blocking {
+        let asked = std::mem::take(&mut ctx.blocking);
+        self.keyspace.held.alone = false;
+        if let Blocking::Asked(block) = asked {
             self.asked_block = Some(block);
             return Some(out);
         }
@@ -401,7 +415,7 @@ impl Shard {
         let scope = self.request_scope(&batch.requests[0], &batch.args);
         let scope = scope.unwrap_or(Scope::Keys(Vec::new()));
         let order = self.order_here();
-        self.intents.add(order, true, scope, Work::Kept(self.node.shard, batch));
+        self.add_row(order, true, scope, Work::Kept(self.node.shard, batch));
     }
 
     fn node_entry(&self, verdict: Verdict) -> stoa_engine::Entry {

@@ -176,22 +176,36 @@ impl Intents {
     }
 
     /// Takes a row away, whatever became of it. Those who waited for it may become ready.
-    pub(crate) fn remove(&mut self, id: RowId) {
+    pub(crate) fn remove(&mut self, id: RowId) -> Scope {
         let row = self.rows[id.0 as usize].take().expect("a row is removed once");
         self.ready.retain(|ready| *ready != id);
         self.free.push(id.0);
         self.len -= 1;
         self.unhang(id.0, row.order, &row.scope);
-        match row.scope {
-            Scope::Keys(mut holds) => {
+        match &row.scope {
+            Scope::Keys(holds) => {
                 holds.iter().for_each(|hold| self.look_at(hold.hash));
                 self.look_at_alls();
-                if self.spare.len() < SPARE_HOLDS_MAX {
-                    holds.clear();
-                    self.spare.push(holds);
-                }
             }
             Scope::All { .. } => self.look_at_everything(),
+        }
+        row.scope
+    }
+
+    /// Takes back a list of holds, for later rows.
+    pub(crate) fn recycle(&mut self, mut holds: Vec<Hold>) {
+        if self.spare.len() < SPARE_HOLDS_MAX {
+            holds.clear();
+            self.spare.push(holds);
+        }
+    }
+
+    /// The request that a row keeps.
+    pub(crate) fn kept(&mut self, id: RowId) -> Option<&mut Batch> {
+        let row = self.rows[id.0 as usize].as_mut()?;
+        match row.work.as_mut()? {
+            Work::Kept(_, batch) => Some(batch),
+            Work::Own(_) | Work::Resume(_) | Work::Hold => None,
         }
     }
 

@@ -3,7 +3,7 @@
 
 use stoa_engine::{Block, Part, Proto, Walk};
 use stoa_keyspace::{Keyspace, Owned};
-use stoa_stdx::{ConnId, DbIndex, MonoMs, ShardId, SlotId};
+use stoa_stdx::{ConnId, DbIndex, MonoMs, ShardId, SlotId, UnixMs};
 
 use crate::blocking::End;
 use crate::intents::{RowId, Stamp};
@@ -37,6 +37,8 @@ pub struct Batch {
     /// Where the reply of each request that ran ends. Apart from the requests, so that the owner only
     /// reads those: a cache line that it wrote would have to travel back.
     pub(crate) ends: Vec<usize>,
+    /// The moment its request happens at, if that is settled.
+    pub(crate) moment: Option<UnixMs>,
     /// The only request in it waited before.
     pub(crate) waited: Option<Waited>,
     /// What requests that were asked to collect contribute, by their number.
@@ -46,6 +48,7 @@ pub struct Batch {
 impl Batch {
     pub(crate) fn clear(&mut self) {
         self.clock = Stamp::default();
+        self.moment = None;
         self.waited = None;
         self.requests.clear();
         self.args.clear();
@@ -195,6 +198,8 @@ pub(crate) struct Intent {
     pub(crate) number: u64,
     /// Asked: no less than this. Answered: the proposal, or what was decided.
     pub(crate) stamp: Stamp,
+    /// The wall clock, likewise.
+    pub(crate) unix: UnixMs,
     /// The owner's row.
     pub(crate) row: Option<RowId>,
 }

@@ -153,7 +153,7 @@ impl Shard {
         let kept = self.keep(request, ask, args);
         request.dest = Dest::Nowhere;
         let order = self.order_here();
-        self.intents.add(order, true, scope, Work::Kept(from, kept));
+        self.add_row(order, true, scope, Work::Kept(from, kept));
         true
     }
 
@@ -180,18 +180,20 @@ impl Shard {
             Step::Commit => {
                 self.witness(intent.stamp);
                 let row = intent.row.expect("the proposal named the row");
-                self.intents.commit(row, intent.stamp);
+                self.commit_row(row, intent.stamp, intent.unix);
                 None
             }
             Step::Prepare => {
                 self.witness(intent.stamp);
                 intent.stamp = self.next_stamp();
+                intent.unix = intent.unix.max(self.now.unix);
                 self.hold(from, request, intent, args, false);
                 None
             }
             Step::Decide => {
                 self.witness(intent.stamp);
                 intent.stamp = self.next_stamp();
+                intent.unix = intent.unix.max(self.now.unix);
                 self.decide(from, request, intent, args, replies)
             }
         };
@@ -222,7 +224,10 @@ impl Shard {
             return None;
         }
         request.ask = std::mem::replace(&mut intent.then, Ask::Execute);
-        self.run_request(request, args, replies)
+        self.moment = Some(intent.unix);
+        let part = self.run_request(request, args, replies);
+        self.moment = None;
+        part
     }
 
     /// Makes the row of a transaction's share; what comes of it is answered apart.
@@ -238,11 +243,12 @@ impl Shard {
         request.ask = then;
         let scope = self.request_scope(request, args);
         let then = std::mem::replace(&mut request.ask, Ask::Execute);
-        let kept = self.keep(request, then, args);
+        let mut kept = self.keep(request, then, args);
+        kept.moment = committed.then_some(intent.unix);
         let scope = scope.unwrap_or(Scope::Keys(Vec::new()));
         let id = TransactionId { home: from, number: intent.number };
         let order = Order { stamp: intent.stamp, id };
-        intent.row = Some(self.intents.add(order, committed, scope, Work::Kept(from, kept)));
+        intent.row = Some(self.add_row(order, committed, scope, Work::Kept(from, kept)));
     }
 
     /// What a request touches. None: nothing that an intent could hold.
@@ -341,7 +347,7 @@ impl Shard {
             }
             _ => {
                 self.answer_kept(from, batch);
-                self.intents.remove(row);
+                self.remove_row(row);
                 if self.keyspace.has_woken() {
                     self.serve_waiters();
                 }
@@ -376,15 +382,19 @@ impl Shard {
         let stand_in = Keyspace::new(databases, seed, self.now.unix);
         self.node.publish_notices(&mut self.keyspace);
         self.keys_are_lent = true;
-        let keyspace = Box::new(std::mem::replace(&mut self.keyspace, stand_in));
+        let mut keyspace = Box::new(std::mem::replace(&mut self.keyspace, stand_in));
+        // Who waits here holds what is here.
+        std::mem::swap(&mut keyspace.held, &mut self.keyspace.held);
         LoanOfAll { row, keyspace, broken }
     }
 
     fn all_returned(&mut self, loan: LoanOfAll) {
+        let held = std::mem::take(&mut self.keyspace.held);
         self.keyspace = *loan.keyspace;
+        self.keyspace.held = held;
         self.keyspace.notices.heeds = stoa_engine::heeds(&self.node.config);
         self.keys_are_lent = false;
-        self.intents.remove(loan.row);
+        self.remove_row(loan.row);
         for client in std::mem::take(&mut self.unwatch_later) {
             self.keyspace.unwatch(client);
         }
@@ -435,7 +445,7 @@ impl Shard {
         if let Some(waiter) = loan.wait {
             self.add_remote_waiter(*waiter);
         }
-        self.intents.remove(loan.row);
+        self.remove_row(loan.row);
         if self.keyspace.has_woken() {
             self.serve_waiters();
         }
@@ -480,13 +490,17 @@ impl Shard {
             _ => None,
         };
         let mut part = None;
+        if !self.intents.is_idle() {
+            self.keyspace.held.alone = entry.spec.flags.has(Flags::WRITE);
+        }
         let is_whole = matches!(request.dest, Dest::Hole { .. });
         let blocking = if is_whole { Blocking::Allowed } else { Blocking::Denied };
+        let now = self.unix();
         let mut ctx = Ctx {
             keyspace: &mut self.keyspace,
             sessions: &mut self.sessions,
             node: &mut self.node,
-            now: self.now.unix,
+            now,
             mono: self.now.mono.ms(),
             row: Sessions::PROXY,
             key,

@@ -97,6 +97,8 @@ pub struct Shard {
     pub(crate) keys_are_lent: bool,
     /// Clients of other shards to be forgotten by the keys that are on loan.
     pub(crate) unwatch_later: Vec<u64>,
+    /// The moment of the transaction that is running.
+    pub(crate) moment: Option<UnixMs>,
     /// The latest stamp given or seen.
     pub(crate) stamp: Stamp,
     /// The number of the last transaction whose home is here.
@@ -181,6 +183,7 @@ impl Shard {
             unwait_later: Vec::new(),
             keys_are_lent: false,
             unwatch_later: Vec::new(),
+            moment: None,
             stamp: Stamp(0),
             next_transaction: 0,
             deferred: VecDeque::new(),
@@ -434,8 +437,8 @@ impl Shard {
         }
     }
 
-    /// The wall clock of this pass.
-    pub(crate) const fn unix(&self) -> UnixMs {
-        self.now.unix
+    /// The wall clock of this pass, or of the transaction that is running.
+    pub(crate) fn unix(&self) -> UnixMs {
+        self.moment.unwrap_or(self.now.unix)
     }
 }

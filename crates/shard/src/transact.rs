@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use stoa_command::KeyPositions;
 use stoa_engine::{Borrowed, Sessions, Verdict};
-use stoa_stdx::{ConnId, ShardId};
+use stoa_stdx::{ConnId, ShardId, UnixMs};
 
 use crate::Shard;
 use crate::conn::Stall;
@@ -37,6 +37,8 @@ pub(crate) struct Transaction {
     missing: usize,
     /// The latest proposal so far.
     stamp: Stamp,
+    /// The latest wall clock among the proposals: the moment it happens at for all its keys.
+    unix: UnixMs,
     /// The other shards with their rows, once they have proposed.
     others: Vec<(ShardId, RowId)>,
 }
@@ -60,7 +62,8 @@ impl Shard {
         let here = self.node.shard;
         let order = self.order_here();
         let others = shares.iter().filter(|share| share.owner != here).count();
-        let mut transaction = Transaction { missing: others, ..Transaction::default() };
+        let unix = self.now.unix;
+        let mut transaction = Transaction { missing: others, unix, ..Transaction::default() };
         let mut sends = Vec::with_capacity(others);
         for share in shares {
             if share.owner == here {
@@ -77,7 +80,7 @@ impl Shard {
         let step = if others == 1 { Step::Decide } else { Step::Prepare };
         for Share { owner, number, argv, then } in sends {
             let (number_here, stamp) = (order.id.number, order.stamp);
-            let intent = Intent { step, then, number: number_here, stamp, row: None };
+            let intent = Intent { step, then, number: number_here, stamp, unix, row: None };
             let dest = Dest::Part { gather: id, number };
             self.send(owner, Req { argv: &argv, ..req }, dest, Ask::Intent(Box::new(intent)), None);
         }
@@ -94,7 +97,7 @@ impl Shard {
             _ => None,
         };
         if let Some(scope) = scope {
-            let row = self.intents.add(order, false, scope, Work::Own(id));
+            let row = self.add_row(order, false, scope, Work::Own(id));
             match &mut self.gathers.get(id).join {
                 How::Loan { own, .. } | How::LoanOfAll { own, .. } => *own = Some(row),
                 How::Bytes { .. } | How::Facts { .. } | How::Walk { .. } => {
@@ -108,7 +111,7 @@ impl Shard {
         self.put_request(&mut batch, req, dest, share.then, None);
         let scope = self.request_scope(&batch.requests[0], &batch.args);
         let scope = scope.unwrap_or(Scope::Keys(Vec::new()));
-        self.intents.add(order, false, scope, Work::Kept(self.node.shard, batch))
+        self.add_row(order, false, scope, Work::Kept(self.node.shard, batch))
     }
 
     /// An owner answered a step.
@@ -117,9 +120,9 @@ impl Shard {
             Step::Commit => {}
             Step::Decide => {
                 self.witness(intent.stamp);
-                let own = self.decided(id).own;
+                let own = self.decided(id, intent.unix).own;
                 if let Some(own) = own {
-                    self.intents.commit(own, intent.stamp);
+                    self.commit_row(own, intent.stamp, intent.unix);
                 }
             }
             Step::Prepare => {
@@ -128,6 +131,7 @@ impl Shard {
                 let transaction = transaction.expect("proposals come before the commit");
                 transaction.missing -= 1;
                 transaction.stamp = transaction.stamp.max(intent.stamp);
+                transaction.unix = transaction.unix.max(intent.unix);
                 transaction.others.push((from, row));
                 if transaction.missing == 0 {
                     self.commit(id);
@@ -137,8 +141,9 @@ impl Shard {
     }
 
     /// The shards have agreed on a moment: what the client sent next comes after it.
-    fn decided(&mut self, id: GatherId) -> Box<Transaction> {
+    fn decided(&mut self, id: GatherId, unix: UnixMs) -> Box<Transaction> {
         let gather = self.gathers.get(id);
+        gather.moment = Some(unix);
         let transaction = gather.transaction.take().expect("it is under way");
         let (id, stalls) = (gather.conn, gather.stalls);
         if !stalls && self.conn(id).is_some_and(|conn| conn.stall == Some(Stall::Intent)) {
@@ -148,15 +153,22 @@ impl Shard {
     }
 
     fn commit(&mut self, id: GatherId) {
-        let Transaction { own, stamp, others, .. } = *self.decided(id);
+        let unix = self.gathers.get(id).transaction.as_ref().map_or(UnixMs(0), |it| it.unix);
+        let Transaction { own, stamp, others, .. } = *self.decided(id, unix);
         self.witness(stamp);
         for (owner, row) in others {
-            let intent =
-                Intent { step: Step::Commit, then: Ask::Execute, number: 0, stamp, row: Some(row) };
+            let intent = Intent {
+                step: Step::Commit,
+                then: Ask::Execute,
+                number: 0,
+                stamp,
+                unix,
+                row: Some(row),
+            };
             self.send_step(owner, Ask::Intent(Box::new(intent)));
         }
         if let Some(own) = own {
-            self.intents.commit(own, stamp);
+            self.commit_row(own, stamp, unix);
         }
     }
 
@@ -285,8 +297,10 @@ impl Shard {
             broken |= there;
         }
         self.keyspace.note_all(true);
+        self.moment = gather.moment;
         let reply = self.run_kept(gather.conn, &request, broken, Some(&mut borrowed));
         let reply = reply.expect("no script asks for more than all keys");
+        self.moment = None;
         borrowed.give_back(&mut self.keyspace, self.now.unix);
         self.keyspace.note_all(false);
         for (owner, row) in owners {
@@ -294,7 +308,7 @@ impl Shard {
             let loan = LoanOfAll { row, keyspace, broken: false };
             self.send_step(owner, Ask::ReturnAll(Box::new(loan)));
         }
-        self.intents.remove(own.expect("home holds its own row"));
+        self.remove_row(own.expect("home holds its own row"));
         self.serve_waiters();
         self.publish_then_answer(gather.conn, gather.ticket, reply, true);
     }
@@ -322,7 +336,9 @@ impl Shard {
         }
         let conn = gather.conn;
         self.keyspace.note_all(true);
+        self.moment = gather.moment;
         let reply = self.run_kept(conn, &request, broken, None);
+        self.moment = None;
         let changed = self.keyspace.note_all(false);
         let place = (conn, gather.ticket);
         let waiter = self.asked_block.take().map(|block| {
@@ -343,7 +359,7 @@ impl Shard {
             let names = self.owners_of(&request).remove(&self.node.shard).unwrap_or_default();
             let waiter = self.remote_waiter(id, names.into_iter().collect());
             self.add_remote_waiter(waiter);
-            self.intents.remove(own.expect("home holds its own row"));
+            self.remove_row(own.expect("home holds its own row"));
             self.serve_waiters();
             return self.look_again(id);
         }
@@ -351,7 +367,7 @@ impl Shard {
             self.together_served(id);
             self.waits_no_more(conn);
         }
-        self.intents.remove(own.expect("home holds its own row"));
+        self.remove_row(own.expect("home holds its own row"));
         self.serve_waiters();
         match reply {
             Some(reply) => self.publish_then_answer(conn, gather.ticket, reply, true),
@@ -359,10 +375,46 @@ impl Shard {
         }
     }
 
+    /// Adds a row of intents: its keys do not end meanwhile.
+    pub(crate) fn add_row(
+        &mut self,
+        order: Order,
+        committed: bool,
+        scope: Scope,
+        work: Work,
+    ) -> RowId {
+        match &scope {
+            Scope::Keys(holds) => {
+                holds.iter().for_each(|hold| self.keyspace.held.hold(hold.hash));
+            }
+            Scope::All { .. } => self.keyspace.held.hold_all(),
+        }
+        self.intents.add(order, committed, scope, work)
+    }
+
+    /// Takes a row of intents away.
+    pub(crate) fn remove_row(&mut self, row: RowId) {
+        match self.intents.remove(row) {
+            Scope::Keys(holds) => {
+                holds.iter().for_each(|hold| self.keyspace.held.release(hold.hash));
+                self.intents.recycle(holds);
+            }
+            Scope::All { .. } => self.keyspace.held.release_all(),
+        }
+    }
+
+    /// Commits a row: it happens at `stamp`, and what it runs sees the clock at `unix`.
+    pub(crate) fn commit_row(&mut self, row: RowId, stamp: Stamp, unix: UnixMs) {
+        if let Some(batch) = self.intents.kept(row) {
+            batch.moment = Some(unix);
+        }
+        self.intents.commit(row, stamp);
+    }
+
     /// Holds back a request of a client of this shard, in its place in the order.
     pub(crate) fn wait_for_turn(&mut self, conn: ConnId, scope: Scope) -> bool {
         let order = self.order_here();
-        let row = self.intents.add(order, true, scope, Work::Resume(conn));
+        let row = self.add_row(order, true, scope, Work::Resume(conn));
         if let Some(conn) = self.conn(conn) {
             debug_assert_eq!(conn.row, None, "one request waits at a time");
             conn.row = Some(row);
@@ -379,7 +431,7 @@ impl Shard {
                 conn.has_turn = true;
                 self.unstall(id);
             }
-            Some(_) | None => self.intents.remove(row),
+            Some(_) | None => self.remove_row(row),
         }
     }
 
@@ -388,7 +440,7 @@ impl Shard {
         let Some(conn) = self.conn(id) else { return };
         conn.has_turn = false;
         if let Some(row) = conn.row.take() {
-            self.intents.remove(row);
+            self.remove_row(row);
         }
     }
 }

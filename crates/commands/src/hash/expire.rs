@@ -103,6 +103,7 @@ impl<'a> ExpireArgs<'a> {
         };
         let (deadline, (condition, fields)) = plan?;
         reply.array(fields.len());
+        hash.expect_deadlines();
         let (mut changed, mut deleted) = (0, false);
         for field in fields {
             let Some(old) = hash.deadline(field) else {

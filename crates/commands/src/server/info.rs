@@ -45,6 +45,7 @@ impl Facts {
         counters.keyspace_hits += ctx.keyspace.stats.hits;
         counters.keyspace_misses += ctx.keyspace.stats.misses;
         counters.expired_keys += ctx.keyspace.stats.expired;
+        counters.expired_subkeys += ctx.keyspace.stats.expired_fields;
         counters.keyspace_changes = node.dirty;
         let dbs: Vec<DbFacts> = (0..ctx.keyspace.database_count())
             .map(|index| {

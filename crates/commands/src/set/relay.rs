@@ -3,7 +3,10 @@
 use stoa_command::{Args, Arity, Flags, KeyFlags, KeySpec, ReplyError, Spec};
 use stoa_config::EventClass as Class;
 use stoa_engine::{Command, Ctx, Reply};
+use stoa_stdx::Key;
 use stoa_value::Set;
+
+use crate::wrong_type;
 
 /// `SMOVE source destination member`
 pub struct SMove;
@@ -42,13 +45,15 @@ impl Command for SMove {
         reply: &mut dyn Reply,
     ) -> Result<(), ReplyError> {
         let rules = ctx.rules();
-        let there = ctx.edit::<Set>(args.from)?.map(|set| set.contains(args.member));
-        if there.is_some() {
-            ctx.edit::<Set>(args.to)?;
-        }
-        let moves = there == Some(true);
-        reply.int(moves.into());
-        if !moves || args.from == args.to {
+        // Looked at only: it is no change of the destination if the member is there already.
+        let (from, to) = (ctx.key(args.from), ctx.key(args.to));
+        let Some(there) = has(&from, args.member, ctx)? else {
+            reply.int(0);
+            return Ok(());
+        };
+        let known = has(&to, args.member, ctx)? == Some(true);
+        reply.int(there.into());
+        if !there || args.from == args.to {
             return Ok(());
         }
         let mut is_empty = false;
@@ -60,14 +65,21 @@ impl Command for SMove {
         if is_empty {
             ctx.notify(Class::Generic, "del", args.from);
         }
-        let mut set = ctx.edit_or_new::<Set>(args.to)?;
-        set.expect(args.member, 1, &rules);
-        let added = set.add(args.member, &rules);
-        drop(set);
-        if added {
+        if !known {
+            let mut set = ctx.edit_or_new::<Set>(args.to)?;
+            set.expect(args.member, 1, &rules);
+            set.add(args.member, &rules);
+            drop(set);
             ctx.notify(Class::Set, "sadd", args.to);
         }
-        ctx.changed(1 + u64::from(added));
+        ctx.changed(1 + u64::from(!known));
         Ok(())
     }
+}
+
+/// Whether a set has a member; None without the set.
+fn has(key: &Key<'_>, member: &[u8], ctx: &mut Ctx<'_>) -> Result<Option<bool>, ReplyError> {
+    let mut db = ctx.db();
+    let set = db.get_for_write(key).map(|entry| entry.read::<Set>()).transpose();
+    Ok(set.map_err(wrong_type)?.map(|set| set.contains(member)))
 }

@@ -140,6 +140,10 @@ impl Writer<'_> {
             }
             return Ok(None);
         }
+        // What stands in a hole takes five bytes.
+        if last * 5.0 > MEMORY_MAX as f64 {
+            return raise(self.lua, "not enough memory");
+        }
         Ok((items > 0).then_some(last as i64))
     }
 

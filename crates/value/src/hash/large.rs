@@ -31,12 +31,15 @@ pub(super) fn read(item: &[u8]) -> (&[u8], u64) {
     (&tail[at..at + (length >> 1)], deadline)
 }
 
+/// Deadlines in order, each with its field.
+type Due = BTreeSet<(u64, Box<[u8]>)>;
+
 #[derive(Clone, Debug)]
 pub(super) struct Large {
     pub(super) fields: Table<Field>,
     /// Deadlines with their fields. It doubles what a field with a deadline takes; others pay a word
     /// a hash.
-    due: Option<Box<BTreeSet<(u64, Box<[u8]>)>>>,
+    due: Option<Box<Due>>,
     /// See [`super::Hash::armed`].
     pub(super) armed: u64,
 }

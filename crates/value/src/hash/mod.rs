@@ -125,7 +125,7 @@ impl Hash {
             || texts.iter().any(|text| text.len() > limits.hash_max_value)
             || self.packed_len() + total > BYTES_MAX
         {
-            self.to_table(rules);
+            self.become_table(rules);
         }
     }
 
@@ -146,7 +146,7 @@ impl Hash {
             || value.len() > len_max
             || self.packed_len() + field.len() + value.len() > BYTES_MAX
         {
-            self.to_table(rules);
+            self.become_table(rules);
         }
         let (added, len) = match &mut self.0 {
             Repr::Packed(packed) => (put_pair(packed, field, value), packed.len() / 2),
@@ -169,7 +169,7 @@ impl Hash {
             }
         };
         if added && len > limits.hash_max_entries {
-            self.to_table(rules);
+            self.become_table(rules);
         }
         added
     }
@@ -206,6 +206,14 @@ impl Hash {
         deadline.map(some_deadline)
     }
 
+    /// Makes ready for deadlines: a packed hash takes the form that has room for them, as the reference
+    /// does whether or not one is set then.
+    pub fn expect_deadlines(&mut self) {
+        if let Repr::Packed(packed) = &self.0 {
+            self.0 = Repr::Expiring(Box::new(Expiring::of(packed)));
+        }
+    }
+
     /// Sets or takes away the deadline of `field`. False if the field is not there.
     pub fn set_deadline(&mut self, field: &[u8], deadline: Option<UnixMs>) -> bool {
         let deadline = deadline.map_or(0, |at| at.0);
@@ -216,7 +224,7 @@ impl Hash {
             if deadline == 0 {
                 return true;
             }
-            self.0 = Repr::Expiring(Box::new(Expiring::of(packed)));
+            self.expect_deadlines();
         }
         match &mut self.0 {
             Repr::Packed(_) => unreachable!("turned above"),
@@ -364,7 +372,7 @@ impl Hash {
         }
     }
 
-    fn to_table(&mut self, rules: &Rules) {
+    fn become_table(&mut self, rules: &Rules) {
         if matches!(self.0, Repr::Table(_)) {
             return;
         }

@@ -96,6 +96,9 @@ fn a_hash_agrees_with_a_map_in_every_form() {
 fn forms_change_where_the_directives_say() {
     let rules = rules();
     let mut hash = Hash::default();
+    if cfg!(miri) {
+        return;
+    }
     for n in 0..512 {
         hash.set(n.to_string().as_bytes(), b"v", &rules);
     }
@@ -117,7 +120,8 @@ fn forms_change_where_the_directives_say() {
 fn deadlines_of_many_fields_are_met_in_portions() {
     let rules = rules();
     let mut hash = Hash::default();
-    for n in 0..1_000_u64 {
+    // Enough for the large form.
+    for n in 0..if cfg!(miri) { 520 } else { 1_000_u64 } {
         let field = n.to_string();
         hash.set(field.as_bytes(), b"v", &rules);
         hash.set_deadline(field.as_bytes(), Some(UnixMs(1 + n % 10)));

@@ -90,7 +90,7 @@ impl List {
         let Repr::Packed(packed) = &self.0 else { return };
         let bytes = packed.as_bytes().len() + texts.iter().map(|text| text.len()).sum::<usize>();
         if !NodeLimit::of(&rules.limits).allows(bytes, packed.len() + texts.len()) {
-            self.to_quick();
+            self.become_quick();
         }
     }
 
@@ -209,7 +209,7 @@ impl List {
         self.len() == other.len() && self.iter().eq(other.iter())
     }
 
-    fn to_quick(&mut self) {
+    fn become_quick(&mut self) {
         if let Repr::Packed(packed) = &self.0 {
             let node = Node::of(packed.elements(), packed.len());
             self.0 = Repr::Quick(Box::new(Quick::of(node)));

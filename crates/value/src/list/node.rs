@@ -200,6 +200,14 @@ impl Node {
         rest
     }
 
+    /// Gives up room that will hardly be needed: the list goes on in another block.
+    pub(super) fn seal(&mut self) {
+        let capacity = class(self.len());
+        if capacity < self.bytes.len() {
+            *self = Self::of(self.elements(), self.count());
+        }
+    }
+
     /// Room for `len` bytes at one end.
     fn make_room(&mut self, end: End, len: usize) {
         let free = match end {

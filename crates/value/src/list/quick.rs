@@ -141,7 +141,7 @@ impl Quick {
         match node {
             Some(node) if fits(node, text, limit) => node.push(end, new),
             node => {
-                let known = node.is_some();
+                let known = node.map(Node::seal).is_some();
                 self.push_node(end, new, known);
             }
         }

@@ -29,6 +29,10 @@ const NO_SNAPSHOTS: ReplyError = ReplyError::Text(
     "ERR DEBUG RELOAD needs snapshots, which this server does not write yet; keys are unchanged",
 );
 
+const NO_TABLE: ReplyError = ReplyError::Text(
+    "ERR The value stored at the specified key is not represented using an hash table",
+);
+
 /// `DEBUG subcommand [arg ...]`
 pub struct Debug;
 
@@ -38,6 +42,8 @@ enum Said {
     Done,
     /// The key was here.
     Object(String),
+    /// The key was here; how many elements its table has, if it has one.
+    Table(Option<usize>),
     /// Of each database.
     Digests(Vec<Total>),
     /// Of each key asked for, if it is here.
@@ -113,10 +119,22 @@ fn act(what: &What<'_>, ctx: &mut Ctx<'_>) -> Said {
                 return Said::Object(text);
             }
         }
+        What::TableStats(key) => {
+            let key = ctx.key(key);
+            if let Some(entry) = ctx.db().peek(&key) {
+                let len = entry.object().filter(|_| entry.encoding() == "hashtable");
+                return Said::Table(len.map(stoa_value::ObjectRef::len));
+            }
+        }
         What::Digest => return Said::Digests(digest::of_databases(ctx)),
         What::DigestValue(keys) => return Said::Values(digest::of_values(keys, ctx)),
         What::InsertHistogram => return Said::Inserts(Box::new(ctx.node.inserts.clone())),
-        What::Help | What::Error(_) | What::Protocol(_) | What::Reload | What::Unknown(_) => {}
+        What::Help
+        | What::Error(_)
+        | What::Protocol(_)
+        | What::PackedThreshold
+        | What::Reload
+        | What::Unknown(_) => {}
     }
     Said::Done
 }
@@ -135,7 +153,10 @@ fn fill(populate: &Populate<'_>, ctx: &mut Ctx<'_>) {
 fn answer(what: &What<'_>, said: Vec<Said>, reply: &mut dyn Reply) -> Result<(), ReplyError> {
     match what {
         What::Help => parse::help(reply),
-        What::Sleep { .. } | What::SetActiveExpire(_) | What::Populate(_) => reply.ok(),
+        What::Sleep { .. }
+        | What::SetActiveExpire(_)
+        | What::Populate(_)
+        | What::PackedThreshold => reply.ok(),
         What::Error(text) => reply.error_text(text),
         What::Protocol(name) => protocol::example(name, reply)?,
         What::Reload => return Err(NO_SNAPSHOTS),
@@ -150,6 +171,19 @@ fn answer(what: &What<'_>, said: Vec<Said>, reply: &mut dyn Reply) -> Result<(),
                 _ => None,
             });
             reply.simple(&found.ok_or(ReplyError::NoSuchKey)?);
+        }
+        What::TableStats(_) => {
+            let found = said.into_iter().find_map(|said| match said {
+                Said::Table(len) => Some(len),
+                _ => None,
+            });
+            let len = found.ok_or(ReplyError::NoSuchKey)?.ok_or(NO_TABLE)?;
+            // Leaves are never all full nor all empty, and there is no second table to move to.
+            let size = len.next_power_of_two();
+            let text = format!(
+                "Hash table 0 stats (main hash table):\n table size: {size}\n number of elements: {len}\n"
+            );
+            reply.verbatim("txt", text.as_bytes());
         }
         What::Digest => reply.simple(&digest::together(digests(said)).to_string()),
         What::DigestValue(keys) => {
@@ -174,7 +208,7 @@ fn answer(what: &What<'_>, said: Vec<Said>, reply: &mut dyn Reply) -> Result<(),
 fn digests(said: Vec<Said>) -> impl Iterator<Item = Vec<Total>> {
     said.into_iter().filter_map(|said| match said {
         Said::Digests(totals) => Some(totals),
-        Said::Done | Said::Object(_) | Said::Values(_) | Said::Inserts(_) => None,
+        Said::Done | Said::Object(_) | Said::Table(_) | Said::Values(_) | Said::Inserts(_) => None,
     })
 }
 

@@ -29,6 +29,10 @@ pub enum What<'a> {
     Error(&'a [u8]),
     /// Answer a value of this type.
     Protocol(&'a [u8]),
+    /// How full the table of a large set or hash is.
+    TableStats(&'a [u8]),
+    /// Nothing: an element that is too long for a block of a list has one of its own anyway.
+    PackedThreshold,
     /// Save and load again.
     Reload,
     /// No such word, or not with so many arguments.
@@ -63,10 +67,12 @@ const HELP: &[(&str, usize, usize, &str, &str)] = &[
     ("DIGEST-VALUE", 0, usize::MAX, "<key> [<key> ...]", "Answers a number for each value."),
     ("ERROR", 1, 1, "<string>", "Answers this error."),
     ("HELP", 0, 0, "", "Prints this help."),
+    ("HTSTATS-KEY", 1, 2, "<key> [full]", "Shows the size of the table of a set or hash."),
     ("INSERT-HISTOGRAM", 0, 0, "", "Prints how long inserting new keys took inside the shards."),
     ("OBJECT", 1, 2, "<key>", "Shows how a key is kept."),
     ("POPULATE", 1, 3, "<count> [<prefix>] [<size>]", "Makes keys that are not there yet."),
     ("PROTOCOL", 1, 1, "<type>", "Answers a value of this type."),
+    ("QUICKLIST-PACKED-THRESHOLD", 1, 1, "<size>", "Without effect: lists need no such limit."),
     ("RELOAD", 0, usize::MAX, "[option ...]", "Saves all keys and loads them again."),
     ("SET-ACTIVE-EXPIRE", 1, 1, "<0|1>", "Reclaims expired keys in the background, or not."),
     ("SLEEP", 1, 1, "<seconds>", "Serves nobody for a while. Decimals are allowed."),
@@ -99,6 +105,11 @@ impl<'a> What<'a> {
             "DIGEST-VALUE" => Self::DigestValue(args.rest()),
             "ERROR" => Self::Error(args.bytes()?),
             "HELP" => Self::Help,
+            "HTSTATS-KEY" => {
+                let key = args.bytes()?;
+                args.rest();
+                Self::TableStats(key)
+            }
             "INSERT-HISTOGRAM" => Self::InsertHistogram,
             "OBJECT" => {
                 let key = args.bytes()?;
@@ -107,6 +118,10 @@ impl<'a> What<'a> {
             }
             "POPULATE" => Self::Populate(populate(args)?),
             "PROTOCOL" => Self::Protocol(args.bytes()?),
+            "QUICKLIST-PACKED-THRESHOLD" => {
+                args.rest();
+                Self::PackedThreshold
+            }
             "RELOAD" => {
                 args.rest();
                 Self::Reload

@@ -1,0 +1,103 @@
+//! A host without a server, and replies as text.
+#![expect(dead_code, reason = "each test file uses a part of it")]
+
+use stoa_scripting::{Host, Item, LogLevel, Reader, Scripting, Sink, Stop, Tape};
+
+/// Answers a few words, and ends what runs too long.
+#[derive(Default)]
+pub struct Stub {
+    /// Looks at the world until it ends the script; None: never.
+    pub patience: Option<u32>,
+    /// Ends the script at the next command.
+    pub stop: Option<Stop>,
+    /// Commands so far.
+    pub calls: u32,
+}
+
+impl Host for Stub {
+    fn call(&mut self, argv: &[&[u8]], _: bool, reply: &mut Tape) -> Result<(), Stop> {
+        self.calls += 1;
+        match (self.stop, argv[0]) {
+            (Some(stop), _) => return Err(stop),
+            (None, b"ping") => reply.status(b"PONG"),
+            (None, b"echo") => reply.bulk(argv[1]),
+            (None, b"map") => {
+                reply.map(1);
+                reply.bulk(b"k");
+                reply.double(0.5);
+            }
+            (None, b"set") => {
+                reply.set(1);
+                reply.bulk(b"m");
+            }
+            (None, b"null") => reply.null(),
+            (None, b"true") => reply.boolean(true),
+            (None, b"big") => reply.big_number(b"12345678901234567890"),
+            (None, b"text") => reply.verbatim(b"txt", b"words"),
+            (None, _) => reply.error(b"ERR no such command here"),
+        }
+        Ok(())
+    }
+
+    fn permits(&mut self, _: &[&[u8]]) -> Option<bool> {
+        Some(true)
+    }
+
+    fn log(&mut self, _: LogLevel, _: &[u8]) {}
+
+    fn clock_us(&mut self) -> u64 {
+        0
+    }
+
+    fn tick(&mut self) -> Result<(), Stop> {
+        match &mut self.patience {
+            None => Ok(()),
+            Some(0) => Err(Stop::Killed),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Scripts of a shard in a test.
+pub fn scripting() -> Scripting {
+    Scripting::new("7.4.0", 1)
+}
+
+/// Runs a script; gives its reply as text.
+pub fn eval(scripting: &mut Scripting, host: &mut Stub, text: &[u8]) -> String {
+    let found = match scripting.script(text) {
+        Ok(found) => found,
+        Err(error) => return format!("-{}", String::from_utf8_lossy(&error)),
+    };
+    let mut tape = Tape::default();
+    scripting.run(&found, &[b"key"], &[b"arg"], host, &mut tape);
+    shown(&mut tape.read())
+}
+
+/// The next value as text.
+pub fn shown(reader: &mut Reader<'_>) -> String {
+    let text = |bytes: &[u8]| bytes.escape_ascii().to_string();
+    match reader.item() {
+        None => String::new(),
+        Some(Item::Status(bytes)) => format!("+{}", text(bytes)),
+        Some(Item::Error(bytes)) => format!("-{}", text(bytes)),
+        Some(Item::Int(value)) => value.to_string(),
+        Some(Item::Bulk(bytes)) => format!("\"{}\"", text(bytes)),
+        Some(Item::Null | Item::NullArray) => "nil".to_owned(),
+        Some(Item::Array(len)) => list(reader, len, "[", "]"),
+        Some(Item::Map(len)) => list(reader, len * 2, "{", "}"),
+        Some(Item::Set(len)) => list(reader, len, "<", ">"),
+        Some(Item::Double(value)) => format!(",{value}"),
+        Some(Item::Boolean(value)) => format!("#{value}"),
+        Some(Item::BigNumber(digits)) => format!("({}", text(digits)),
+        Some(Item::Verbatim(format, bytes)) => format!("={}:{}", text(format), text(bytes)),
+    }
+}
+
+fn list(reader: &mut Reader<'_>, len: usize, open: &str, close: &str) -> String {
+    let all: Vec<String> = (0..len).map(|_| shown(reader)).collect();
+    format!("{open}{}{close}", all.join(" "))
+}

@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""`make bench-commands`: CPU per operation of the other commands, against the best peer in the run.
+
+    python3 scripts/bench/commands.py                          data types and transactions
+    python3 scripts/bench/commands.py --only types --rounds 3
+    python3 scripts/bench/commands.py --write                  docs/perf/<date>-commands.md
+
+Types: what redis-benchmark knows, at pipeline 1 and 16, one core for the server and one for the load.
+Transactions: requests that no tool sends (EVAL, EXEC of ten commands, MSET and MGET of ten keys), written
+from here in batches, on one shard and on two; servers take turns, and server CPU is what counts.
+"""
+
+import argparse
+import contextlib
+import datetime
+import os
+import pathlib
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+
+import machine
+import peers
+import servers
+import wire
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+OURS = ROOT / "target" / "release" / "stoa-server"
+TYPES = "lpush,rpush,lpop,rpop,sadd,hset,spop,zadd,zpopmin,lrange_100,lrange_300,lrange_500,lrange_600,mset,xadd".split(",")
+CONNECTIONS = 50
+BATCH = 16
+KEYS = 100_000
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", choices=["types", "transactions"])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--requests", type=int, default=100_000)
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    targets = peers.told_apart([peers.describe(OURS, candidate=True)] + peers.find(ROOT, None, True, _say))
+    cores = sorted(os.sched_getaffinity(0))
+    lines = [f"# Commands: CPU per operation\n", f"`python3 {' '.join(sys.argv)}`, {datetime.date.today()}, {machine.describe(ROOT)}\n"]
+    with tempfile.TemporaryDirectory(prefix="stoa-bench-") as scratch:
+        try:
+            if options.only != "transactions":
+                lines += types(options, targets, cores, scratch)
+            if options.only != "types":
+                lines += transactions(options, targets, cores, scratch)
+        finally:
+            servers.stop_all()
+    page = "\n".join(lines) + "\n"
+    print(page)
+    if options.write:
+        (ROOT / "docs" / "perf" / f"{datetime.date.today()}-commands.md").write_text(page)
+
+
+def types(options, targets, cores, scratch):
+    """Microseconds of server CPU an operation, medians; the ratio is to the best peer."""
+    tool = peers.tool("redis-benchmark", True, _say)
+    names = [target.name for target in targets]
+    lines = ["## What redis-benchmark knows\n", "Server CPU, µs an operation, medians. Ratio: ours to the best peer.\n"]
+    lines += ["| test | pipeline | " + " | ".join(names) + " | ratio |", "|---|--:|" + "--:|" * (len(names) + 1)]
+    with contextlib.ExitStack() as stack:
+        alive = [stack.enter_context(servers.start(target, {cores[0]}, scratch)) for target in targets]
+        for test in TYPES:
+            for pipeline in (1, 16):
+                requests = options.requests // (10 if test.startswith("lrange") else 1)
+                runs = {name: [] for name in names}
+                for number in range(options.rounds):
+                    for server in alive[number % len(alive):] + alive[:number % len(alive)]:
+                        runs[server.target.name].append(_tool(tool, server, cores[-1], test, pipeline, requests))
+                lines.append(_row(test, pipeline, names, runs))
+                _say(lines[-1])
+                for server in alive:
+                    with wire.Client(server.port) as client:
+                        client.command("FLUSHALL")
+    return lines + [""]
+
+
+def _tool(tool, server, core, test, pipeline, requests):
+    words = [tool, "-h", wire.HOST, "-p", server.port, "-t", test, "-n", requests, "-c", CONNECTIONS, "-P", pipeline, "-r", KEYS, "-q"]
+    before = server.cpu_s()
+    subprocess.run([str(word) for word in words], check=True, capture_output=True, timeout=180,
+                   preexec_fn=servers.child_setup({core}))
+    return (server.cpu_s() - before) * 1e6 / requests
+
+
+def _row(test, pipeline, names, runs):
+    medians = [statistics.median(runs[name]) for name in names]
+    ratio = medians[0] / min(medians[1:]) if len(medians) > 1 else float("nan")
+    return f"| {test} | {pipeline} | " + " | ".join(f"{value:.2f}" for value in medians) + f" | {ratio:.2f} |"
+
+
+def _payloads():
+    """Batches of requests by name, and how many operations each is. Keys cycle, spread over the shards."""
+    def keys(start, count):
+        return [f"key:{(start * 7919 + n * 104729) % KEYS:06d}" for n in range(count)]
+
+    def batch(make):
+        return b"".join(make(n) for n in range(BATCH))
+
+    value = "v" * 64
+    incr = "return redis.call('incr', KEYS[1])"
+    exec10 = lambda n: (wire.encode("MULTI") + b"".join(wire.encode("INCR", f"{{t{n % 64}}}{i}") for i in range(10)) + wire.encode("EXEC"))
+    return {
+        "MSET of 10": lambda k: batch(lambda n: wire.encode("MSET", *sum(([key, value] for key in keys(k * BATCH + n, 10)), []))),
+        "MGET of 10": lambda k: batch(lambda n: wire.encode("MGET", *keys(k * BATCH + n, 10))),
+        "EVAL, one key": lambda k: batch(lambda n: wire.encode("EVAL", incr, 1, f"n:{(k * BATCH + n) % 1000}")),
+        "EXEC of 10, one slot": lambda k: batch(lambda n: exec10(k * BATCH + n)),
+    }
+
+
+def transactions(options, targets, cores, scratch):
+    """The same requests to every server; ours on two shards, too."""
+    rounds, batches = options.rounds, max(200, options.requests // BATCH // 8)
+    lines = ["## Transactions\n", f"Server CPU, µs an operation, medians of {rounds} rounds; {BATCH} requests a batch, eight connections.\n"]
+    with contextlib.ExitStack() as stack:
+        alive = [(target.name, stack.enter_context(servers.start(target, {cores[0]}, scratch))) for target in targets]
+        ours = targets[0]
+        alive.append((f"{ours.name} x2", stack.enter_context(servers.start(ours, set(cores[:2]), scratch, 2))))
+        names = [name for name, _ in alive]
+        lines += ["| request | " + " | ".join(names) + " |", "|---|" + "--:|" * len(names)]
+        for what, payload in _payloads().items():
+            runs = {name: [] for name in names}
+            for number in range(rounds):
+                for name, server in alive[number % len(alive):] + alive[:number % len(alive)]:
+                    runs[name].append(_blast(server, payload, batches))
+            lines.append(f"| {what} | " + " | ".join(f"{statistics.median(runs[name]):.2f}" for name in names) + " |")
+            _say(lines[-1])
+    return lines + [""]
+
+
+def _blast(server, payload, batches):
+    """Eight connections each write a batch, then all are read to their sentinel, again and again."""
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(socket.create_connection((wire.HOST, server.port), timeout=60)) for _ in range(8)]
+        made = [payload(number) + wire.encode("ECHO", "<end>") for number in range(64)]
+        before = server.cpu_s()
+        for number in range(batches):
+            for at, client in enumerate(clients):
+                client.sendall(made[(number * 8 + at) % len(made)])
+            for client in clients:
+                _read_to_end(client)
+        return (server.cpu_s() - before) * 1e6 / (batches * 8 * BATCH)
+
+
+def _read_to_end(sock):
+    tail = b""
+    while not tail.endswith(b"<end>\r\n"):
+        got = sock.recv(1 << 20)
+        if not got:
+            raise wire.WireError("the server closed the connection")
+        tail = (tail + got)[-16:]
+
+
+def _say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
