@@ -200,7 +200,7 @@ fn wait(
         }
     }
     let block = Block {
-        keys: args.keys.iter().map(|key| key.to_vec()).collect(),
+        keys: crate::timeout::keys(args.keys),
         wants: Type::Stream,
         also_gone: is_group,
         until: crate::timeout::until(wait_ms, ctx),
