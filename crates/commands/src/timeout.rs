@@ -23,6 +23,17 @@ pub(crate) fn until(wait_ms: u64, ctx: &Ctx<'_>) -> Option<MonoMs> {
     (wait_ms > 0).then(|| MonoMs(ctx.mono.0.saturating_add(wait_ms)))
 }
 
+/// The keys to wait for, each once however often the request names it.
+pub(crate) fn keys(keys: &[&[u8]]) -> Vec<Vec<u8>> {
+    let mut distinct: Vec<Vec<u8>> = Vec::with_capacity(keys.len());
+    for key in keys {
+        if !distinct.iter().any(|known| known == key) {
+            distinct.push(key.to_vec());
+        }
+    }
+    distinct
+}
+
 #[cfg(test)]
 mod tests {
     use super::parse_seconds;

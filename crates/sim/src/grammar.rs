@@ -139,7 +139,10 @@ impl Grammar {
     pub fn call(&self, pool: &Pool, rng: &mut Rng) -> Vec<Vec<u8>> {
         let form =
             if rng.one_in(8) { rng.pick(&self.forms) } else { &self.forms[*rng.pick(&self.keyed)] };
-        let mut writer = Writer { pool, rng, out: Vec::new() };
+        // A group of consumers is made by one command and named by others, of one stream: were its key
+        // any, they would never meet.
+        let has_groups = form.words[0].starts_with('x');
+        let mut writer = Writer { pool, rng, has_groups, out: Vec::new() };
         for word in &form.words {
             writer.word(word);
         }
@@ -155,6 +158,7 @@ impl Grammar {
 struct Writer<'a> {
     pool: &'a Pool,
     rng: &'a mut Rng,
+    has_groups: bool,
     out: Vec<Vec<u8>>,
 }
 
@@ -212,6 +216,7 @@ impl Writer<'_> {
                 self.once(child);
             }
             Kind::Block => self.sequence(&arg.children),
+            Kind::Key if self.has_groups && !self.rng.one_in(4) => self.out.push(b"s".to_vec()),
             Kind::Key => {
                 let key = *self.rng.pick(&self.pool.0);
                 self.out.push(key.to_vec());
@@ -253,6 +258,28 @@ impl Writer<'_> {
             "parameter" => self.pick(&[b"maxmemory", b"databases", b"*bulk*", b"nothing"]),
             "command" | "command-name" => self.pick(&[b"get", b"mset", b"bitop", b"nothing"]),
             "offset" if self.rng.one_in(3) => self.pick(&[b"#0", b"#1", b"#7", b"#x"]),
+            "min" | "max" => self.pick(&[
+                b"-",
+                b"+",
+                b"[a",
+                b"(abc",
+                b"[hello world",
+                b"-inf",
+                b"+inf",
+                b"(1",
+                b"7",
+                b"x",
+            ]),
+            "id" | "lastid" | "last-id" | "max-deleted-id" | "threshold" => {
+                self.pick(&[b"1-1", b"2-1", b"5", b"9-0", b"12-3", b"0-0", b"7-*", b"99", b"x"]);
+            }
+            "start" | "end" | "stop" => {
+                self.pick(&[b"-", b"+", b"0", b"-1", b"1-1", b"(2-1", b"5", b"(9-0", b"x"]);
+            }
+            // Few names, so that commands meet each other's groups.
+            "group" => self.pick(&[b"g", b"g", b"h"]),
+            "consumer" => self.pick(&[b"one", b"two"]),
+            "min-idle-time" => self.pick(&[b"0", b"0", b"50", b"x"]),
             _ => self.pick(VALUES),
         }
     }

@@ -19,10 +19,6 @@ const NEVER_GOOD: &[(&str, &str)] = &[
     ("pfdebug", "its words are not in its grammar"),
     ("script|kill", "nothing runs meanwhile"),
     ("script|load", "no random word is a script"),
-    ("zlexcount", "the grammar knows no bounds of words"),
-    ("zrangebylex", "the grammar knows no bounds of words"),
-    ("zremrangebylex", "the grammar knows no bounds of words"),
-    ("zrevrangebylex", "the grammar knows no bounds of words"),
 ];
 
 #[test]

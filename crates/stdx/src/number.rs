@@ -29,12 +29,15 @@ pub fn parse_int(text: &[u8]) -> Option<i64> {
     }
 }
 
+/// Longer text is no double: the greatest, written out with all its digits, has some three hundred.
+const DOUBLE_TEXT_LEN_MAX: usize = 5 * 1_024;
+
 /// A double as Redis reads it: decimal or exponent form, `inf`, `+inf`, `-inf`, `infinity`; no
 /// surrounding space, no NaN.
 #[must_use]
 pub fn parse_double(text: &[u8]) -> Option<f64> {
     let text = std::str::from_utf8(text).ok()?;
-    if text.is_empty() || text.len() > 255 {
+    if text.is_empty() || text.len() > DOUBLE_TEXT_LEN_MAX {
         return None;
     }
     let value: f64 = text.parse().ok()?;

@@ -76,14 +76,18 @@ impl Cell {
         spread(self.lat) | spread(self.lon) << 1
     }
 
-    /// The neighbour so many cells to the east and north; around the earth it goes on.
+    /// The neighbour so many cells to the east and north; around the earth it goes on. Only what moves
+    /// is brought back onto the map: a point on its very edge has a cell outside, as in the reference.
     pub(super) const fn beside(self, east: i32, north: i32) -> Self {
         let mask = (1 << self.step) - 1;
-        Self {
-            lon: self.lon.wrapping_add_signed(east) & mask,
-            lat: self.lat.wrapping_add_signed(north) & mask,
-            step: self.step,
+        let mut cell = self;
+        if east != 0 {
+            cell.lon = self.lon.wrapping_add_signed(east) & mask;
         }
+        if north != 0 {
+            cell.lat = self.lat.wrapping_add_signed(north) & mask;
+        }
+        cell
     }
 
     /// The scores inside: from the first to before the second.

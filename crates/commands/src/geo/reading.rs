@@ -33,11 +33,12 @@ fn number(text: &[u8], bad: &'static str) -> Result<f64, ReplyError> {
 
 /// A radius with its unit.
 pub(super) fn circle(args: &mut Args<'_>) -> Result<(Extent, f64), ReplyError> {
-    let radius = number(args.bytes()?, "ERR need numeric radius")?;
+    let (radius, unit) = (args.bytes()?, args.bytes()?);
+    let radius = number(radius, "ERR need numeric radius")?;
     if radius < 0.0 {
         return Err(ReplyError::Text("ERR radius cannot be negative"));
     }
-    Ok((Extent::Circle { radius }, unit_m(args.bytes()?)?))
+    Ok((Extent::Circle { radius }, unit_m(unit)?))
 }
 
 /// Width and height with their unit.

@@ -129,8 +129,18 @@ enum Form {
 pub struct SearchArgs<'a> {
     key: &'a [u8],
     is_search: bool,
+    early: Early<'a>,
     /// Judged behind the key's type.
     search: Result<Search<'a>, Wrong>,
+}
+
+/// What is judged first of all when there is a set, and not at all when there is none.
+#[derive(Clone, Copy, Debug, Default)]
+struct Early<'a> {
+    /// Whether it is there.
+    member: Option<&'a [u8]>,
+    /// What is wrong with the circle around it.
+    area: Option<ReplyError>,
 }
 
 struct Search<'a> {
@@ -169,13 +179,16 @@ fn parse<'a>(args: &mut Args<'a>, form: Form) -> Result<SearchArgs<'a>, ReplyErr
     let is_search = matches!(form, Form::Search { .. });
     let into = if form == (Form::Search { stores: true }) { Some(args.bytes()?) } else { None };
     let key = args.bytes()?;
-    Ok(SearchArgs { key, is_search, search: parse_search(args, form, into) })
+    let mut early = Early::default();
+    let search = parse_search(args, form, into, &mut early);
+    Ok(SearchArgs { key, is_search, early, search })
 }
 
 fn parse_search<'a>(
     args: &mut Args<'a>,
     form: Form,
     into: Option<&'a [u8]>,
+    early: &mut Early<'a>,
 ) -> Result<Search<'a>, Wrong> {
     let (mut middle, mut by) = match form {
         Form::Radius { .. } => {
@@ -183,8 +196,12 @@ fn parse_search<'a>(
             (Some(Middle::Point(point)), Some(reading::circle(args)?))
         }
         Form::ByMember { .. } => {
-            let member = args.bytes()?;
-            (Some(Middle::Member(member)), Some(reading::circle(args)?))
+            let name = args.bytes()?;
+            early.member = Some(name);
+            let circle = reading::circle(args);
+            early.area = circle.err();
+            let nowhere = (Extent::Circle { radius: 0.0 }, 1.0);
+            (Some(Middle::Member(name)), Some(circle.unwrap_or(nowhere)))
         }
         Form::Search { .. } => (None, None),
     };
@@ -192,6 +209,9 @@ fn parse_search<'a>(
     while args.left() > 0 {
         let is_read = parse_option(args, form, &mut options)?
             || matches!(form, Form::Search { .. }) && parse_area(args, &mut middle, &mut by)?;
+        if let Some(Middle::Member(name)) = middle {
+            early.member = Some(name);
+        }
         if !is_read {
             return Err(ReplyError::Syntax.into());
         }
@@ -327,26 +347,28 @@ fn execute(
 ) -> Result<(), ReplyError> {
     let proto = ctx.proto();
     let set = ctx.read::<SortedSet>(args.key)?;
+    let missing = ReplyError::Text("ERR could not decode requested zset member");
+    if let Some(set) = set {
+        if let Some(member) = args.early.member {
+            set.score(member).ok_or(missing)?;
+        }
+        args.early.area.map_or(Ok(()), Err)?;
+    }
     let search = match args.search {
         Ok(search) => search,
         Err(wrong) => return wrong.answer(reply),
     };
     let options = search.options;
-    let mut found = match set {
-        None => Vec::new(),
-        Some(set) => {
-            let middle = match search.middle {
-                Middle::Point(point) => point,
-                Middle::Member(member) => point_of(
-                    set.score(member)
-                        .ok_or(ReplyError::Text("ERR could not decode requested zset member"))?,
-                ),
-            };
-            let shape = Shape { middle, extent: search.extent, unit_m: search.unit_m };
-            let limit = if options.any { options.count } else { None };
-            hits(set, &shape, limit.unwrap_or(usize::MAX))
-        }
-    };
+    let (mut found, unit_m) = (Vec::new(), search.unit_m);
+    if let Some(set) = set {
+        let middle = match search.middle {
+            Middle::Point(point) => point,
+            Middle::Member(member) => point_of(set.score(member).ok_or(missing)?),
+        };
+        let limit = if options.any { options.count } else { None };
+        let shape = Shape { middle, extent: search.extent, unit_m };
+        found = hits(set, &shape, limit.unwrap_or(usize::MAX));
+    }
     // The first so many without an order would be anywhere: the nearest are meant.
     let nearest = options.count.filter(|_| !options.any).map(|_| Order::Nearest);
     match options.order.or(nearest) {
@@ -358,12 +380,12 @@ fn execute(
     match options.into {
         Some(into) => {
             reply.int(found.len() as i64);
-            store(found, into, search.unit_m, args.is_search, &options, ctx);
+            store(found, into, unit_m, args.is_search, &options, ctx);
         }
         None => {
             reply.array(found.len());
             for hit in found {
-                reply_hit(&hit, search.unit_m, &options, proto, reply);
+                reply_hit(&hit, unit_m, &options, proto, reply);
             }
         }
     }

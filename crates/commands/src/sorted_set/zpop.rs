@@ -167,7 +167,7 @@ fn execute(args: PopArgs<'_>, ctx: &mut Ctx<'_>, reply: &mut dyn Reply) -> Resul
         (Shape::KeyFirst | Shape::KeyAndPairs, None) => reply.null_array(),
         (Shape::KeyFirst | Shape::KeyAndPairs, Some(wait_ms)) => {
             let block = Block {
-                keys: args.keys.iter().map(|key| key.to_vec()).collect(),
+                keys: crate::timeout::keys(args.keys),
                 wants: Type::SortedSet,
                 also_gone: false,
                 until: crate::timeout::until(wait_ms, ctx),

@@ -177,17 +177,26 @@ impl RangeArgs<'_> {
             Between::Bytes(range) => range.ranks(set),
         };
         let (offset, count) = self.limit;
-        let Ok(offset) = usize::try_from(offset) else { return (0, 0) };
         let count = usize::try_from(count).unwrap_or(usize::MAX);
-        if offset >= to - from {
-            (0, 0)
-        } else if self.backwards {
-            let to = to - offset;
+        let Some(skipped) = self.skipped(offset, to - from, set) else { return (0, 0) };
+        if self.backwards {
+            let to = to - skipped;
             (from.max(to.saturating_sub(count)), to)
         } else {
-            let from = from + offset;
+            let from = from + skipped;
             (from, to.min(from.saturating_add(count)))
         }
+    }
+
+    /// How many of `len` members the offset leaves out; None: all of them. One below zero counts from
+    /// the far end, but of large sets only: that is how the reference walks them.
+    fn skipped(&self, offset: i64, len: usize, set: &SortedSet) -> Option<usize> {
+        let skipped = match usize::try_from(offset) {
+            Ok(offset) => offset,
+            Err(_) if set.encoding() == "listpack" => return None,
+            Err(_) => len.checked_sub(offset.unsigned_abs() as usize)?,
+        };
+        (skipped < len).then_some(skipped)
     }
 }
 

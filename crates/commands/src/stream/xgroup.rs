@@ -189,7 +189,12 @@ fn set_id(args: GroupArgs<'_>, ctx: &mut Ctx<'_>, reply: &mut dyn Reply) -> Resu
         reply_no_group(args.key, args.group, reply);
         return Ok(());
     }
-    let last_id = parse_id(args.id, Some(&stream))?;
+    let last_id = match args.id {
+        // Here, and not in CREATE, the ends may be written as in a range.
+        b"-" => StreamId::MIN,
+        b"+" => StreamId::MAX,
+        id => parse_id(id, Some(&stream))?,
+    };
     let group = stream.groups_mut().get_mut(args.group).expect("looked up above");
     group.last_id = last_id;
     group.entries_read = args.entries_read;

@@ -193,14 +193,14 @@ fn reply_group(name: &[u8], group: &Group, value: &Value, reply: &mut dyn Reply)
     reply.bulk(b"last-delivered-id");
     reply_id(group.last_id, reply);
     reply.bulk(b"entries-read");
-    reply_number(group.entries_read, reply);
+    reply_number(group.entries_read.map(|read| read as i64), reply);
     reply.bulk(b"lag");
     reply_number(value.lag(group), reply);
 }
 
-fn reply_number(number: Option<u64>, reply: &mut dyn Reply) {
+fn reply_number(number: Option<i64>, reply: &mut dyn Reply) {
     match number {
-        Some(number) => reply.int(number as i64),
+        Some(number) => reply.int(number),
         None => reply.null(),
     }
 }
@@ -240,7 +240,7 @@ fn groups(key: &[u8], ctx: &mut Ctx<'_>, reply: &mut dyn Reply) -> Result<(), Re
         reply.bulk(b"last-delivered-id");
         reply_id(group.last_id, reply);
         reply.bulk(b"entries-read");
-        reply_number(group.entries_read, reply);
+        reply_number(group.entries_read.map(|read| read as i64), reply);
         reply.bulk(b"lag");
         reply_number(value.lag(group), reply);
     }

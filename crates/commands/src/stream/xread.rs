@@ -110,8 +110,7 @@ const fn unbalanced(is_group: bool) -> ReplyError {
         "ERR Unbalanced 'xreadgroup' list of streams: for each stream key an ID or '>' must be \
          specified."
     } else {
-        "ERR Unbalanced 'xread' list of streams: for each stream key an ID, '+', or '$' must be \
-         specified."
+        "ERR Unbalanced 'xread' list of streams: for each stream key an ID or '$' must be specified."
     })
 }
 
@@ -201,7 +200,7 @@ fn wait(
         }
     }
     let block = Block {
-        keys: args.keys.iter().map(|key| key.to_vec()).collect(),
+        keys: crate::timeout::keys(args.keys),
         wants: Type::Stream,
         also_gone: is_group,
         until: crate::timeout::until(wait_ms, ctx),
@@ -348,7 +347,8 @@ fn deliver(
         ctx.notify(Class::Stream, "xgroup-createconsumer", key);
         ctx.changed(1);
     }
-    ctx.changed(is_ready.into());
+    // Reading again what is pending changes nothing that others must know.
+    ctx.changed((is_ready && from == From::New).into());
     Ok(())
 }
 

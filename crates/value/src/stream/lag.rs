@@ -14,9 +14,9 @@ impl Stream {
         if added == 0 || (self.len() == 0 && id <= self.last_id()) {
             return Some(added);
         }
-        // Behind it something is missing, or it is none of ours yet.
         let deleted = self.max_deleted_id();
-        if (id != StreamId::MIN && id < deleted) || id > self.last_id() {
+        // It is none of ours yet.
+        if id > self.last_id() {
             return None;
         }
         if id == self.last_id() {
@@ -38,19 +38,17 @@ impl Stream {
         self.len() > 0 && deleted != StreamId::MIN && self.first_id() <= deleted && id <= deleted
     }
 
-    /// How many entries a group has not read, if it can be told.
+    /// How many entries a group has not read, if it can be told. Below zero when the group was said to
+    /// have read more than there ever was.
     #[must_use]
-    pub fn lag(&self, group: &Group) -> Option<u64> {
+    pub fn lag(&self, group: &Group) -> Option<i64> {
         let added = self.entries_added();
-        if added == 0 || self.len() == 0 {
+        if added == 0 {
             return Some(0);
-        }
-        if group.last_id < self.first_id() && self.max_deleted_id() < self.first_id() {
-            return Some(self.len() as u64);
         }
         let counted = group.entries_read.filter(|_| !self.has_holes_from(group.last_id));
         let read = counted.or_else(|| self.entries_upto(group.last_id))?;
-        Some(added.wrapping_sub(read))
+        Some(added.wrapping_sub(read) as i64)
     }
 
     /// Moves a group on to an entry that it has read.
@@ -58,9 +56,8 @@ impl Stream {
         if id <= group.last_id {
             return;
         }
-        let follows = group.last_id >= self.first_id() && !self.has_holes_from(group.last_id);
         match group.entries_read {
-            Some(read) if follows => group.entries_read = Some(read + 1),
+            Some(read) if !self.has_holes_from(id) => group.entries_read = Some(read + 1),
             _ if self.entries_added() > 0 => group.entries_read = self.entries_upto(id),
             _ => {}
         }
