@@ -93,6 +93,20 @@ impl Scripts {
 }
 
 impl Ctx<'_> {
+    /// Whether `key`, which no key spec told of, is at hand. If not the command ends, whatever it
+    /// answers, and runs again where all keys are.
+    pub fn reach(&mut self, key: &[u8]) -> bool {
+        if self.node.shards == 1 {
+            return true;
+        }
+        if self.borrowed.is_some() {
+            self.adopt(key);
+            return true;
+        }
+        self.node.scripts.escape = Some(Escape::Undeclared { wrote: false });
+        false
+    }
+
     /// The script of `text`, if it may run now. None: some shard does not have it, so that the same
     /// script would be unknown there by its name; it runs where all shards take part.
     ///
@@ -281,6 +295,9 @@ impl Host for ScriptHost<'_, '_> {
         let clock = self.ctx.node.scripts.clock;
         let began = clock();
         let good = self.execute(entry, argv, args_at, reply);
+        if self.ctx.node.scripts.escape.is_some() {
+            return Err(Stop::Undeclared);
+        }
         let took_ns = clock().0.saturating_sub(began.0);
         self.ctx.node.commands.ran(usize::from(index), took_ns, !good);
         Ok(())

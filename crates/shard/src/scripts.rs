@@ -1,4 +1,4 @@
-//! Scripts that want keys they did not declare.
+//! Scripts that want keys they did not declare, and SORT, whose patterns lead to any.
 //!
 //! A script runs where the keys are that it declares, like any command. If it then asks for another
 //! one, which may be on another shard or held by a transaction, it is stopped, what it changed is put
@@ -6,7 +6,7 @@
 //! and the next time it goes there at once. On one shard all keys are at hand, and nothing of this
 //! happens.
 
-use stoa_command::{Group, RequestPolicy, Spec};
+use stoa_command::{BeginSearch, Group, RequestPolicy, Spec};
 use stoa_engine::{Escape, Sessions, run};
 use stoa_stdx::{ConnId, Key};
 
@@ -26,7 +26,9 @@ pub(crate) struct Escaped(pub(crate) Escape);
 
 /// Whether a command runs what may ask for keys that it does not declare.
 pub(crate) fn may_escape(spec: &Spec) -> bool {
-    spec.group == Group::Scripting && spec.request == RequestPolicy::Keys && !spec.keys.is_empty()
+    let finds_keys = spec.keys.iter().any(|keys| keys.begin == BeginSearch::Unknown);
+    spec.request == RequestPolicy::Keys
+        && (finds_keys || spec.group == Group::Scripting && !spec.keys.is_empty())
 }
 
 impl Shard {

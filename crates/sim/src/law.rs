@@ -20,8 +20,6 @@ const APART: &[(&str, &str)] = &[
     ("srandmember", "chance is each shard's own"),
     ("hrandfield", "chance is each shard's own"),
     ("zrandmember", "chance is each shard's own"),
-    ("sort", "BY and GET reach keys that are not declared"),
-    ("sort_ro", "BY and GET reach keys that are not declared"),
     ("lolwut", "draws by chance"),
     ("info", "tells of shards"),
     ("hello", "tells the client's id"),

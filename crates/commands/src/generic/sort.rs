@@ -1,7 +1,7 @@
 //! SORT and SORT_RO: the elements of a list, set or sorted set in an order, or what they point to.
 //!
-//! BY and GET make up keys from the elements. Those are not declared, so they are looked up where the
-//! command runs; one that another shard holds is refused rather than taken for missing.
+//! BY and GET make up keys from the elements. Those are not declared; on several shards the command
+//! then runs where all keys are, as a script does that asks for such a key.
 
 use std::cmp::Ordering;
 
@@ -295,10 +295,6 @@ fn look_up(
     element: &[u8],
     ctx: &mut Ctx<'_>,
 ) -> Result<Option<Vec<u8>>, ReplyError> {
-    const ELSEWHERE: ReplyError = ReplyError::Text(
-        "ERR BY and GET lead to keys of other shards, which SORT does not reach; give these keys \
-         the hash tag of the sorted key",
-    );
     if pattern == b"#" {
         return Ok(Some(element.to_vec()));
     }
@@ -308,12 +304,13 @@ fn look_up(
     let field = arrow.map(|arrow| &behind[arrow + 2..]).filter(|field| !field.is_empty());
     let end = field.and(arrow).unwrap_or(behind.len());
     let name = [&pattern[..star], element, &behind[..end]].concat();
+    if !ctx.reach(&name) {
+        // Nobody hears it.
+        return Err(ReplyError::Text("ERR this key is not at hand"));
+    }
     let key = ctx.key(&name);
-    let owned = ctx.owns(&key);
     let mut db = ctx.db();
-    let Some(entry) = db.get(&key) else {
-        return if owned { Ok(None) } else { Err(ELSEWHERE) };
-    };
+    let Some(entry) = db.get(&key) else { return Ok(None) };
     Ok(match field {
         None => entry.string().ok().map(|text| text.to_vec()),
         Some(field) => {

@@ -272,10 +272,10 @@ fn read_group(
 }
 
 /// What is read of each stream, and whether there is anything; or the key that has no such group.
-fn sources<'a>(
-    args: &ReadArgs<'a>,
-    ctx: &mut Ctx<'_>,
-) -> Result<Result<Vec<(From, bool)>, &'a [u8]>, ReplyError> {
+type Starts<'a> = Result<Vec<(From, bool)>, &'a [u8]>;
+
+/// Finds out where each stream is read from.
+fn sources<'a>(args: &ReadArgs<'a>, ctx: &mut Ctx<'_>) -> Result<Starts<'a>, ReplyError> {
     let mut from = Vec::with_capacity(args.ids.len());
     let keys: Vec<_> = args.keys.iter().map(|key| ctx.key(key)).collect();
     let entries = ctx.db().get_all(keys.into_iter());
