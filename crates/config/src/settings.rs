@@ -41,6 +41,8 @@ pub struct Settings {
     pub maxclients: u32,
     /// `timeout`: 0 is never.
     pub timeout_s: u32,
+    /// `busy-reply-threshold`: milliseconds after which a script lets others be told so; 0: never.
+    pub busy_reply_ms: u64,
     /// `proto-max-bulk-len`.
     pub proto_max_bulk_len: u64,
     /// `client-query-buffer-limit`.
@@ -156,6 +158,7 @@ impl Settings {
             tcp_keepalive_s: integer(value("tcp-keepalive")) as u32,
             maxclients: integer(value("maxclients")) as u32,
             timeout_s: integer(value("timeout")) as u32,
+            busy_reply_ms: integer(value("busy-reply-threshold")).max(0).cast_unsigned(),
             proto_max_bulk_len: memory(value("proto-max-bulk-len")),
             client_query_buffer_limit: memory(value("client-query-buffer-limit")),
             output_limits: output_limits(value("client-output-buffer-limit")),

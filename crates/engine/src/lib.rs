@@ -7,6 +7,7 @@
 
 mod block;
 mod borrowed;
+mod busy;
 mod capture;
 mod context;
 mod multi;
@@ -20,6 +21,7 @@ mod table;
 
 pub use block::{Block, Blocking, OnTimeout};
 pub use borrowed::{Borrowed, run_unrouted};
+pub use busy::{PausedScript, ScriptBoard};
 pub use capture::Captured;
 pub use context::{Ctx, Walk, WalkStep};
 pub use multi::{Multi, Queue, exec};

@@ -9,7 +9,7 @@ use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_pubsub::PubSub;
 use stoa_stdx::{ConnId, MonoMs, Rng, ShardId, UnixMs};
 
-use crate::{Scripts, Table};
+use crate::{ScriptBoard, Scripts, Table};
 
 /// Facts that do not change while the server runs.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +36,8 @@ pub struct Facts {
     pub started: MonoMs,
     /// What must be asked of the system.
     pub world: World,
+    /// Scripts that run for long, on all shards.
+    pub scripts: Arc<ScriptBoard>,
 }
 
 /// Questions that only the system can answer, put by INFO and a few commands of operators. The server

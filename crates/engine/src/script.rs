@@ -8,10 +8,10 @@
 use stoa_command::{Args, Flags as Does, KeyPositions, RequestPolicy};
 use stoa_config::LogLevel;
 use stoa_observability::info::REDIS_VERSION;
-use stoa_scripting::{Flags, Found, Host, Outcome, Policy, Scripting, Sink, Stop, Tape};
+use stoa_scripting::{Flags, Found, Host, Outcome, Policy, Scripting, Sink, Stop, Tape, Tick};
 use stoa_stdx::{DbIndex, MonoNs};
 
-use crate::{Blocking, Ctx, Entry, Order, Proto, Reply, run_unrouted};
+use crate::{Blocking, Ctx, Entry, Order, PausedScript, Proto, Reply, run_unrouted};
 
 /// How long loading a library may take, as in the reference.
 const LOAD_NS_MAX: u64 = 500_000_000;
@@ -37,6 +37,10 @@ pub struct Scripts {
     /// Why the last script ended early. Taken by whoever routes, after a command ran; the reply, an
     /// error, is what a client gets that is not run again.
     pub escape: Option<Escape>,
+    /// The next script may pause when it takes long. Set by who can resume it, for one command.
+    pub may_pause: bool,
+    /// The script that pauses. Its command has not answered.
+    pub paused: Option<PausedScript>,
     /// Measures how long scripts and their commands take.
     clock: fn() -> MonoNs,
 }
@@ -80,11 +84,24 @@ impl Scripts {
     #[must_use]
     pub fn new(shards: u16, chance: u64, clock: fn() -> MonoNs) -> Self {
         let reach = if shards == 1 { Reach::All } else { Reach::Declared };
-        Self { scripting: Scripting::new(REDIS_VERSION, chance), reach, escape: None, clock }
+        Self {
+            scripting: Scripting::new(REDIS_VERSION, chance),
+            reach,
+            escape: None,
+            may_pause: false,
+            paused: None,
+            clock,
+        }
     }
 }
 
 impl Scripts {
+    /// How long something runs.
+    #[must_use]
+    pub fn ran_ns(&self, since: MonoNs) -> u64 {
+        (self.clock)().0.saturating_sub(since.0)
+    }
+
     /// Keeps a script that another shard runs for the first time.
     pub fn share(&mut self, text: &[u8]) {
         // What does not compile is kept nowhere.
@@ -125,22 +142,65 @@ impl Ctx<'_> {
         Ok(Some(found))
     }
 
-    /// Runs a script or function that was found here, and answers.
+    /// Runs a script or function that was found here, and answers, unless it pauses.
     pub fn run_script(&mut self, found: &Found, call: ScriptCall<'_>, reply: &mut dyn Reply) {
         let session = self.session();
         let (db, proto, no_touch) = (session.db, session.proto, session.no_touch);
         let read_only = call.read_only || found.flags.has(Flags::NO_WRITES);
+        let may_pause = std::mem::take(&mut self.node.scripts.may_pause);
         let mut scripting = self.take_scripting();
         let mut host = ScriptHost::new(self, call.keys, read_only);
+        (host.may_pause, host.is_function) = (may_pause, found.is_function());
         let outcome =
             scripting.run(found, call.keys, call.argv, &mut host, &mut ToReply(&mut *reply));
+        let paused = (outcome == Outcome::Paused).then(|| host.pause(found.name()));
+        let (wrote, shows) = (host.wrote, host.shows);
+        self.node.scripts.scripting = scripting;
+        let session = self.session();
+        (session.db, session.proto, session.no_touch) = (db, proto, no_touch);
+        self.script_went(outcome, wrote, shows, paused);
+    }
+
+    /// Goes on with the script that pauses. False: it pauses again, and has not answered.
+    ///
+    /// # Panics
+    /// When none pauses.
+    pub fn resume_script(&mut self, reply: &mut dyn Reply) -> bool {
+        let was = self.node.scripts.paused.take().expect("a script pauses");
+        let session = self.session();
+        let (db, proto, no_touch) = (session.db, session.proto, session.no_touch);
+        session.db = was.db;
+        let mut scripting = self.take_scripting();
+        let keys: Vec<&[u8]> = was.keys.iter().map(Vec::as_slice).collect();
+        let mut host = ScriptHost::new(self, &keys, was.read_only);
+        (host.wrote, host.started, host.looks) = (was.wrote, was.started, was.looks);
+        (host.home_db, host.is_function) = (was.home_db, was.is_function);
+        (host.may_pause, host.shows) = (true, true);
+        let outcome = scripting.resume(&mut host, &mut ToReply(&mut *reply));
+        let paused = (outcome == Outcome::Paused).then(|| host.pause(was.name.clone()));
         let wrote = host.wrote;
         self.node.scripts.scripting = scripting;
         let session = self.session();
         (session.db, session.proto, session.no_touch) = (db, proto, no_touch);
+        let paused = paused.map(|now| PausedScript { command: was.command.clone(), ..now });
+        self.script_went(outcome, wrote, true, paused);
+        outcome != Outcome::Paused
+    }
+
+    fn script_went(
+        &mut self,
+        outcome: Outcome,
+        wrote: bool,
+        shows: bool,
+        paused: Option<PausedScript>,
+    ) {
         if outcome == Outcome::Stopped(Stop::Undeclared) {
             self.node.scripts.escape = Some(Escape::Undeclared { wrote });
         }
+        if shows && paused.is_none() {
+            self.node.facts.scripts.end(self.node.shard);
+        }
+        self.node.scripts.paused = paused;
     }
 
     /// Loads a library; gives its name or an error line.
@@ -183,6 +243,10 @@ struct ScriptHost<'h, 'c> {
     read_only: bool,
     loads: bool,
     wrote: bool,
+    may_pause: bool,
+    is_function: bool,
+    /// It is on the board.
+    shows: bool,
     started: MonoNs,
     /// Looks at the clock: it goes on even where the clock stands still.
     looks: u64,
@@ -194,7 +258,35 @@ impl<'h, 'c> ScriptHost<'h, 'c> {
     fn new(ctx: &'h mut Ctx<'c>, keys: &'h [&'h [u8]], read_only: bool) -> Self {
         let started = (ctx.node.scripts.clock)();
         let home_db = ctx.session().db;
-        Self { ctx, keys, read_only, loads: false, wrote: false, started, looks: 0, home_db }
+        Self {
+            ctx,
+            keys,
+            read_only,
+            loads: false,
+            wrote: false,
+            may_pause: false,
+            is_function: false,
+            shows: false,
+            started,
+            looks: 0,
+            home_db,
+        }
+    }
+
+    /// What it goes on with.
+    fn pause(&mut self, name: Vec<u8>) -> PausedScript {
+        PausedScript {
+            keys: self.keys.iter().map(|key| key.to_vec()).collect(),
+            read_only: self.read_only,
+            wrote: self.wrote,
+            started: self.started,
+            looks: self.looks,
+            home_db: self.home_db,
+            db: self.ctx.session().db,
+            name,
+            is_function: self.is_function,
+            command: Vec::new(),
+        }
     }
 
     /// The command and where its arguments begin, or why not.
@@ -290,6 +382,9 @@ impl Host for ScriptHost<'_, '_> {
         if writes && !has_all && self.is_large(entry, argv, args_at) {
             return Err(Stop::Undeclared);
         }
+        if writes && self.shows && !self.ctx.node.facts.scripts.may_write(self.ctx.node.shard) {
+            return Err(Stop::Killed);
+        }
         self.wrote |= writes;
         self.ctx.session().proto = if resp3 { Proto::Resp3 } else { Proto::Resp2 };
         let clock = self.ctx.node.scripts.clock;
@@ -330,16 +425,24 @@ impl Host for ScriptHost<'_, '_> {
         (self.ctx.node.scripts.clock)().0 / 1_000 + self.looks
     }
 
-    fn tick(&mut self) -> Result<(), Stop> {
+    fn tick(&mut self) -> Result<Tick, Stop> {
+        let ran_ns = (self.ctx.node.scripts.clock)().0.saturating_sub(self.started.0);
         if self.loads {
-            let ran = (self.ctx.node.scripts.clock)().0.saturating_sub(self.started.0);
             // A clock that stands still must not let it run for ever.
             self.looks += 1;
-            if ran > LOAD_NS_MAX || self.looks > LOAD_LOOKS_MAX {
-                return Err(Stop::LoadTimeout);
-            }
+            let too_long = ran_ns > LOAD_NS_MAX || self.looks > LOAD_LOOKS_MAX;
+            return if too_long { Err(Stop::LoadTimeout) } else { Ok(Tick::Go) };
         }
-        Ok(())
+        let (board, shard) = (&self.ctx.node.facts.scripts, self.ctx.node.shard);
+        if !self.shows {
+            self.shows = true;
+            board.begin(shard, self.is_function, self.wrote);
+        } else if board.is_killed(shard) {
+            return Err(Stop::Killed);
+        }
+        let threshold_ms = self.ctx.node.config.busy_reply_ms;
+        let is_busy = threshold_ms > 0 && ran_ns / 1_000_000 >= threshold_ms;
+        Ok(if self.may_pause && is_busy { Tick::Pause } else { Tick::Go })
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) struct Library {
 #[derive(Clone, Default)]
 pub(crate) struct Functions {
     libraries: BTreeMap<Vec<u8>, Library>,
-    /// Library and place in it of each function.
+    /// Library and place in it of each function, by its name in lower case.
     by_name: BTreeMap<Vec<u8>, (Vec<u8>, usize)>,
 }
 
@@ -57,7 +57,7 @@ impl Functions {
     }
 
     pub(crate) fn get(&self, name: &[u8]) -> Option<&Registered> {
-        let (library, at) = self.by_name.get(name)?;
+        let (library, at) = self.by_name.get(&name.to_ascii_lowercase())?;
         Some(&self.libraries[library].functions[*at])
     }
 
@@ -67,17 +67,16 @@ impl Functions {
         library: &[u8],
         functions: &'a [Registered],
     ) -> Option<&'a [u8]> {
-        functions
-            .iter()
-            .map(|function| function.name.as_slice())
-            .find(|name| self.by_name.get(*name).is_some_and(|(owner, _)| owner != library))
+        functions.iter().map(|function| function.name.as_slice()).find(|name| {
+            self.by_name.get(&name.to_ascii_lowercase()).is_some_and(|(owner, _)| owner != library)
+        })
     }
 
     /// Adds a library in the place of the one of that name.
     pub(crate) fn put(&mut self, name: &[u8], library: Library) {
         self.remove(name);
         for (at, function) in library.functions.iter().enumerate() {
-            self.by_name.insert(function.name.clone(), (name.to_vec(), at));
+            self.by_name.insert(function.name.to_ascii_lowercase(), (name.to_vec(), at));
         }
         self.libraries.insert(name.to_vec(), library);
     }
@@ -85,7 +84,7 @@ impl Functions {
     pub(crate) fn remove(&mut self, name: &[u8]) -> bool {
         let Some(library) = self.libraries.remove(name) else { return false };
         for function in library.functions {
-            self.by_name.remove(&function.name);
+            self.by_name.remove(&function.name.to_ascii_lowercase());
         }
         true
     }

@@ -23,11 +23,20 @@ pub trait Host {
     /// A clock of the script's own, in microseconds (`os.clock`).
     fn clock_us(&mut self) -> u64;
 
-    /// Asked now and then while a script runs.
+    /// Asked now and then while a script runs: whether it goes on or pauses.
     ///
     /// # Errors
     /// When the script must end here and now.
-    fn tick(&mut self) -> Result<(), Stop>;
+    fn tick(&mut self) -> Result<Tick, Stop>;
+}
+
+/// What becomes of a script that was asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tick {
+    /// It goes on.
+    Go,
+    /// It pauses, so that others are served. Whoever runs it resumes it.
+    Pause,
 }
 
 /// Why a script ends that did not end by itself. It cannot catch this.

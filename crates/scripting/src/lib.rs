@@ -18,6 +18,7 @@ mod libraries;
 mod msgpack;
 mod number;
 mod packed;
+mod pause;
 mod register;
 mod room;
 mod scripts;
@@ -28,7 +29,7 @@ mod thrown;
 
 pub use flags::Flags;
 pub use functions::{FunctionFacts, LibraryFacts};
-pub use host::{Host, LogLevel, Stop};
+pub use host::{Host, LogLevel, Stop, Tick};
 pub use room::Outcome;
 pub use tape::{Item, Reader, Sink, Tape};
 
@@ -89,6 +90,12 @@ enum What {
 }
 
 impl Found {
+    /// Whether it is a function of a library.
+    #[must_use]
+    pub const fn is_function(&self) -> bool {
+        matches!(self.what, What::Function(_))
+    }
+
     /// What errors call it: the SHA-1 of a script, the name of a function.
     #[must_use]
     pub fn name(&self) -> Vec<u8> {
@@ -295,6 +302,11 @@ impl Scripting {
             self.functions = Functions::default();
         }
         for code in codes {
+            let name = shebang::library(&code).map(|line| line.name.to_vec()).unwrap_or_default();
+            if policy != Policy::Replace && self.functions.has_library(&name) {
+                self.functions = before;
+                return Err(error_line([b"Library ", &name[..], b" already exists"].concat()));
+            }
             if let Err(error) = self.load_library(&code, policy == Policy::Replace, host) {
                 self.functions = before;
                 return Err(error);
@@ -315,7 +327,15 @@ impl Scripting {
         (self.functions.library_count(), self.functions.function_count())
     }
 
-    /// Runs what was found.
+    /// Goes on with the run that paused.
+    ///
+    /// # Panics
+    /// When none did.
+    pub fn resume(&mut self, host: &mut dyn Host, out: &mut dyn Sink) -> Outcome {
+        self.room.as_deref().expect("a run paused in it").resume(host, out)
+    }
+
+    /// Runs what was found. A run that pauses is resumed to its end before the next begins.
     ///
     /// # Panics
     /// When `found` is not of this shard.

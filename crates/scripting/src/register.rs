@@ -18,6 +18,11 @@ pub(crate) struct Registered {
 
 /// The callback.
 pub(crate) fn register(_: &Lua, shared: &Shared, args: MultiValue) -> Result<Value> {
+    if !shared.loading.get() {
+        return raise_reply(
+            "ERR redis.register_function can only be called on FUNCTION LOAD command",
+        );
+    }
     let mut args = args.into_iter();
     let read = match (args.len(), args.next(), args.next()) {
         (1, Some(Value::Table(table)), None) => named(&table),
@@ -37,7 +42,7 @@ pub(crate) fn register(_: &Lua, shared: &Shared, args: MultiValue) -> Result<Val
         return raise_reply(format!("ERR {BAD_NAME}"));
     }
     let mut all = shared.registered.borrow_mut();
-    if all.iter().any(|other| other.name == function.name) {
+    if all.iter().any(|other| other.name.eq_ignore_ascii_case(&function.name)) {
         return raise_reply("ERR Function already exists in the library");
     }
     all.push(function);

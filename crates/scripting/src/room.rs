@@ -7,6 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use corosensei::stack::DefaultStack;
 use mlua::{
     Error, Function, HookTriggers, IntoLua, Lua, LuaOptions, Result, StdLib, Table, Value, VmState,
 };
@@ -14,9 +15,10 @@ use stoa_stdx::Lender;
 
 use crate::api::{Api, natives};
 use crate::host::HostLoan;
+use crate::pause::{Ended, Paused, WayOut, Went};
 use crate::register::Registered;
 use crate::thrown::{Thrown, plain_text};
-use crate::{Host, Sink, Stop, Tape, convert};
+use crate::{Host, Sink, Stop, Tape, Tick, convert};
 
 /// Bytes that all scripts of a shard may hold together. A script that wants more fails.
 pub(crate) const MEMORY_MAX: usize = 512 << 20;
@@ -35,8 +37,12 @@ pub(crate) struct Shared {
     pub(crate) stop: Cell<Option<Stop>>,
     /// The state of `math.random`.
     pub(crate) chance: Cell<u64>,
+    /// The way out of a run that pauses.
+    pub(crate) way_out: Rc<Lender<WayOut>>,
     /// Settings of cjson, which a run begins with afresh.
     pub(crate) cjson: crate::cjson::Shared,
+    /// A library is being loaded.
+    pub(crate) loading: Cell<bool>,
     /// Functions of the library that is being loaded.
     pub(crate) registered: RefCell<Vec<Registered>>,
 }
@@ -62,9 +68,16 @@ impl Shared {
     }
 
     fn tick(&self) -> std::result::Result<(), Stop> {
-        match self.stop.get() {
-            Some(stop) => Err(stop),
-            None => self.host.with(|host| host.tick()).unwrap_or(Ok(())),
+        if let Some(stop) = self.stop.get() {
+            return Err(stop);
+        }
+        match self.host.with(|host| host.tick()) {
+            None | Some(Ok(Tick::Go)) => Ok(()),
+            Some(Err(stop)) => Err(stop),
+            Some(Ok(Tick::Pause)) => {
+                self.way_out.with(|yielder| yielder.suspend(()));
+                self.stop.get().map_or(Ok(()), Err)
+            }
         }
     }
 }
@@ -94,6 +107,22 @@ pub(crate) struct Room {
     script: Function,
     call: Function,
     load: Function,
+    /// Where the next run takes place.
+    stack: RefCell<Option<DefaultStack>>,
+    /// The run that paused, and what errors call it.
+    paused: RefCell<Option<(Paused, Vec<u8>)>>,
+}
+
+impl Drop for Room {
+    /// A run that paused is ended first: its frames must not be left to a destructor.
+    fn drop(&mut self) {
+        while let Some((paused, name)) = self.paused.take() {
+            self.shared.stop.set(Some(Stop::Killed));
+            if let Went::Paused(paused) = paused.go_on() {
+                self.paused.replace(Some((paused, name)));
+            }
+        }
+    }
 }
 
 /// How a run ended.
@@ -103,6 +132,8 @@ pub enum Outcome {
     Answered,
     /// It was stopped. What is answered says so.
     Stopped(Stop),
+    /// It paused, and has not answered.
+    Paused,
 }
 
 /// An argument on its way into Lua.
@@ -132,7 +163,9 @@ impl Room {
             resp3: Cell::new(false),
             stop: Cell::new(None),
             chance: Cell::new(chance),
+            way_out: Rc::default(),
             cjson: crate::cjson::Shared::default(),
+            loading: Cell::new(false),
             registered: RefCell::default(),
         });
         lua.set_app_data(Rc::clone(&shared));
@@ -152,6 +185,8 @@ impl Room {
             script: made.raw_get("script")?,
             call: made.raw_get("call")?,
             load: made.raw_get("load")?,
+            stack: RefCell::default(),
+            paused: RefCell::default(),
             lua,
             shared,
         })
@@ -190,7 +225,13 @@ impl Room {
         host: &mut dyn Host,
     ) -> std::result::Result<(), Vec<u8>> {
         self.shared.registered.borrow_mut().clear();
-        match self.protected(&self.load, function, Value::Nil, Value::Nil, host) {
+        self.begin();
+        bound(&self.lua, MEMORY_MAX);
+        self.shared.loading.set(true);
+        let ended = self.shared.host.lend(host, || self.load.call((function,)));
+        self.shared.loading.set(false);
+        bound(&self.lua, 0);
+        match ended {
             Ok((true, _)) => Ok(()),
             Ok((false, error)) => Err(self.error_text(&error)),
             Err(error) => Err(self.failed(&error)),
@@ -211,9 +252,41 @@ impl Room {
         self.shared.resp3.set(false);
         self.shared.cjson.take();
         let lists = self.list(keys).and_then(|keys| Ok((keys, self.list(argv)?)));
-        let ended = lists.and_then(|(keys, argv)| {
-            self.protected(runner, function, Value::Table(keys), Value::Table(argv), host)
-        });
+        let (keys, argv) = match lists {
+            Ok(lists) => lists,
+            Err(error) => return self.finish(Err(error), name, out),
+        };
+        self.begin();
+        let (runner, function) = (runner.clone(), function.clone());
+        let stack = self.stack.take().unwrap_or_else(crate::pause::stack);
+        let way_out = Rc::clone(&self.shared.way_out);
+        let run = Paused::new(stack, way_out, move || runner.call((function, keys, argv)));
+        self.go_on(run, name, host, out)
+    }
+
+    /// Goes on with the run that paused.
+    pub(crate) fn resume(&self, host: &mut dyn Host, out: &mut dyn Sink) -> Outcome {
+        let (run, name) = self.paused.take().expect("a run paused");
+        self.go_on(run, &name, host, out)
+    }
+
+    fn go_on(&self, run: Paused, name: &[u8], host: &mut dyn Host, out: &mut dyn Sink) -> Outcome {
+        bound(&self.lua, MEMORY_MAX);
+        let went = self.shared.host.lend(host, || run.go_on());
+        bound(&self.lua, 0);
+        match went {
+            Went::Paused(run) => {
+                self.paused.replace(Some((run, name.to_vec())));
+                Outcome::Paused
+            }
+            Went::Ended(ended, stack) => {
+                self.stack.replace(Some(stack));
+                self.finish(ended, name, out)
+            }
+        }
+    }
+
+    fn finish(&self, ended: Ended, name: &[u8], out: &mut dyn Sink) -> Outcome {
         let answered = ended.and_then(|(ok, value)| {
             if ok { self.answer(&value, out).map(|()| None) } else { Ok(Some(value)) }
         });
@@ -229,22 +302,11 @@ impl Room {
         self.lua.create_sequence_from(words.iter().map(|word| Bytes(word)))
     }
 
-    /// Calls `runner` with the host lent and memory bounded.
-    fn protected(
-        &self,
-        runner: &Function,
-        function: &Function,
-        keys: Value,
-        argv: Value,
-        host: &mut dyn Host,
-    ) -> Result<(bool, Value)> {
+    /// Makes ready for a run.
+    fn begin(&self) {
         if self.shared.stop.take().is_some() {
             watch(&self.lua, TICK_INSTRUCTIONS);
         }
-        bound(&self.lua, MEMORY_MAX);
-        let ended = self.shared.host.lend(host, || runner.call((function, keys, argv)));
-        bound(&self.lua, 0);
-        ended
     }
 
     /// Writes what a script returned.

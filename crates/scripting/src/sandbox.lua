@@ -132,6 +132,10 @@ function common.xpcall(f, handler)
 end
 
 function common.unpack(t, from, to)
+  -- Arguments that were not given take no place on the stack that the values need.
+  if from == nil and to == nil then
+    return unpack(t)
+  end
   if type(t) == 'table' then
     local first, last = tonumber(from or 1), tonumber(to or #t)
     if first and last and not (last - first < UNPACK_MAX) then
@@ -254,18 +258,13 @@ local base, globals = world { redis = guard(native.script_api) }
 local function closed(api)
   return setmetatable(api, { __index = missing })
 end
-local library_api = guard(native.function_api)
-local library_base, library_globals = world { redis = library_api }
-local loading_base = closed { redis = library_api }
-local loading_api = closed(native.loading_api)
+local library_base, library_globals = world { redis = guard(native.function_api) }
+local loading_base = closed { redis = guard(closed(native.loading_api)) }
 
 local function show(loading)
-  local now_base = loading and loading_base or library_base
-  local now_api = loading and loading_api or native.function_api
-  getmetatable(library_globals).__index = now_base
-  guarded[library_globals] = now_base
-  getmetatable(library_api).__index = now_api
-  guarded[library_api] = now_api
+  local now = loading and loading_base or library_base
+  getmetatable(library_globals).__index = now
+  guarded[library_globals] = now
 end
 
 local locate = native.locate

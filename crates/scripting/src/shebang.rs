@@ -46,14 +46,16 @@ pub(crate) fn library(text: &[u8]) -> Result<Library<'_>, Vec<u8>> {
     let Some(end) = text.iter().position(|byte| *byte == b'\n') else {
         return Err(b"Invalid library metadata".to_vec());
     };
-    let mut words = words(&text[2..end]);
+    let mut words = words(&text[..end]);
     let engine = words.next().unwrap_or_default();
+    let engine = engine.strip_prefix(b"#!").unwrap_or(engine);
     let mut name = None;
     for word in words {
         let Some(given) = word.strip_prefix(b"name=") else {
             return Err(echo("Invalid metadata value given: ", word));
         };
-        if name.replace(given).is_some() {
+        let quoted = given.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
+        if name.replace(quoted.unwrap_or(given)).is_some() {
             return Err(b"Invalid metadata value, name argument was given multiple times".to_vec());
         }
     }
@@ -118,6 +120,7 @@ mod tests {
             ("#!lua name=a x\n", "Invalid metadata value given: x"),
             ("#!lua name=a-b\n", super::BAD_NAME),
             ("#!js name=a\n", "Engine 'js' not found"),
+            ("#! name=a\n", "Engine '' not found"),
         ] {
             let got = library(text.as_bytes()).expect_err(text);
             assert_eq!(String::from_utf8_lossy(&got), error, "{text}");

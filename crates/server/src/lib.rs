@@ -210,5 +210,6 @@ fn facts(config: &Config, config_file: Option<PathBuf>) -> Facts {
         started_unix: process::unix_now(),
         started: process::mono_now().ms(),
         world: process::world(),
+        scripts: Arc::default(),
     }
 }

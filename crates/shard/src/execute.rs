@@ -120,6 +120,15 @@ impl Shard {
             self.paused.push(id);
             return false;
         }
+        if let Some(paused) = &self.node.scripts.paused
+            && !spec.flags.has(Flags::ALLOW_BUSY)
+        {
+            let text = paused.refusal();
+            self.node.commands.rejected(verdict.index as usize);
+            self.abort_multi(id);
+            self.reply_here(id, |reply| reply.error_text(text.as_bytes()));
+            return true;
+        }
         if session.multi.is_some() && !spec.flags.has(Flags::IMMEDIATE) {
             self.queue(id, verdict, argv);
             return true;
@@ -312,6 +321,14 @@ impl Shard {
     /// Runs a request on this shard, for a client of this shard.
     #[inline]
     pub(crate) fn run_here(&mut self, req: Req<'_>, key: Option<Key<'_>>) {
+        if self.node.shards == 1 && self.scripted[req.verdict.index as usize] {
+            return self.run_pausable(req, key);
+        }
+        self.run_unpaused(req, key);
+    }
+
+    #[inline]
+    pub(crate) fn run_unpaused(&mut self, req: Req<'_>, key: Option<Key<'_>>) {
         let entry = self.node.table.at(req.verdict.index);
         self.answer_here(req, key, |ctx, reply, _| {
             run(entry, req.argv, req.verdict.args_at, ctx, reply);

@@ -7,6 +7,7 @@
 
 mod account;
 mod blocking;
+mod busy;
 mod conn;
 mod event;
 mod execute;

@@ -19,6 +19,7 @@ use stoa_stdx::{ConnId, DbIndex, HashSeed, MonoMs, MonoNs, Rng, ShardId, UnixMs}
 
 use crate::account::Ran;
 use crate::blocking::{End, Togethers};
+use crate::busy::BusyScript;
 use crate::conn::{Conn, Stall};
 use crate::event::{Action, Moment, Pass, PeerFacts};
 use crate::gather::Gathers;
@@ -111,6 +112,8 @@ pub struct Shard {
     pub(crate) dirty: Vec<ConnId>,
     /// Serves nobody until then (DEBUG SLEEP).
     pub(crate) stalled_until: Option<MonoMs>,
+    /// The script that pauses.
+    pub(crate) busy_script: Option<BusyScript>,
     pub(crate) pause: Option<Pause>,
     pub(crate) notices: Notices,
     /// Connections that wait for the end of it.
@@ -190,6 +193,7 @@ impl Shard {
             resumable: Vec::new(),
             dirty: Vec::new(),
             stalled_until: None,
+            busy_script: None,
             pause: None,
             notices: Notices::default(),
             paused: Vec::new(),
@@ -253,7 +257,10 @@ impl Shard {
         for conn in pass.closed {
             self.forget(*conn);
         }
-        self.expire();
+        // Keys do not expire in the middle of a script.
+        if self.busy_script.is_none() {
+            self.expire();
+        }
         for (from, message) in pass.messages.drain(..) {
             self.receive(from, message);
         }
@@ -265,6 +272,7 @@ impl Shard {
             }
             self.close_if_done(*conn);
         }
+        self.resume_busy_script();
         self.settle();
         self.resume_waiting();
         self.settle();
@@ -319,7 +327,10 @@ impl Shard {
     /// Work in portions is waiting.
     #[must_use]
     pub fn busy(&self) -> bool {
-        self.background_waits || self.is_stirred() || !self.resumable.is_empty()
+        self.background_waits
+            || self.busy_script.is_some()
+            || self.is_stirred()
+            || !self.resumable.is_empty()
     }
 
     pub(crate) fn conn(&mut self, id: ConnId) -> Option<&mut Conn> {

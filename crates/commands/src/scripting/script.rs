@@ -6,7 +6,6 @@ use stoa_command::{Args, Arity, Flags, ReplyError, RequestPolicy, ResponsePolicy
 use stoa_engine::{Command, Ctx, Part, Reply};
 use stoa_scripting::Sha;
 
-use super::function::stats::{Ending, end_running, say_ending};
 use super::{ONE_OF_ALL, SCRIPTING, Words};
 
 /// Tips of what is done on every node.
@@ -135,8 +134,6 @@ impl Command for Kill {
         since: "2.6.0",
         arity: Arity(2),
         flags: Flags::NOSCRIPT.with(Flags::ALLOW_BUSY),
-        request: RequestPolicy::AllShards,
-        response: ResponsePolicy::Merge,
         tips: ONE_OF_ALL,
         ..SCRIPTING
     };
@@ -146,21 +143,10 @@ impl Command for Kill {
         Ok(())
     }
 
-    fn execute((): (), _: &mut Ctx<'_>, _: &mut dyn Reply) -> Result<(), ReplyError> {
-        unreachable!("it is asked of all shards")
-    }
-
-    fn collect((): (), ctx: &mut Ctx<'_>) -> Part {
-        Box::new(end_running(ctx, Ending::Script))
-    }
-
-    fn merge(
-        (): (),
-        parts: Vec<Part>,
-        _: &mut Ctx<'_>,
-        reply: &mut dyn Reply,
-    ) -> Result<(), ReplyError> {
-        say_ending(&parts, Ending::Script, reply)
+    fn execute((): (), ctx: &mut Ctx<'_>, reply: &mut dyn Reply) -> Result<(), ReplyError> {
+        ctx.node.facts.scripts.kill(false)?;
+        reply.ok();
+        Ok(())
     }
 }
 

@@ -111,7 +111,7 @@ pub(super) const ENCODINGS: &[Directive] = &[
 #[rustfmt::skip] // a row is two lines: how it is set, and what it is
 pub(super) const SCRIPTS: &[Directive] = &[
     integer("busy-reply-threshold", "scripts.busy_reply_ms", LONG, "5000",
-        "Milliseconds after which others are told that a script is running.").alias("lua-time-limit").later(),
+        "Milliseconds after which others are told that a script is running; 0 is never.").alias("lua-time-limit"),
     switch("lua-enable-deprecated-api", "scripts.deprecated_api", false,
         "Offer functions that Lua scripts should no longer use.").at_start().hidden().later(),
     text("locale-collate", "scripts.locale_collate", "",

@@ -1,43 +1,10 @@
-//! FUNCTION STATS and FUNCTION KILL, and what SCRIPT KILL has in common with it: what is running, and
-//! how to end it.
+//! FUNCTION STATS and FUNCTION KILL: what is running, and how to end it.
 
-use stoa_command::{Args, Arity, Flags, ReplyError, RequestPolicy, ResponsePolicy, Spec};
-use stoa_engine::{Command, Ctx, Part, Reply};
+use stoa_command::{Args, Arity, Flags, ReplyError, Spec};
+use stoa_engine::{Command, Ctx, PausedScript, Reply};
 
 use super::FUNCTION;
 use crate::scripting::ONE_OF_ALL;
-
-const NOT_BUSY: &str = "NOTBUSY No scripts in execution right now.";
-
-/// Which kind of running script is to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::scripting) enum Ending {
-    /// Of EVAL and the like.
-    Script,
-    /// Of FCALL.
-    Function,
-}
-
-/// What came of ending whatever runs on one shard. None: nothing runs there.
-type Ended = Option<Result<(), ReplyError>>;
-
-/// Ends what runs on this shard, if it may be ended so.
-pub(in crate::scripting) fn end_running(ctx: &mut Ctx<'_>, ending: Ending) -> Ended {
-    let _ = (ctx, ending);
-    None
-}
-
-/// Answers from what all shards said.
-pub(in crate::scripting) fn say_ending(
-    parts: &[Part],
-    _: Ending,
-    reply: &mut dyn Reply,
-) -> Result<(), ReplyError> {
-    let mut ended = parts.iter().filter_map(|part| part.downcast_ref::<Ended>().copied().flatten());
-    ended.next().unwrap_or(Err(ReplyError::Text(NOT_BUSY)))?;
-    reply.ok();
-    Ok(())
-}
 
 /// `FUNCTION KILL`
 pub struct Kill;
@@ -48,8 +15,6 @@ impl Command for Kill {
         summary: "Ends the function that is running.",
         arity: Arity(2),
         flags: Flags::NOSCRIPT.with(Flags::ALLOW_BUSY),
-        request: RequestPolicy::AllShards,
-        response: ResponsePolicy::Merge,
         tips: ONE_OF_ALL,
         ..FUNCTION
     };
@@ -59,21 +24,10 @@ impl Command for Kill {
         Ok(())
     }
 
-    fn execute((): (), _: &mut Ctx<'_>, _: &mut dyn Reply) -> Result<(), ReplyError> {
-        unreachable!("it is asked of all shards")
-    }
-
-    fn collect((): (), ctx: &mut Ctx<'_>) -> Part {
-        Box::new(end_running(ctx, Ending::Function))
-    }
-
-    fn merge(
-        (): (),
-        parts: Vec<Part>,
-        _: &mut Ctx<'_>,
-        reply: &mut dyn Reply,
-    ) -> Result<(), ReplyError> {
-        say_ending(&parts, Ending::Function, reply)
+    fn execute((): (), ctx: &mut Ctx<'_>, reply: &mut dyn Reply) -> Result<(), ReplyError> {
+        ctx.node.facts.scripts.kill(true)?;
+        reply.ok();
+        Ok(())
     }
 }
 
@@ -99,7 +53,7 @@ impl Command for Stats {
         let (libraries, functions) = ctx.node.scripts.scripting.library_figures();
         reply.map(2);
         reply.bulk(b"running_script");
-        reply.null();
+        write_running(ctx, reply);
         reply.bulk(b"engines");
         reply.map(1);
         reply.bulk(b"LUA");
@@ -110,4 +64,21 @@ impl Command for Stats {
         reply.int(functions as i64);
         Ok(())
     }
+}
+
+/// The function that pauses on this shard, if one does.
+fn write_running(ctx: &mut Ctx<'_>, reply: &mut dyn Reply) {
+    let scripts = &ctx.node.scripts;
+    let Some((name, command, since)) = scripts.paused.as_ref().and_then(PausedScript::function)
+    else {
+        return reply.null();
+    };
+    reply.map(3);
+    reply.bulk(b"name");
+    reply.bulk(name);
+    reply.bulk(b"command");
+    reply.array(command.len());
+    command.iter().for_each(|word| reply.bulk(word));
+    reply.bulk(b"duration_ms");
+    reply.int((scripts.ran_ns(since) / 1_000_000) as i64);
 }

@@ -1,8 +1,6 @@
 //! Replies of commands as scripts see them, and what scripts return as replies.
 
-mod common;
-
-use common::{Stub, eval, scripting};
+use crate::stub::{Stub, eval, scripting};
 
 #[test]
 fn replies_come_in_the_shape_the_script_asked_for() {

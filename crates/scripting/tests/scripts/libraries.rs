@@ -3,9 +3,7 @@
 //! A line of `reference/libraries.tsv` is a script and its reply as Redis 7.0.15 gave it, bytes that do
 //! not print escaped. `@` in front stands for `reference/show.lua`, which writes any value as text.
 
-mod common;
-
-use common::{Stub, scripting};
+use crate::stub::{Stub, scripting};
 use stoa_scripting::{Item, Tape};
 
 const CALLS: &str = include_str!("reference/libraries.tsv");

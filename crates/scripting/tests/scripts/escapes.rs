@@ -1,8 +1,6 @@
 //! Ways out of the sandbox that were published, each shut: none may do more than fail.
 
-mod common;
-
-use common::{Stub, eval, scripting};
+use crate::stub::{Stub, eval, scripting};
 use stoa_scripting::Stop;
 
 fn says(text: &str, wanted: &str) {
@@ -137,6 +135,8 @@ fn unpack_counts_without_overflow() {
     ] {
         says(&format!("return {{unpack({{}}, {range})}}"), "too many results to unpack");
     }
+    says("local t = {} for i = 1, 7999 do t[i] = i end return select('#', unpack(t))", "7999");
+    says("local t = {} for i = 1, 8001 do t[i] = i end return {unpack(t)}", "too many results");
     says("return {unpack({1, 2, 3}, 2)}", "[2 3]");
     says("return {unpack({1, 2, 3}, 2147483647, 2147483648)}", "[");
     says("return select('#', unpack({}, 1, 7000))", "7000");
@@ -198,9 +198,11 @@ fn a_script_that_is_stopped_cannot_go_on() {
         "local function f() pcall(f) while true do end end f()",
     ] {
         let mut scripting = scripting();
-        let mut host = Stub { patience: Some(2), ..Stub::default() };
-        let reply = eval(&mut scripting, &mut host, text.as_bytes());
-        assert!(reply.contains("Script killed by user"), "{text}: {reply}");
+        for pauses in [false, true] {
+            let mut host = Stub { patience: Some(2), pauses, ..Stub::default() };
+            let reply = eval(&mut scripting, &mut host, text.as_bytes());
+            assert!(reply.contains("Script killed by user"), "{text}: {reply}");
+        }
         let mut host = Stub::default();
         assert_eq!(eval(&mut scripting, &mut host, b"return 'here'"), "\"here\"", "{text}");
         let reply = eval(&mut scripting, &mut host, b"for i = 1, 1e6 do end return 'here'");
@@ -216,4 +218,31 @@ fn a_script_that_wants_what_is_not_at_hand_calls_nothing_more() {
     let reply = eval(&mut scripting, &mut host, text);
     assert!(reply.contains("did not declare"), "{reply}");
     assert_eq!(host.calls, 1);
+}
+
+#[test]
+fn a_script_that_pauses_anywhere_goes_on_as_if_nothing_had_been() {
+    let text = b"local sum = 0 \
+        local ok = pcall(function() for i = 1, 300000 do sum = sum + i % 3 end error('x') end) \
+        local c = coroutine.wrap(function() for i = 1, 300000 do sum = sum + 1 end \
+        redis.call('ping') return sum end) \
+        return {tostring(ok), c(), KEYS[1]}";
+    let mut scripting = scripting();
+    for pauses in [false, true] {
+        let mut host = Stub { pauses, ..Stub::default() };
+        let reply = eval(&mut scripting, &mut host, text);
+        assert_eq!(reply, "[\"false\" 600000 \"key\"]");
+    }
+}
+
+#[test]
+fn a_server_may_end_while_a_script_pauses() {
+    let mut scripting = scripting();
+    let found =
+        scripting.script(b"while true do pcall(redis.call, 'ping') end").expect("it compiles");
+    let mut host = Stub { pauses: true, ..Stub::default() };
+    let mut tape = stoa_scripting::Tape::default();
+    let outcome = scripting.run(&found, &[], &[], &mut host, &mut tape);
+    assert_eq!(outcome, stoa_scripting::Outcome::Paused);
+    drop(scripting);
 }

@@ -1,7 +1,6 @@
 //! A host without a server, and replies as text.
-#![expect(dead_code, reason = "each test file uses a part of it")]
 
-use stoa_scripting::{Host, Item, LogLevel, Reader, Scripting, Sink, Stop, Tape};
+use stoa_scripting::{Host, Item, LogLevel, Outcome, Reader, Scripting, Sink, Stop, Tape, Tick};
 
 /// Answers a few words, and ends what runs too long.
 #[derive(Default)]
@@ -10,6 +9,8 @@ pub struct Stub {
     pub patience: Option<u32>,
     /// Ends the script at the next command.
     pub stop: Option<Stop>,
+    /// Pauses at every look.
+    pub pauses: bool,
     /// Commands so far.
     pub calls: u32,
 }
@@ -49,13 +50,14 @@ impl Host for Stub {
         0
     }
 
-    fn tick(&mut self) -> Result<(), Stop> {
+    fn tick(&mut self) -> Result<Tick, Stop> {
         match &mut self.patience {
-            None => Ok(()),
+            None if self.pauses => Ok(Tick::Pause),
+            None => Ok(Tick::Go),
             Some(0) => Err(Stop::Killed),
             Some(left) => {
                 *left -= 1;
-                Ok(())
+                Ok(if self.pauses { Tick::Pause } else { Tick::Go })
             }
         }
     }
@@ -73,7 +75,10 @@ pub fn eval(scripting: &mut Scripting, host: &mut Stub, text: &[u8]) -> String {
         Err(error) => return format!("-{}", String::from_utf8_lossy(&error)),
     };
     let mut tape = Tape::default();
-    scripting.run(&found, &[b"key"], &[b"arg"], host, &mut tape);
+    let mut outcome = scripting.run(&found, &[b"key"], &[b"arg"], host, &mut tape);
+    while outcome == Outcome::Paused {
+        outcome = scripting.resume(host, &mut tape);
+    }
     shown(&mut tape.read())
 }
 
