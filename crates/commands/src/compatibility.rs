@@ -45,18 +45,8 @@ pub const MISSING: &[(&str, &str)] = &[
 ];
 
 /// Why a command is not here when its whole group is not.
-const GROUPS_TO_COME: &[(&str, &str)] = &[
-    ("cluster", "comes with cluster mode"),
-    ("geo", "comes with the data types"),
-    ("hash", "comes with the data types"),
-    ("hyperloglog", "comes with the data types"),
-    ("list", "comes with the data types"),
-    ("sentinel", "comes with sentinel mode"),
-    ("set", "comes with the data types"),
-    ("sorted-set", "comes with the data types"),
-    ("stream", "comes with the data types"),
-    ("transactions", "comes with MULTI and EXEC"),
-];
+const GROUPS_TO_COME: &[(&str, &str)] =
+    &[("cluster", "comes with cluster mode"), ("sentinel", "comes with sentinel mode")];
 
 /// Families of commands inside groups that are here in part.
 const FAMILIES_TO_COME: &[(&str, &str)] = &[
