@@ -216,7 +216,7 @@ impl Writer<'_> {
                 self.once(child);
             }
             Kind::Block => self.sequence(&arg.children),
-            Kind::Key if self.has_groups && !self.rng.one_in(4) => self.out.push(b"s".to_vec()),
+            Kind::Key if self.has_groups && !self.rng.one_in(8) => self.out.push(b"s".to_vec()),
             Kind::Key => {
                 let key = *self.rng.pick(&self.pool.0);
                 self.out.push(key.to_vec());
@@ -277,7 +277,7 @@ impl Writer<'_> {
                 self.pick(&[b"-", b"+", b"0", b"-1", b"1-1", b"(2-1", b"5", b"(9-0", b"x"]);
             }
             // Few names, so that commands meet each other's groups.
-            "group" => self.pick(&[b"g", b"g", b"h"]),
+            "group" => self.pick(&[b"g", b"g", b"g", b"h"]),
             "consumer" => self.pick(&[b"one", b"two"]),
             "min-idle-time" => self.pick(&[b"0", b"0", b"50", b"x"]),
             _ => self.pick(VALUES),

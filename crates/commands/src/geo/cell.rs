@@ -96,13 +96,16 @@ impl Cell {
         ((self.bits() << shift) as f64, ((self.bits() + 1) << shift) as f64)
     }
 
-    /// Its bounds.
+    /// Its bounds. A score that is no place's may have more bits than the map; they wrap.
     pub(super) fn area(self) -> Area {
         let cells = f64::from(1_u32 << self.step);
         let degrees = |index: u32, max: f64| -max + f64::from(index) / cells * (2.0 * max);
         Area {
             min: Point { lon: degrees(self.lon, LON_MAX), lat: degrees(self.lat, LAT_MAX) },
-            max: Point { lon: degrees(self.lon + 1, LON_MAX), lat: degrees(self.lat + 1, LAT_MAX) },
+            max: Point {
+                lon: degrees(self.lon.wrapping_add(1), LON_MAX),
+                lat: degrees(self.lat.wrapping_add(1), LAT_MAX),
+            },
         }
     }
 }
@@ -159,6 +162,13 @@ mod tests {
             assert!(error < 1e-5, "{point:?} came back as {back:?}");
             let (from, to) = Cell::of(point, 9).scores();
             assert!((from..to).contains(&score_of(point)), "{point:?} is in its cell");
+        }
+    }
+
+    #[test]
+    fn any_score_is_somewhere_on_the_map() {
+        for score in [f64::MAX, f64::INFINITY, 1.8e19, -1.0, f64::NEG_INFINITY, 9.2e18] {
+            assert!(super::is_on_map(point_of(score)), "{score}");
         }
     }
 
