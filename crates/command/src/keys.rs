@@ -93,7 +93,9 @@ impl KeySpec {
                 } else if limit <= 1 {
                     argc.saturating_sub(last.unsigned_abs() as usize)
                 } else {
-                    begin + (argc - begin) / limit + 1 - last.unsigned_abs() as usize
+                    // A share of what is left: STREAMS a b 0 0 has its keys in the first half.
+                    let end = begin + (argc - begin) / limit;
+                    end.saturating_sub(last.unsigned_abs() as usize)
                 };
                 (begin, last, step)
             }

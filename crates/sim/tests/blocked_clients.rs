@@ -129,3 +129,29 @@ fn what_follows_a_blocked_command_waits_with_it() {
         );
     }
 }
+
+#[test]
+fn who_waits_for_what_comes_next_in_a_stream_gets_it() {
+    for shards in SHARDS {
+        for seed in 0..20 {
+            for key in ["a", "b", "c", "k12-$"] {
+                let case = format!("{shards} shards, seed {seed}, {key}");
+                let mut world = World::new(&Options::calm(shards, seed));
+                let (reads, adds) = (world.connect(), world.connect());
+                if seed % 2 == 0 {
+                    call(&mut world, adds, &format!("XADD {key} 1-1 f v"));
+                    let _ = heard(&mut world, adds);
+                }
+                call(&mut world, reads, &format!("XREAD BLOCK 1000 STREAMS {key} $"));
+                assert_eq!(heard(&mut world, reads), "", "{case}");
+                call(&mut world, adds, &format!("XADD {key} 2-1 f v"));
+                assert_eq!(heard(&mut world, adds), "$3\r\n2-1\r\n", "{case}");
+                let got = heard(&mut world, reads);
+                assert!(got.contains("2-1") && !got.contains("1-1"), "{case}: {got}");
+                call(&mut world, reads, &format!("XREAD BLOCK 1000 STREAMS {key} $"));
+                world.advance(1_001);
+                assert_eq!(heard(&mut world, reads), "*-1\r\n", "{case}");
+            }
+        }
+    }
+}
