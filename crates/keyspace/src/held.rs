@@ -53,9 +53,16 @@ impl Held {
     /// Whether the key of this hash must stay though its deadline has passed.
     #[inline]
     pub(crate) fn keeps(&self, hash: u64) -> bool {
-        self.len > 0
-            && !self.alone
-            && (self.all > 0
-                || self.counts.get(hash as usize & (PLACES - 1)).is_some_and(|n| *n > 0))
+        self.len > 0 && !self.alone && (self.all > 0 || self.counts_key(hash))
+    }
+
+    /// The same for the wheel. It does not ask who holds all keys: they read at most, and a wheel that
+    /// waits for them would let a count of keys depend on how many shards were asked.
+    pub(crate) fn keeps_key(&self, hash: u64) -> bool {
+        self.len > 0 && self.counts_key(hash)
+    }
+
+    fn counts_key(&self, hash: u64) -> bool {
+        self.counts.get(hash as usize & (PLACES - 1)).is_some_and(|count| *count > 0)
     }
 }
