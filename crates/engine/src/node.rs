@@ -165,6 +165,8 @@ pub enum Order {
         /// With an error, or as if its time were up.
         error: bool,
     },
+    /// Let all other shards do this, too; nobody waits for their answers.
+    Everywhere(Vec<Vec<u8>>),
     /// Let all shards keep this script.
     ShareScript(Box<[u8]>),
     /// Forget all keys that this client of this shard watches.

@@ -1,6 +1,6 @@
 //! From a request to its reply, or to the shards that have it.
 
-use stoa_command::{Args, Flags, KeyPositions, ReplyError};
+use stoa_command::{Args, Flags, KeyPositions, ReplyError, ResponsePolicy};
 use stoa_engine::{
     Block, Blocking, Ctx, Part, Refusal, Reply, ReplyMode, SessionRow, Sessions, Verdict, Walk,
     admit_found, refuse, run,
@@ -472,6 +472,25 @@ impl Shard {
         self.outbound[owner.0 as usize] = Some(batch);
         if long {
             self.post_batch(owner);
+        }
+    }
+
+    /// Has all other shards run a command of this shard's own accord.
+    pub(crate) fn send_everywhere(&mut self, argv: &[Vec<u8>]) {
+        let argv: Vec<&[u8]> = argv.iter().map(Vec::as_slice).collect();
+        let table = self.node.table;
+        let Some(found) = table.find(argv[0]) else { return };
+        let child = argv.get(1).and_then(|name| table.find_child(found, name));
+        let child = child.filter(|_| table.is_container(found));
+        let (index, args_at) = child.map_or((found, 1), |child| (child, 2));
+        let merges = table.at(index).spec.response == ResponsePolicy::Merge;
+        for owner in (0..self.node.shards).map(ShardId).filter(|shard| *shard != self.node.shard) {
+            let spare = &mut self.spare_batches;
+            let batch = self.outbound[owner.0 as usize]
+                .get_or_insert_with(|| spare.pop().unwrap_or_default());
+            let words = batch.args.push(&argv);
+            let ask = if merges { Ask::Collect } else { Ask::Execute };
+            batch.requests.push(Request { index, args_at, ..Request::step(words, ask) });
         }
     }
 

@@ -78,3 +78,26 @@ fn scripts_answer_the_same_on_any_number_of_shards() {
         }
     }
 }
+
+#[test]
+fn what_a_transaction_tells_all_shards_reaches_all_shards() {
+    for shards in [1, 2, 3, 8] {
+        let mut world = stoa_sim::World::new(&stoa_sim::Options::calm(shards, 7));
+        let clients: Vec<_> = (0..8).map(|_| world.connect()).collect();
+        let mut say = |client: usize, line: &str| {
+            let words = stoa_config::split_words(line.as_bytes()).expect("quotes match");
+            world.call(clients[client], &words);
+            assert!(world.settle(10_000), "{line} goes round in circles");
+            world.next_reply(clients[client]).expect("it is answered")
+        };
+        for line in ["MULTI", "CONFIG SET timeout 77", "CLIENT LIST", "DBSIZE"] {
+            say(0, line);
+        }
+        let all = String::from_utf8_lossy(&say(0, "EXEC")).into_owned();
+        assert!(all.starts_with("*3\r\n+OK\r\n") && all.ends_with(":0\r\n"), "{shards}: {all}");
+        for client in 0..clients.len() {
+            let told = say(client, "CONFIG GET timeout");
+            assert_eq!(told, b"*2\r\n$7\r\ntimeout\r\n$2\r\n77\r\n", "{shards} shards, {client}");
+        }
+    }
+}
