@@ -348,7 +348,7 @@ impl Shard {
         let missing = owners.len();
         let gather = Gather::waiting(verdict.index, conn, ticket, missing, How::loan(request));
         let gather = self.gathers.add(gather);
-        self.begin_loans(conn, verdict, gather, &owners);
+        self.begin_loans(conn, verdict, gather, &owners, 0);
     }
 
     /// A wait on several shards ended with its transaction: the owners forget it.

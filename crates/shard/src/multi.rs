@@ -18,10 +18,10 @@ use crate::execute::Req;
 use crate::gather::{How, Kept};
 use crate::intents::{Hold, Scope};
 use crate::keys::owner_of;
-use crate::message::{Args as ArgStore, Ask, Dest, Request};
+use crate::message::{Ask, Dest, Request};
 use crate::plan::{Join, Plan};
 use crate::reply::RespReply;
-use crate::transact::Share;
+use crate::transact::Owners;
 
 /// Bytes that a client may queue: as much as it may have in its query buffer.
 const QUEUE_BYTES_MAX: usize = 1 << 30;
@@ -125,6 +125,7 @@ impl Shard {
             _ => {
                 self.sessions.at(Sessions::row(req.conn)).watching.clear();
                 let Reach { owners, all, .. } = reach;
+                let owned = |keys: BTreeSet<&[u8]>| keys.into_iter().map(<[u8]>::to_vec).collect();
                 let owners = owners.into_iter().map(|(owner, keys)| (owner, owned(keys))).collect();
                 self.exec_together(req, Job { queue: multi.queue, client }, owners, all);
             }
@@ -204,13 +205,7 @@ impl Shard {
         });
     }
 
-    fn exec_together(
-        &mut self,
-        req: Req<'_>,
-        job: Job,
-        mut owners: BTreeMap<ShardId, Vec<Vec<u8>>>,
-        all: bool,
-    ) {
+    fn exec_together(&mut self, req: Req<'_>, job: Job, mut owners: Owners, all: bool) {
         let client = job.client;
         let db = self.sessions.at(Sessions::row(req.conn)).db;
         let request = Kept { job: Some(Box::new(job)), ..Kept::of(req, db) };
@@ -218,38 +213,20 @@ impl Shard {
             return self.borrow_all(req, request, client);
         }
         owners.entry(self.node.shard).or_default();
-        let how = How::loan(request);
-        let id = self.open_gather(req, owners.len(), how, true);
-        let shares = owners.iter().enumerate().map(|(number, (owner, keys))| Share {
-            owner: *owner,
-            number: number as u16,
-            argv: keys.iter().map(Vec::as_slice).collect(),
-            then: Ask::Lend(client),
-        });
-        self.begin(req, id, shares.collect());
+        let id = self.open_gather(req, owners.len(), How::loan(request), true);
+        self.begin_loans(req.conn, req.verdict, id, &owners, client);
     }
 
     /// Runs a queue for a client of another shard, whose keys all are here.
     pub(crate) fn run_job(&mut self, request: &Request, job: &Job, replies: &mut Vec<u8>) {
-        let broken = self.keyspace.is_watch_broken(job.client, self.now.unix);
-        self.keyspace.unwatch(job.client);
+        let broken = self.end_watch(job.client);
         self.set_proxy(request);
-        let ran = &mut self.ran;
-        let mut ctx = Ctx {
-            keyspace: &mut self.keyspace,
-            sessions: &mut self.sessions,
-            node: &mut self.node,
-            now: self.now.unix,
-            mono: self.now.mono.ms(),
-            row: Sessions::PROXY,
-            key: None,
-            blocking: stoa_engine::Blocking::Denied,
-            borrowed: None,
-            walk: None,
-        };
+        let mut ran = Vec::with_capacity(job.queue.len() + 1);
+        let mut ctx = self.context(Sessions::PROXY, None);
         let mut reply = RespReply::new(replies, request.proto);
-        run_queue(&job.queue, broken, &mut ctx, &mut reply, ran);
+        run_queue(&job.queue, broken, &mut ctx, &mut reply, &mut ran);
         ran.push(Ran::Whole { index: request.index, failed: false });
+        self.ran.append(&mut ran);
     }
 
     /// Notes keys for a client. False when it has to wait.
@@ -316,13 +293,6 @@ impl Shard {
         self.abort_multi(id);
         self.refuse(id, argv, refusal);
     }
-
-    /// What a queue of another shard's client touches here.
-    pub(crate) fn job_scope(&mut self, request: &Request, _: &ArgStore) -> Option<Scope> {
-        let Ask::Exec(job) = &request.ask else { unreachable!("only queues come here") };
-        // Moved out for the while, as reading it needs the shard.
-        self.queue_scope(&job.queue, job.client)
-    }
 }
 
 /// Runs a queue, or answers that a watched key changed.
@@ -337,8 +307,4 @@ pub(crate) fn run_queue(
         return reply.null_array();
     }
     exec(queue, ctx, reply, &mut |index, failed| ran.push(Ran::Whole { index, failed }));
-}
-
-fn owned(keys: BTreeSet<&[u8]>) -> Vec<Vec<u8>> {
-    keys.into_iter().map(<[u8]>::to_vec).collect()
 }

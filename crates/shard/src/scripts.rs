@@ -79,7 +79,7 @@ impl Shard {
         run(entry, req.argv, req.verdict.args_at, &mut ctx, &mut RespReply::new(&mut out, proto));
         if let Some(escape) = self.undo_escape() {
             self.remember(escape, req.argv);
-            self.borrow_all_into(req.conn, ticket, Kept::of(req, db), 0);
+            self.borrow_all_into(req.conn, ticket, Kept::of(req, db));
             return;
         }
         self.ran_whole(req.verdict.index, &out);
@@ -114,17 +114,11 @@ impl Shard {
         let verdict =
             stoa_engine::Verdict { index: request.index, args_at: request.args_at as usize };
         let kept = Kept::of(Req { conn, verdict, argv: &argv }, request.db);
-        self.borrow_all_into(conn, ticket, kept, 0);
+        self.borrow_all_into(conn, ticket, kept);
     }
 
     /// As [`Shard::borrow_all`], for a request whose reply has its place already.
-    pub(crate) fn borrow_all_into(
-        &mut self,
-        conn: ConnId,
-        ticket: u32,
-        request: Kept,
-        client: u64,
-    ) {
+    pub(crate) fn borrow_all_into(&mut self, conn: ConnId, ticket: u32, request: Kept) {
         if self.conn(conn).is_some() {
             self.stall(conn, Stall::Answer);
         }
@@ -132,6 +126,6 @@ impl Shard {
         let how = How::LoanOfAll { request, loans: Vec::new(), own: None };
         let missing = self.node.shards as usize;
         let id = self.gathers.add(Gather::waiting(verdict.index, conn, ticket, missing, how));
-        self.begin_on_all(Req { conn, verdict, argv: &[] }, id, client);
+        self.begin_on_all(Req { conn, verdict, argv: &[] }, id, 0);
     }
 }

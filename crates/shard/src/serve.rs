@@ -261,7 +261,7 @@ impl Shard {
                 return Some(self.lent_scope(keys, *client));
             }
             Ask::LendAll(_) => return Some(Scope::All { writes: true }),
-            Ask::Exec(_) => return self.job_scope(request, args),
+            Ask::Exec(job) => return self.queue_scope(&job.queue, job.client),
             Ask::Execute
             | Ask::Collect
             | Ask::Walk(_)
@@ -363,7 +363,7 @@ impl Shard {
     }
 
     /// Whether something that a client watches here changed. It watches nothing any more.
-    fn end_watch(&mut self, client: u64) -> bool {
+    pub(crate) fn end_watch(&mut self, client: u64) -> bool {
         let broken = client != 0 && self.keyspace.is_watch_broken(client, self.now.unix);
         self.keyspace.unwatch(client);
         broken

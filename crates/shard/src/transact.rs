@@ -221,7 +221,7 @@ impl Shard {
         let db = self.sessions.at(Sessions::row(req.conn)).db;
         let how = How::loan(Kept::of(req, db));
         let id = self.open_gather(req, owners.len(), how, true);
-        self.begin_loans(req.conn, req.verdict, id, &owners);
+        self.begin_loans(req.conn, req.verdict, id, &owners, 0);
     }
 
     /// The keys of a request by their owners. Home runs it, so it waits for its own turn even if no key
@@ -247,19 +247,21 @@ impl Shard {
         self.owners(&argv, &keys)
     }
 
-    /// Asks the owners of keys to lend them.
+    /// Asks the owners of keys to lend them, and to say whether what `client` watches changed (0:
+    /// nothing is watched).
     pub(crate) fn begin_loans(
         &mut self,
         conn: ConnId,
         verdict: Verdict,
         id: GatherId,
         owners: &Owners,
+        client: u64,
     ) {
         let shares = owners.iter().enumerate().map(|(number, (owner, keys))| Share {
             owner: *owner,
             number: number as u16,
             argv: keys.iter().map(Vec::as_slice).collect(),
-            then: Ask::Lend(0),
+            then: Ask::Lend(client),
         });
         self.begin(Req { conn, verdict, argv: &[] }, id, shares.collect());
     }
@@ -354,9 +356,7 @@ impl Shard {
     /// Whether something that the client of an EXEC watches here changed.
     fn breaks_own_watch(&mut self, request: &Kept) -> bool {
         let Some(client) = request.job.as_ref().map(|job| job.client) else { return false };
-        let broken = self.keyspace.is_watch_broken(client, self.now.unix);
-        self.keyspace.unwatch(client);
-        broken
+        self.end_watch(client)
     }
 
     fn run_transaction(&mut self, id: GatherId) {
@@ -409,7 +409,7 @@ impl Shard {
         self.serve_waiters();
         match reply {
             Some(reply) => self.publish_then_answer(conn, gather.ticket, reply, true),
-            None => self.borrow_all_into(conn, gather.ticket, request, 0),
+            None => self.borrow_all_into(conn, gather.ticket, request),
         }
     }
 
