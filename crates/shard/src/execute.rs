@@ -58,6 +58,9 @@ impl Shard {
             }
         } || self.stalled_until.is_some();
         let ran = !waits && {
+            if !self.intents.is_idle() {
+                self.begin_turn(id);
+            }
             let spans_at = cmd.spans_at as usize;
             let spans = &self.spans[spans_at..spans_at + cmd.argc as usize];
             let argc = spans.len();
@@ -75,6 +78,7 @@ impl Shard {
         if !ran {
             sources[cmd.source as usize].hold_from(cmd.start);
         }
+        self.moment = None;
         // A shard that was put to sleep keeps what did not run for later.
         if !self.intents.is_idle() && (ran || self.stalled_until.is_none()) {
             self.end_turn_of(id);
@@ -365,8 +369,7 @@ impl Shard {
             walk: None,
         };
         if !self.intents.is_idle() {
-            let flags = ctx.node.table.at(req.verdict.index).spec.flags;
-            ctx.keyspace.held.alone = !flags.has(Flags::READONLY);
+            ctx.now = self.moment.unwrap_or(ctx.now);
         }
         let mut reply = RespReply::new(sink, proto);
         write(&mut ctx, &mut reply, &mut self.ran);

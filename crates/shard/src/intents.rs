@@ -41,7 +41,7 @@ pub(crate) struct TransactionId {
 
 /// A row of [`Intents`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct RowId(u32);
+pub(crate) struct RowId(pub(crate) u32);
 
 /// One key of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +79,8 @@ struct Row {
     order: Order,
     committed: bool,
     started: bool,
+    /// Its keys are held: they do not end before their time.
+    holds: bool,
     scope: Scope,
     work: Option<Work>,
 }
@@ -150,7 +152,8 @@ impl Intents {
         self.len += 1;
         self.hang(row, order, &scope);
         let work = Some(work);
-        self.rows[row as usize] = Some(Row { order, committed, started: false, scope, work });
+        self.rows[row as usize] =
+            Some(Row { order, committed, started: false, holds: true, scope, work });
         self.look(row);
         RowId(row)
     }
@@ -198,6 +201,12 @@ impl Intents {
             holds.clear();
             self.spare.push(holds);
         }
+    }
+
+    /// What a row holds, which it does no more from now on. None if it did not.
+    pub(crate) fn let_go(&mut self, id: RowId) -> Option<&Scope> {
+        let row = self.rows[id.0 as usize].as_mut()?;
+        std::mem::take(&mut row.holds).then_some(&row.scope)
     }
 
     /// The request that a row keeps.

@@ -180,7 +180,6 @@ impl Shard {
     /// Reclaims keys that are due, a portion. Before anything runs: what a command counts or walks
     /// over then hangs on the moment it runs at, not on what else the shard did before.
     pub(crate) fn expire(&mut self) {
-        self.keyspace.held.alone = false;
         let due = self.node.active_expire
             && self.keyspace.next_deadline().is_some_and(|due| due <= self.unix());
         self.expiry_waits = due && self.keyspace.expire_due(self.unix(), PORTION_LEN);

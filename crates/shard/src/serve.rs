@@ -150,9 +150,12 @@ impl Shard {
             return false;
         }
         let ask = std::mem::replace(&mut request.ask, Ask::Execute);
-        let kept = self.keep(request, ask, args);
+        let mut kept = self.keep(request, ask, args);
         request.dest = Dest::Nowhere;
         let order = self.order_here();
+        // It sees deadlines as of its place in the order: what comes behind it may run with an earlier
+        // clock than the one it is going to start at.
+        kept.moment = Some(self.now.unix);
         self.add_row(order, true, scope, Work::Kept(from, kept));
         true
     }
@@ -346,6 +349,7 @@ impl Shard {
                 parts.push((0, part));
             }
             _ => {
+                self.let_go(row);
                 self.answer_kept(from, batch);
                 self.remove_row(row);
                 if self.keyspace.has_woken() {
@@ -364,7 +368,7 @@ impl Shard {
 
     /// Whether something that a client watches here changed. It watches nothing any more.
     pub(crate) fn end_watch(&mut self, client: u64) -> bool {
-        let broken = client != 0 && self.keyspace.is_watch_broken(client, self.now.unix);
+        let broken = client != 0 && self.keyspace.is_watch_broken(client, self.unix());
         self.keyspace.unwatch(client);
         broken
     }
@@ -490,9 +494,6 @@ impl Shard {
             _ => None,
         };
         let mut part = None;
-        if !self.intents.is_idle() {
-            self.keyspace.held.alone = entry.spec.flags.has(Flags::WRITE);
-        }
         let is_whole = matches!(request.dest, Dest::Hole { .. });
         let blocking = if is_whole { Blocking::Allowed } else { Blocking::Denied };
         let now = self.unix();

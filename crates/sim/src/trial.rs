@@ -7,6 +7,7 @@
 //! between the first at which it could have and the first at which it must have.
 
 use std::fmt::Write;
+use std::ops::Range;
 
 use stoa_resp::{Value, decode};
 use stoa_stdx::Rng;
@@ -74,13 +75,26 @@ impl Plan {
             mix: Mix {
                 features: Features::here(),
                 space,
-                // The parts of a transaction look at deadlines by the clock of their own shards, when
-                // they run; until they share a moment, keys with deadlines tell shards apart.
-                deadlines: shards == 1,
+                hidden_one_in: 4,
+                deadline_one_in: *rng.pick(&[0, 20, 6, 2]),
                 whole: Whole::Alone,
                 torn: Torn::Nothing,
             },
         }
+    }
+
+    /// The same with many deadlines: half of all is on hidden keys, of a few clients, because the search
+    /// has to try their orders, and each second command there sets one.
+    #[must_use]
+    pub fn of_deadlines(seed: u64) -> Self {
+        let mut plan = Self::of(seed);
+        plan.mix.hidden_one_in = 2;
+        plan.mix.deadline_one_in = 2;
+        plan.clients = plan.clients.min(7);
+        if plan.chaos.time_one_in == 0 {
+            (plan.chaos.time_one_in, plan.chaos.time_ms_max) = (10, 20);
+        }
+        plan
     }
 }
 
@@ -142,8 +156,8 @@ struct Doing {
     /// Replies that are still to come.
     owed: usize,
     replies: Vec<Value>,
-    /// Where its deadline is, if it sets one.
-    expiry: Option<usize>,
+    /// Where the deadlines are that it sets.
+    expiries: Range<usize>,
 }
 
 /// A deadline that was set.
@@ -248,22 +262,21 @@ impl Stage<'_> {
         let token = 1 + self.next * TOKENS_MAX;
         let deed = self.plan.mix.deed(self.next, token, &mut self.rng);
         self.next += 1;
-        let expiry = deed.deadline().map(|(group, number, length_ms)| {
-            let from_ms = self.world.now().unix.0 + length_ms;
+        let (now, first) = (self.world.now().unix.0, self.expiries.len());
+        self.expiries.extend(deed.deadlines().map(|(group, number, length_ms)| {
             let (until_ms, began, ended) = (None, None, None);
-            let one = Expiry { group, number, length_ms, from_ms, until_ms, began, ended };
-            self.expiries.push(one);
-            self.expiries.len() - 1
-        });
-        self.send(at, deed, expiry);
+            Expiry { group, number, length_ms, from_ms: now + length_ms, until_ms, began, ended }
+        }));
+        let expiries = first..self.expiries.len();
+        self.send(at, deed, expiries);
     }
 
-    fn send(&mut self, at: usize, deed: Deed, expiry: Option<usize>) {
+    fn send(&mut self, at: usize, deed: Deed, expiries: Range<usize>) {
         let (began, requests) = (self.tick(), deed.requests());
         let member = &mut self.members[at];
         requests.iter().for_each(|request| self.world.call(member.id, request));
         let (owed, replies) = (requests.len(), Vec::new());
-        member.at = Some(Doing { deed, began, owed, replies, expiry });
+        member.at = Some(Doing { deed, began, owed, replies, expiries });
     }
 
     /// A client that waits takes what came for it, or loses patience.
@@ -311,15 +324,14 @@ impl Stage<'_> {
         let now = self.world.now().unix.0;
         let member = &mut self.members[at];
         let Some(mut doing) = member.at.take() else { return };
-        if let Some(expiry) = doing.expiry {
-            let expiry = &mut self.expiries[expiry];
+        for expiry in &mut self.expiries[doing.expiries.clone()] {
             // A key lives through the millisecond of its deadline.
             expiry.until_ms = Some(now + expiry.length_ms + 1);
         }
         let times = (doing.began, ended);
         let progress = doing.deed.answer(member.number, times, doing.replies, &mut self.record);
         if progress == Progress::More {
-            self.send(at, doing.deed, doing.expiry);
+            self.send(at, doing.deed, doing.expiries);
         }
     }
 
@@ -341,7 +353,7 @@ impl Stage<'_> {
         let id = self.world.connect();
         self.members.push(Member { id, number: u32::MAX, at: None });
         for key in (0..keys).map(Key) {
-            self.send(0, self.plan.mix.last_look(key), None);
+            self.send(0, self.plan.mix.last_look(key), 0..0);
             let steps_max = self.world.steps() + STEPS_PER_DEED_MAX;
             while self.members[0].at.is_some() {
                 self.step();

@@ -12,8 +12,7 @@ fn seeds(count: u64) -> std::ops::Range<u64> {
 #[test]
 fn one_shard_is_one_thread() {
     for seed in seeds(150) {
-        let mut plan = Plan { shards: 1, ..Plan::of(seed) };
-        plan.mix.deadlines = true;
+        let plan = Plan { shards: 1, ..Plan::of(seed) };
         let trial = run(&plan, false).unwrap_or_else(|error| panic!("{error}"));
         assert!(trial.verdicts.is_pass(), "seed {seed}: {}\n{}", trial.verdicts, trial.history);
     }
