@@ -91,9 +91,10 @@ impl Plan {
         plan.mix.hidden_one_in = 2;
         plan.mix.deadline_one_in = 2;
         plan.clients = plan.clients.min(7);
-        if plan.chaos.time_one_in == 0 {
-            (plan.chaos.time_one_in, plan.chaos.time_ms_max) = (10, 20);
-        }
+        plan.mix.space.hidden = 3;
+        // Often within a transaction, and seldom far enough to end all keys at once.
+        (plan.chaos.time_one_in, plan.chaos.time_ms_max) = (3, 12);
+        plan.chaos.delay_one_in = plan.chaos.delay_one_in.min(10);
         plan
     }
 }

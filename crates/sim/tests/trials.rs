@@ -26,6 +26,14 @@ fn several_shards_are_one_thread_too() {
     }
 }
 
+#[test]
+fn a_key_reaches_its_deadline_at_one_moment_for_all_shards() {
+    for seed in seeds(200) {
+        let trial = run(&Plan::of_deadlines(seed), false).unwrap_or_else(|error| panic!("{error}"));
+        assert!(trial.verdicts.is_pass(), "seed {seed}: {}\n{}", trial.verdicts, trial.history);
+    }
+}
+
 /// How many of `seeds` the checkers find wrong, when clients lie.
 fn found(torn: Torn, seeds: u64) -> usize {
     let is_found = |seed: &u64| {
