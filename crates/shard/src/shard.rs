@@ -87,6 +87,8 @@ pub struct Shard {
     pub(crate) spare_kept: Vec<Box<Batch>>,
     pub(crate) gathers: Gathers,
     pub(crate) intents: Intents,
+    #[cfg(feature = "planted")]
+    pub(crate) planted: crate::Planted,
     /// Who waits for keys of this shard.
     pub(crate) waiters: Waiters,
     /// Clients of this shard that wait for keys of several.
@@ -187,6 +189,8 @@ impl Shard {
             spare_kept: Vec::new(),
             gathers: Gathers::default(),
             intents: Intents::default(),
+            #[cfg(feature = "planted")]
+            planted: crate::Planted::None,
             scripted: table.entries().iter().map(|entry| may_escape(&entry.spec)).collect(),
             escaped: BTreeSet::new(),
             waiters: Waiters::default(),

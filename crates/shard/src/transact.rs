@@ -30,6 +30,7 @@ use crate::keys::owner_of;
 use crate::message::{Ask, Dest, GatherId, Intent, LentKey, Loan, LoanOfAll, Step};
 use crate::places::{Place, Routed};
 use crate::plan::Plan;
+use crate::planted::Planted;
 
 /// A transaction that is under way at its home.
 #[derive(Default)]
@@ -503,6 +504,8 @@ impl Shard {
         if let Some(batch) = self.intents.kept(row) {
             batch.moment = Some(unix);
         }
+        let torn = self.plants(Planted::TornCommit);
+        let stamp = if torn { self.intents.stamp(row) } else { stamp };
         self.intents.commit(row, stamp);
     }
 

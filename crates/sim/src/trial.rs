@@ -39,6 +39,9 @@ pub struct Plan {
     pub deaf_one_in: u64,
     /// What clients do.
     pub mix: Mix,
+    /// What is wrong with the shards.
+    #[cfg(feature = "planted")]
+    pub planted: stoa_shard::Planted,
 }
 
 impl Plan {
@@ -80,7 +83,22 @@ impl Plan {
                 whole: Whole::Alone,
                 torn: Torn::Nothing,
             },
+            #[cfg(feature = "planted")]
+            planted: stoa_shard::Planted::None,
         }
+    }
+
+    /// The same on two shards or more, and what clients do is what shards do together and nothing else:
+    /// commands on one key, MSET and MGET. Transactions on loans wait for all their keys, so a bug in
+    /// the order of shards would rather stop them than show.
+    #[must_use]
+    pub fn of_splits(seed: u64) -> Self {
+        let mut plan = Self::of(seed);
+        plan.shards = plan.shards.max(2);
+        plan.mix.features.exec = false;
+        plan.mix.features.eval = false;
+        plan.mix.hidden_one_in = 0;
+        plan
     }
 
     /// The same with many deadlines: half of all is on hidden keys, of a few clients, because the search
@@ -125,6 +143,8 @@ pub fn run(plan: &Plan, traced: bool) -> Result<Trial, String> {
     let mut options = Options::calm(plan.shards, plan.seed);
     options.chaos = plan.chaos;
     let mut world = World::new(&options);
+    #[cfg(feature = "planted")]
+    world.plant(plan.planted);
     if traced {
         world.start_trace();
     }

@@ -187,6 +187,12 @@ impl World {
         Self { rng, chaos, now, seats, clients: Vec::new(), trace: None, log: Vec::new(), steps: 0 }
     }
 
+    /// Plants a bug into all shards.
+    #[cfg(feature = "planted")]
+    pub fn plant(&mut self, bug: stoa_shard::Planted) {
+        self.seats.iter_mut().for_each(|seat| seat.shard.plant(bug));
+    }
+
     /// Writes down what happens from here on.
     pub fn start_trace(&mut self) {
         self.trace = Some(String::new());

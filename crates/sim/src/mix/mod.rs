@@ -111,7 +111,7 @@ pub struct Mix {
     pub features: Features,
     /// The keys.
     pub space: Space,
-    /// A deed is on a hidden group, once in so many.
+    /// A deed is on a hidden group, once in so many; 0 is never.
     pub hidden_one_in: u64,
     /// A command on a hidden group sets a deadline, once in so many; 0 is never. Only where the
     /// checker is told the time.
@@ -150,7 +150,7 @@ impl Mix {
     /// [`TOKENS_MAX`] behind it are taken, too.
     #[must_use]
     pub fn deed(&self, number: u64, token: u64, rng: &mut Rng) -> Deed {
-        if rng.one_in(self.hidden_one_in) {
+        if self.hidden_one_in > 0 && rng.one_in(self.hidden_one_in) {
             let group = (number / self.space.deeds_per_group) as u32;
             return hidden::deed(self, group, token, rng);
         }
