@@ -67,8 +67,8 @@ impl Shard {
         let gather = self.open_gather(req, owners.len(), how, false);
         let reads = entry.spec.flags.has(Flags::READONLY);
         let is_apart = reads && self.plants(Planted::OptimisticRead);
-        let opening = (!is_apart)
-            .then(|| self.open_transaction(req.conn, gather, owners.iter().copied()));
+        let opening =
+            (!is_apart).then(|| self.open_transaction(req.conn, gather, owners.iter().copied()));
         // MSET: what follows a key up to the next belongs to it.
         let first = places[0].at as usize;
         let step = places.get(1).map_or(1, |second| second.at as usize - first);
