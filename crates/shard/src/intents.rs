@@ -106,7 +106,7 @@ pub(crate) struct Intents {
     ready: Vec<RowId>,
     spare: Vec<Vec<Hold>>,
     /// Planted: no row waits for another.
-    #[cfg(feature = "planted")]
+    #[cfg(feature = "simulated")]
     pub(crate) runs_past: bool,
 }
 
@@ -298,7 +298,7 @@ impl Intents {
     }
 
     fn is_behind_another(&self, id: u32) -> bool {
-        #[cfg(feature = "planted")]
+        #[cfg(feature = "simulated")]
         if self.runs_past {
             return false;
         }

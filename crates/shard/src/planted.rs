@@ -1,7 +1,7 @@
 //! Bugs to plant into a shard: the simulator's checkers must find each of them.
 //!
 //! A feature rather than an option, so that a released server holds nothing of them, not even the
-//! branch: without `planted` every question here is `false` when it is compiled. Only the simulator's
+//! branch: without `simulated` every question here is `false` when it is compiled. Only the simulator's
 //! own tests and examples ask for the feature. Each bug is what a plausible short cut would be.
 
 use crate::Shard;
@@ -22,14 +22,14 @@ pub enum Planted {
 
 impl Shard {
     /// Whether it has this bug.
-    #[cfg(feature = "planted")]
+    #[cfg(feature = "simulated")]
     #[inline]
     pub(crate) fn plants(&self, bug: Planted) -> bool {
         self.planted == bug
     }
 
     /// Whether it has this bug: it has none.
-    #[cfg(not(feature = "planted"))]
+    #[cfg(not(feature = "simulated"))]
     #[expect(clippy::unused_self, reason = "with the feature it is looked at")]
     #[inline]
     pub(crate) const fn plants(&self, _bug: Planted) -> bool {
@@ -37,7 +37,7 @@ impl Shard {
     }
 
     /// Plants a bug.
-    #[cfg(feature = "planted")]
+    #[cfg(feature = "simulated")]
     pub fn plant(&mut self, bug: Planted) {
         self.planted = bug;
         self.intents.runs_past = bug == Planted::NoConflictWait;

@@ -21,6 +21,7 @@ use crate::message::{Request, Step};
 use crate::places::{Spot, prefetch};
 use crate::reply::RespReply;
 use crate::scripts::Escaped;
+use crate::sites::Site;
 
 impl Shard {
     /// Takes a message of another shard.
@@ -138,7 +139,8 @@ impl Shard {
 
     /// Puts a request that meets an intent into a row of its own. False if it may run.
     fn parks(&mut self, from: ShardId, request: &mut Request, args: &ArgStore) -> bool {
-        if self.is_free(request, args) {
+        let waits = self.rarely(Site::Park);
+        if !waits && self.is_free(request, args) {
             return false;
         }
         let scope = match self.request_scope(request, args) {
@@ -147,7 +149,7 @@ impl Shard {
             None if self.keys_are_lent => Scope::All { writes: false },
             None => return false,
         };
-        if !self.intents.hinders_scope(&scope) {
+        if !waits && !self.intents.hinders_scope(&scope) {
             return false;
         }
         let ask = std::mem::replace(&mut request.ask, Ask::Execute);
@@ -232,6 +234,7 @@ impl Shard {
         let runs = match intent.then {
             // What is lent needs a row that keeps others away.
             Ask::Lend(_) | Ask::LendAll(_) => false,
+            _ if self.rarely(Site::HoldDecided) => false,
             _ if self.intents.is_idle() || self.is_free(request, args) => true,
             _ => {
                 let scope = self.request_scope(request, args);

@@ -40,7 +40,7 @@ pub struct Plan {
     /// What clients do.
     pub mix: Mix,
     /// What is wrong with the shards.
-    #[cfg(feature = "planted")]
+    #[cfg(feature = "simulated")]
     pub planted: stoa_shard::Planted,
 }
 
@@ -56,6 +56,7 @@ impl Plan {
             delay_steps_max: *rng.pick(&[10, 60, 60, 600]),
             time_one_in: *rng.pick(&[0, 3, 10, 10]),
             time_ms_max: *rng.pick(&[1, 20, 20, 80]),
+            rare_one_in: 0,
         };
         let space = Space {
             prefix: String::new(),
@@ -66,7 +67,7 @@ impl Plan {
             deeds_per_group: 50 + rng.below(60),
         };
         let shards = *rng.pick(&[1, 2, 2, 3, 3, 5, 8]);
-        Self {
+        let mut plan = Self {
             seed,
             shards,
             clients: 3 + rng.below(10) as usize,
@@ -83,9 +84,11 @@ impl Plan {
                 whole: Whole::Alone,
                 torn: Torn::Nothing,
             },
-            #[cfg(feature = "planted")]
+            #[cfg(feature = "simulated")]
             planted: stoa_shard::Planted::None,
-        }
+        };
+        plan.chaos.rare_one_in = *rng.pick(&[0, 0, 30, 4]);
+        plan
     }
 
     /// The same on two shards or more, and what clients do is what shards do together and nothing else:
@@ -130,6 +133,9 @@ pub struct Trial {
     pub history: String,
     /// All that happened in the node, if it was wanted.
     pub trace: String,
+    /// How often each turn was taken that there was no need to take.
+    #[cfg(feature = "simulated")]
+    pub taken: [u64; stoa_shard::SITES],
 }
 
 /// Steps for one deed at most: more is a node that hangs.
@@ -143,7 +149,7 @@ pub fn run(plan: &Plan, traced: bool) -> Result<Trial, String> {
     let mut options = Options::calm(plan.shards, plan.seed);
     options.chaos = plan.chaos;
     let mut world = World::new(&options);
-    #[cfg(feature = "planted")]
+    #[cfg(feature = "simulated")]
     world.plant(plan.planted);
     if traced {
         world.start_trace();
@@ -159,8 +165,18 @@ pub fn run(plan: &Plan, traced: bool) -> Result<Trial, String> {
     let names = plan.mix.space.names(plan.deeds);
     let (history, trace) = (stage.record.text(), stage.world.trace().to_owned());
     let (deeds, steps) = (stage.next, stage.world.steps());
+    #[cfg(feature = "simulated")]
+    let taken = stage.world.taken();
     let verdicts = stage.record.judge(names);
-    Ok(Trial { verdicts, deeds, steps, history, trace })
+    Ok(Trial {
+        verdicts,
+        deeds,
+        steps,
+        history,
+        trace,
+        #[cfg(feature = "simulated")]
+        taken,
+    })
 }
 
 /// A client, and what it is at.

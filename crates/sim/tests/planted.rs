@@ -15,7 +15,9 @@ fn found(planted: Planted) -> u64 {
         let trial = catch_unwind(AssertUnwindSafe(|| run(&plan, false)));
         trial.is_ok_and(|trial| trial.is_ok_and(|trial| trial.verdicts.is_fail()))
     };
-    (0..SEEDS).filter(is_found).count() as u64
+    let count = (0..SEEDS).filter(is_found).count() as u64;
+    println!("{planted:?}: found in {count} of {SEEDS} seeds");
+    count
 }
 
 #[test]

@@ -34,6 +34,19 @@ fn a_key_reaches_its_deadline_at_one_moment_for_all_shards() {
     }
 }
 
+#[test]
+fn every_rare_turn_is_taken_often() {
+    let mut taken = [0; stoa_shard::SITES];
+    for seed in 0..60 {
+        let mut plan = Plan { shards: 2 + seed as u16 % 2, ..Plan::of(seed) };
+        plan.chaos.rare_one_in = 4;
+        let trial = run(&plan, false).unwrap_or_else(|error| panic!("{error}"));
+        assert!(trial.verdicts.is_pass(), "seed {seed}: {}\n{}", trial.verdicts, trial.history);
+        taken.iter_mut().zip(trial.taken).for_each(|(sum, one)| *sum += one);
+    }
+    assert!(taken.iter().all(|taken| *taken >= 20), "{taken:?}");
+}
+
 /// How many of `seeds` the checkers find wrong, when clients lie.
 fn found(torn: Torn, seeds: u64) -> usize {
     let is_found = |seed: &u64| {
