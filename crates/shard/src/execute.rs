@@ -143,7 +143,7 @@ impl Shard {
             return true;
         }
         if session.multi.is_some() && !spec.flags.has(Flags::IMMEDIATE) {
-            self.queue(id, verdict, argv);
+            self.queue(id, verdict, argv, cmd, places);
             return true;
         }
         if self.keys_are_lent && !self.has_turn(id) {

@@ -240,6 +240,15 @@ impl Intents {
         self.row(id.0).order.stamp
     }
 
+    /// What the rows keep whose turn comes next, `count` of them at most.
+    pub(crate) fn kept_ahead(&self, count: usize) -> impl Iterator<Item = &Batch> + Clone {
+        let ahead = self.ready.iter().rev().take(count);
+        ahead.filter_map(|row| match &self.row(row.0).work {
+            Some(Work::Kept(_, batch)) => Some(&**batch),
+            Some(Work::Own(_) | Work::Resume(_) | Work::Hold) | None => None,
+        })
+    }
+
     /// A row whose turn has come, with what is to be done. It stays until it is removed.
     pub(crate) fn next_ready(&mut self) -> Option<(RowId, Work)> {
         let id = self.ready.pop()?;

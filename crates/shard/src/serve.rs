@@ -23,6 +23,9 @@ use crate::reply::RespReply;
 use crate::scripts::Escaped;
 use crate::sites::Site;
 
+/// Rows whose keys are fetched together before they run.
+const AHEAD_LEN: usize = 12;
+
 impl Shard {
     /// Takes a message of another shard.
     pub(crate) fn receive(&mut self, from: ShardId, message: Message) {
@@ -348,9 +351,16 @@ impl Shard {
 
     /// Starts the rows whose turn has come, until none is left.
     pub(crate) fn settle(&mut self) {
-        while self.stalled_until.is_none()
-            && let Some((row, work)) = self.intents.next_ready()
-        {
+        let mut fetched = 0;
+        while self.stalled_until.is_none() {
+            if fetched == 0 {
+                let ahead = self.intents.kept_ahead(AHEAD_LEN);
+                let kept = ahead.flat_map(|batch| spots(&batch.requests[0], &batch.args));
+                prefetch(&self.keyspace, kept);
+                fetched = AHEAD_LEN;
+            }
+            fetched -= 1;
+            let Some((row, work)) = self.intents.next_ready() else { return };
             match work {
                 Work::Kept(from, batch) => self.start_kept(row, from, batch),
                 Work::Own(gather) => self.own_turn(gather),
