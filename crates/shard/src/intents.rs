@@ -235,11 +235,6 @@ impl Intents {
         }
     }
 
-    /// The stamp of a row.
-    pub(crate) fn stamp(&self, id: RowId) -> Stamp {
-        self.row(id.0).order.stamp
-    }
-
     /// What the rows keep whose turn comes next, `count` of them at most.
     pub(crate) fn kept_ahead(&self, count: usize) -> impl Iterator<Item = &Batch> + Clone {
         let ahead = self.ready.iter().rev().take(count);
@@ -247,6 +242,11 @@ impl Intents {
             Some(Work::Kept(_, batch)) => Some(&**batch),
             Some(Work::Own(_) | Work::Resume(_) | Work::Hold) | None => None,
         })
+    }
+
+    /// The stamp of a row.
+    pub(crate) fn stamp(&self, id: RowId) -> Stamp {
+        self.row(id.0).order.stamp
     }
 
     /// A row whose turn has come, with what is to be done. It stays until it is removed.
