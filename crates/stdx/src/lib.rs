@@ -4,6 +4,7 @@
 //! Pure: no clock, no thread, no file. Time and chance are arguments everywhere above, and these
 //! are the types they come in.
 
+mod crc64;
 mod double;
 mod extended;
 mod glob;
@@ -14,6 +15,7 @@ mod owner;
 mod rng;
 mod units;
 
+pub use crc64::crc64;
 pub use double::write_double;
 pub use extended::Extended;
 pub use glob::glob_match;
