@@ -16,7 +16,7 @@ mod rng;
 mod units;
 
 pub use crc64::crc64;
-pub use double::write_double;
+pub use double::{write_double, write_shortest};
 pub use extended::Extended;
 pub use glob::glob_match;
 pub use hash::{HashSeed, Key, SLOT_COUNT, SlotId, key_slot};
