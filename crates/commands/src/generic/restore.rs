@@ -115,7 +115,7 @@ fn restore(args: RestoreArgs<'_>, ctx: &mut Ctx<'_>) -> Result<(), ReplyError> {
         return Err(BUSY);
     }
     let ttl = args.ttl?;
-    let loaded = stoa_rdb::restore(args.payload, true, &rules);
+    let loaded = stoa_rdb::restore(args.payload, ctx.node.checks_payload_sums, &rules);
     let loaded = loaded.map_err(|refusal| match refusal {
         Refusal::Footer => BAD_FOOTER,
         Refusal::Content(_) => BAD_CONTENT,

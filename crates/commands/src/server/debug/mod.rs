@@ -113,6 +113,7 @@ fn act(what: &What<'_>, ctx: &mut Ctx<'_>) -> Said {
             ctx.node.orders.push(Order::Stall(until));
         }
         What::SetActiveExpire(on) => ctx.node.active_expire = *on,
+        What::SkipSums(on) => ctx.node.checks_payload_sums = !on,
         What::Populate(populate) => fill(populate, ctx),
         What::Object(key) => {
             if let Some(text) = object::describe(key, ctx) {
@@ -155,6 +156,7 @@ fn answer(what: &What<'_>, said: Vec<Said>, reply: &mut dyn Reply) -> Result<(),
         What::Help => parse::help(reply),
         What::Sleep { .. }
         | What::SetActiveExpire(_)
+        | What::SkipSums(_)
         | What::Populate(_)
         | What::PackedThreshold => reply.ok(),
         What::Error(text) => reply.error_text(text),

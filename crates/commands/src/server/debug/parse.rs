@@ -15,6 +15,8 @@ pub enum What<'a> {
     },
     /// Reclaim expired keys in the background, or not.
     SetActiveExpire(bool),
+    /// Take payloads with any checksum, or not.
+    SkipSums(bool),
     /// Make keys.
     Populate(Populate<'a>),
     /// How a key is kept.
@@ -75,6 +77,7 @@ const HELP: &[(&str, usize, usize, &str, &str)] = &[
     ("QUICKLIST-PACKED-THRESHOLD", 1, 1, "<size>", "Without effect: lists need no such limit."),
     ("RELOAD", 0, usize::MAX, "[option ...]", "Saves all keys and loads them again."),
     ("SET-ACTIVE-EXPIRE", 1, 1, "<0|1>", "Reclaims expired keys in the background, or not."),
+    ("SET-SKIP-CHECKSUM-VALIDATION", 1, 1, "<0|1>", "RESTORE takes any checksum, or not."),
     ("SLEEP", 1, 1, "<seconds>", "Serves nobody for a while. Decimals are allowed."),
 ];
 
@@ -128,6 +131,9 @@ impl<'a> What<'a> {
             }
             "SET-ACTIVE-EXPIRE" => {
                 Self::SetActiveExpire(parse_int(args.bytes()?).is_some_and(|on| on != 0))
+            }
+            "SET-SKIP-CHECKSUM-VALIDATION" => {
+                Self::SkipSums(parse_int(args.bytes()?).is_some_and(|on| on != 0))
             }
             "SLEEP" => {
                 let seconds = parse_double(args.bytes()?).unwrap_or(0.0);
