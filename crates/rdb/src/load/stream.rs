@@ -39,7 +39,7 @@ pub(super) fn load(reader: &mut Reader<'_>, form: Form) -> Result<Stream, Damage
     let (max_deleted, added) = if form >= Form::Second {
         // The first id follows from the entries.
         id(reader)?;
-        (id(reader)?, reader.len()?)
+        (id(reader)?, signed(reader.len()?)?)
     } else {
         (StreamId::MIN, len)
     };
@@ -67,7 +67,7 @@ fn group(reader: &mut Reader<'_>, form: Form, stream: &Stream) -> Result<Group, 
     let mut unclaimed = Unclaimed::new();
     for _ in 0..reader.len()? {
         let id = StreamId::from_bytes(reader.array()?);
-        let delivered = (reader.word()?, reader.len()?);
+        let delivered = (signed(reader.word()?)?, signed(reader.len()?)?);
         if unclaimed.insert(id, delivered).is_some() {
             return Err(Damaged("an entry is pending twice"));
         }
@@ -85,7 +85,7 @@ fn consumer(
     unclaimed: &mut Unclaimed,
 ) -> Result<(), Damaged> {
     let name = reader.string()?;
-    let seen_ms = reader.word()?;
+    let seen_ms = signed(reader.word()?)?;
     let active_ms = if form >= Form::Third { reader.word()? } else { seen_ms };
     let consumer: ConsumerId =
         group.add(&name, seen_ms).ok_or(Damaged("a consumer is there twice"))?;
@@ -98,6 +98,12 @@ fn consumer(
         group.deliver(id, Pending { delivered_ms, count, consumer });
     }
     Ok(())
+}
+
+/// Times and counts have 63 bits, as in commands: so there is room to count on.
+fn signed(number: u64) -> Result<u64, Damaged> {
+    let is_signed = i64::try_from(number).is_ok();
+    if is_signed { Ok(number) } else { Err(Damaged("a time or count is below zero")) }
 }
 
 fn id(reader: &mut Reader<'_>) -> Result<StreamId, Damaged> {

@@ -304,12 +304,27 @@ fn what_no_command_could_have_made_is_refused() {
         (Kind::SetListpack, b"\x0d\x0d\0\0\0\x02\0\x81a\x02\x81a\x02\xff"),
         // A deadline beyond the last.
         (Kind::HashDeadlines0, b"\x01\x81\0\xff\xff\xff\xff\xff\xff\xff\x01f\x01v"),
+        // More entries than can be counted on from.
+        (
+            Kind::Stream2,
+            b"\x00\x00\x01\x01\x00\x00\x00\x00\x81\xff\xff\xff\xff\xff\xff\xff\xff\x00",
+        ),
         // Counts that promise the world.
         (Kind::List, b"\x81\xff\xff\xff\xff\xff\xff\xff\xff\x01a"),
         (Kind::Stream3, b"\x81\xff\xff\xff\xff\xff\xff\xff\xff"),
     ] {
         assert!(loaded(kind, content).is_err(), "{kind:?}: {content:?}");
     }
+}
+
+#[test]
+fn a_stream_without_entries_is_one() {
+    let content = b"\x00\x00\x01\x01\x00\x00\x00\x00\x07\x00";
+    let Ok(Loaded::Object(Object::Stream(stream))) = loaded(Kind::Stream2, content) else {
+        panic!("it is a stream");
+    };
+    assert_eq!((stream.len(), stream.entries_added()), (0, 7));
+    assert_eq!(stream.last_id(), StreamId { ms: 1, seq: 1 });
 }
 
 #[test]
