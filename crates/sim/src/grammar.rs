@@ -10,7 +10,7 @@ use stoa_command::{Flags, Spec};
 use stoa_engine::Table;
 use stoa_stdx::Rng;
 
-use crate::payloads::PAYLOADS;
+use crate::payloads;
 use crate::program::LAST_CURSOR;
 use crate::world::START;
 
@@ -282,7 +282,7 @@ impl Writer<'_> {
             "group" => self.pick(&[b"g", b"g", b"g", b"h"]),
             "consumer" => self.pick(&[b"one", b"two"]),
             "serialized-value" => {
-                let payload = self.rng.pick(&PAYLOADS).clone();
+                let payload = payloads::any(self.rng);
                 self.out.push(payload);
             }
             "min-idle-time" => self.pick(&[b"0", b"0", b"50", b"x"]),

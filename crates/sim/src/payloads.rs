@@ -1,12 +1,13 @@
-//! What RESTORE takes in random programs: a payload of each type, small and large.
+//! What RESTORE takes in random programs: a payload of each type, small and large, and damaged ones.
 //!
 //! No random word has the right checksum, and RESTORE of what DUMP answered before would need a
-//! program that knows its replies.
+//! program that knows its replies. The damaged ones have a right checksum, too: they are refused for
+//! what is in them, or let in values that no command would make, for the commands around to meet.
 
 use std::sync::LazyLock;
 
 use stoa_rdb::{ValueRef, dump};
-use stoa_stdx::{HashSeed, UnixMs};
+use stoa_stdx::{HashSeed, Rng, UnixMs, crc64};
 use stoa_value::{
     BlockLimits, End, Group, Hash, Kind as _, Limits, List, Object, Pending, Rules, Set, SortedSet,
     Str, Stream, StreamId,
@@ -14,8 +15,31 @@ use stoa_value::{
 
 use crate::world::START;
 
-/// Payloads that are sound, and one that is not.
-pub(crate) static PAYLOADS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+/// Version and checksum.
+const FOOTER_LEN: usize = 10;
+
+/// A payload, sound or damaged.
+pub(crate) fn any(rng: &mut Rng) -> Vec<u8> {
+    let mut payload = rng.pick(&PAYLOADS).clone();
+    if rng.one_in(3) {
+        payload.truncate(payload.len() - FOOTER_LEN);
+        for _ in 0..1 + rng.below(3) {
+            let at = rng.below(payload.len() as u64) as usize;
+            match rng.below(4) {
+                0 => payload[at] ^= 1 << rng.below(8),
+                1 => payload[at] = rng.next() as u8,
+                2 => payload.insert(at, rng.next() as u8),
+                _ => payload.truncate(at.max(1)),
+            }
+        }
+        payload.extend_from_slice(&stoa_rdb::VERSION.to_le_bytes());
+        payload.extend_from_slice(&crc64(&payload).to_le_bytes());
+    }
+    payload
+}
+
+/// Payloads that are sound, and one whose checksum is wrong.
+static PAYLOADS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let limits = Limits::default();
     let strings = [Str::Int(7), Str::Bytes(b"text"), Str::Bytes(&[b'l'; 100])];
     let mut all: Vec<Vec<u8>> =

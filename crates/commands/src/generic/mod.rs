@@ -14,7 +14,7 @@ mod properties;
 mod randomkey;
 mod relocate;
 mod rename;
-mod restore;
+pub(crate) mod restore;
 mod scan;
 mod sort;
 mod ttl;

@@ -140,7 +140,8 @@ fn restore(args: RestoreArgs<'_>, ctx: &mut Ctx<'_>) -> Result<(), ReplyError> {
     Ok(())
 }
 
-fn value(loaded: Loaded) -> Value {
+/// What a key holds of it.
+pub(crate) fn value(loaded: Loaded) -> Value {
     match loaded {
         Loaded::Object(object) => Value::Object(object),
         Loaded::String(bytes) => match stoa_command::parse_int(&bytes) {
