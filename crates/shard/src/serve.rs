@@ -11,15 +11,20 @@ use stoa_stdx::{DbIndex, Key, ShardId};
 use crate::Shard;
 use crate::account::Ran;
 use crate::event::Action;
-use crate::execute::ARGV_INLINE;
+use crate::execute::Argv;
 use crate::input::STAGE_LEN;
 use crate::intents::{Hold, Order, RowId, Scope, Stamp, TransactionId, Work};
 use crate::message::{
-    Args as ArgStore, Ask, Batch, Dest, Intent, LentKey, Loan, LoanOfAll, Message,
+    Args as ArgStore, Ask, Batch, Dest, Intent, Keyed, LentKey, Loan, LoanOfAll, Message,
 };
 use crate::message::{Request, Step};
+use crate::places::{Spot, prefetch};
 use crate::reply::RespReply;
 use crate::scripts::Escaped;
+use crate::sites::Site;
+
+/// Rows whose keys are fetched together before they run.
+const AHEAD_LEN: usize = 12;
 
 impl Shard {
     /// Takes a message of another shard.
@@ -68,10 +73,7 @@ impl Shard {
         for number in 0..requests.len() {
             if number.is_multiple_of(STAGE_LEN) {
                 let stage = &requests[number..requests.len().min(number + STAGE_LEN)];
-                let keyspace = &self.keyspace;
-                stage.iter().for_each(|r| keyspace.prefetch_slot(r.db, r.slot));
-                stage.iter().for_each(|r| keyspace.prefetch_table(r.db, r.slot, r.hash));
-                stage.iter().for_each(|r| keyspace.prefetch_entry(r.db, r.slot, r.hash));
+                prefetch(&self.keyspace, stage.iter().flat_map(|request| spots(request, args)));
             }
             let request = &mut requests[number];
             let answers = !matches!(request.dest, Dest::Nowhere);
@@ -140,30 +142,52 @@ impl Shard {
 
     /// Puts a request that meets an intent into a row of its own. False if it may run.
     fn parks(&mut self, from: ShardId, request: &mut Request, args: &ArgStore) -> bool {
+        let waits = self.rarely(Site::Park);
+        if !waits && self.is_free(request, args) {
+            return false;
+        }
         let scope = match self.request_scope(request, args) {
             Some(scope) => scope,
             // Whatever looks at the keys of a shard that has none for the moment.
             None if self.keys_are_lent => Scope::All { writes: false },
             None => return false,
         };
-        if !self.intents.hinders_scope(&scope) {
+        if !waits && !self.intents.hinders_scope(&scope) {
             return false;
         }
         let ask = std::mem::replace(&mut request.ask, Ask::Execute);
-        let kept = self.keep(request, ask, args);
+        let mut kept = self.keep(request, ask, args);
         request.dest = Dest::Nowhere;
         let order = self.order_here();
+        // It sees deadlines as of its place in the order: what comes behind it may run with an earlier
+        // clock than the one it is going to start at.
+        kept.moment = Some(self.now.unix);
         self.add_row(order, true, scope, Work::Kept(from, kept));
         true
     }
 
     /// A batch of one request, for later.
     fn keep(&mut self, request: &Request, ask: Ask, args: &ArgStore) -> Box<Batch> {
-        let mut batch = self.spare_batches.pop().unwrap_or_default();
-        let argv: Vec<&[u8]> = args.get(request.argv).collect();
+        let mut batch = self.spare_kept();
+        let argv: Argv<'_> = args.get(request.argv).collect();
         let argv = batch.args.push(&argv);
-        batch.requests.push(Request { argv, ask, ..*request });
+        let keyed = match request.keyed {
+            Keyed::At { .. } => batch.args.push_spots(args.spots(request.keyed).iter().copied()),
+            Keyed::No | Keyed::By { .. } => request.keyed,
+        };
+        batch.requests.push(Request { argv, ask, keyed, ..*request });
         batch
+    }
+
+    /// Whether it is seen at a glance that a request meets no intent.
+    fn is_free(&self, request: &Request, args: &ArgStore) -> bool {
+        let is_plain = matches!(request.ask, Ask::Execute | Ask::Intent(_));
+        let spots = args.spots(request.keyed);
+        if !is_plain || spots.is_empty() || self.keys_are_lent {
+            return false;
+        }
+        let writes = !self.node.table.at(request.index).spec.flags.has(Flags::READONLY);
+        !spots.iter().any(|spot| self.intents.hinders(Hold { hash: spot.hash, writes }))
     }
 
     /// Takes a step of a transaction whose home is `from`.
@@ -213,7 +237,8 @@ impl Shard {
         let runs = match intent.then {
             // What is lent needs a row that keeps others away.
             Ask::Lend(_) | Ask::LendAll(_) => false,
-            _ if self.intents.is_idle() => true,
+            _ if self.rarely(Site::HoldDecided) => false,
+            _ if self.intents.is_idle() || self.is_free(request, args) => true,
             _ => {
                 let scope = self.request_scope(request, args);
                 !scope.is_some_and(|scope| self.intents.hinders_scope(&scope))
@@ -274,7 +299,13 @@ impl Shard {
             | Ask::Return(_)
             | Ask::ReturnAll(_) => {}
         }
-        let argv: Vec<&[u8]> = args.get(request.argv).collect();
+        let spots = args.spots(request.keyed);
+        if !spots.is_empty() {
+            let mut holds = self.intents.holds();
+            holds.extend(spots.iter().map(|spot| Hold { hash: spot.hash, writes }));
+            return Some(Scope::Keys(holds));
+        }
+        let argv: Argv<'_> = args.get(request.argv).collect();
         self.scope_of(request.index, &argv, request.args_at as usize, writes)
     }
 
@@ -320,9 +351,16 @@ impl Shard {
 
     /// Starts the rows whose turn has come, until none is left.
     pub(crate) fn settle(&mut self) {
-        while self.stalled_until.is_none()
-            && let Some((row, work)) = self.intents.next_ready()
-        {
+        let mut fetched = 0;
+        while self.stalled_until.is_none() {
+            if fetched == 0 {
+                let ahead = self.intents.kept_ahead(AHEAD_LEN);
+                let kept = ahead.flat_map(|batch| spots(&batch.requests[0], &batch.args));
+                prefetch(&self.keyspace, kept);
+                fetched = AHEAD_LEN;
+            }
+            fetched -= 1;
+            let Some((row, work)) = self.intents.next_ready() else { return };
             match work {
                 Work::Kept(from, batch) => self.start_kept(row, from, batch),
                 Work::Own(gather) => self.own_turn(gather),
@@ -346,6 +384,7 @@ impl Shard {
                 parts.push((0, part));
             }
             _ => {
+                self.let_go(row);
                 self.answer_kept(from, batch);
                 self.remove_row(row);
                 if self.keyspace.has_woken() {
@@ -364,7 +403,7 @@ impl Shard {
 
     /// Whether something that a client watches here changed. It watches nothing any more.
     pub(crate) fn end_watch(&mut self, client: u64) -> bool {
-        let broken = client != 0 && self.keyspace.is_watch_broken(client, self.now.unix);
+        let broken = client != 0 && self.keyspace.is_watch_broken(client, self.unix());
         self.keyspace.unwatch(client);
         broken
     }
@@ -458,31 +497,17 @@ impl Shard {
         args: &ArgStore,
         replies: &mut Vec<u8>,
     ) -> Option<Part> {
-        let mut inline: [&[u8]; ARGV_INLINE] = [&[]; ARGV_INLINE];
-        let mut count = 0;
-        let mut many = Vec::new();
-        for arg in args.get(request.argv) {
-            if count < ARGV_INLINE {
-                inline[count] = arg;
-            } else {
-                if count == ARGV_INLINE {
-                    many.extend_from_slice(&inline);
-                }
-                many.push(arg);
-            }
-            count += 1;
-        }
-        let argv = if count <= ARGV_INLINE { &inline[..count] } else { many.as_slice() };
+        let argv: Argv<'_> = args.get(request.argv).collect();
+        let argv = argv.as_slice();
         if let Ask::Exec(job) = &request.ask {
             self.run_job(request, job, replies);
             return None;
         }
         self.set_proxy(request);
-        let key = (request.key_at != 0).then(|| Key {
-            bytes: argv[request.key_at as usize],
-            slot: request.slot,
-            hash: request.hash,
-        });
+        let key = match request.keyed {
+            Keyed::By { at, slot, hash } => Some(Key { bytes: argv[at as usize], slot, hash }),
+            Keyed::No | Keyed::At { .. } => None,
+        };
         let entry = self.node.table.at(request.index);
         let scripted = self.is_scripted(request.index);
         let walk = match &request.ask {
@@ -490,9 +515,6 @@ impl Shard {
             _ => None,
         };
         let mut part = None;
-        if !self.intents.is_idle() {
-            self.keyspace.held.alone = entry.spec.flags.has(Flags::WRITE);
-        }
         let is_whole = matches!(request.dest, Dest::Hole { .. });
         let blocking = if is_whole { Blocking::Allowed } else { Blocking::Denied };
         let now = self.unix();
@@ -573,4 +595,17 @@ impl Shard {
         let id = TransactionId { home: self.node.shard, number: self.next_transaction };
         Order { stamp, id }
     }
+}
+
+/// Where the keys of a request are, as far as its sender said.
+fn spots<'b>(
+    request: &'b Request,
+    args: &'b ArgStore,
+) -> impl Iterator<Item = (DbIndex, Spot)> + Clone + 'b {
+    let by = match request.keyed {
+        Keyed::By { slot, hash, .. } => Some(Spot { slot, hash }),
+        Keyed::No | Keyed::At { .. } => None,
+    };
+    let all = by.into_iter().chain(args.spots(request.keyed).iter().copied());
+    all.map(|spot| (request.db, spot))
 }
