@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 import differential
+import exchange
 import fetch
 import reasons
 import tcl_suite
@@ -105,6 +106,16 @@ def suite_diff(options: argparse.Namespace) -> bool:
     return good
 
 
+def suite_exchange(options: argparse.Namespace) -> bool:
+    """DUMP here, RESTORE there, and back."""
+    good = True
+    for reference in ("7.4", "7.0"):
+        if reference == "7.0":
+            reference_server()
+        good &= exchange.run(options.server, reference, options.seed, 400)
+    return good
+
+
 def suite_redis_py(options: argparse.Namespace) -> bool:
     python = fetch.python_with(fetch.REDIS_PY)
     return client_script(options, [str(python), str(HERE / "client_redis_py.py")], [])
@@ -166,6 +177,7 @@ def suite_memtier(options: argparse.Namespace) -> bool:
 SUITES = {
     "tcl": suite_tcl,
     "diff": suite_diff,
+    "exchange": suite_exchange,
     "redis-py": suite_redis_py,
     "ioredis": suite_ioredis,
     "redis-cli": suite_cli,

@@ -83,6 +83,8 @@ pub struct Settings {
     /// `hash-max-*`, `list-max-*`, `set-max-*`, `zset-max-*`: up to where values stay small.
     pub limits: Limits,
 
+    /// `rdbcompression`.
+    pub rdb_compression: bool,
     /// `dir`.
     pub dir: Box<[u8]>,
     /// `loglevel`.
@@ -180,6 +182,7 @@ impl Settings {
             daemonize: flag(value("daemonize")),
             pid_file: text(value("pidfile")),
             limits: limits(value),
+            rdb_compression: flag(value("rdbcompression")),
             dir: text(value("dir")).unwrap_or_default(),
             log_level: [
                 LogLevel::Debug,

@@ -111,6 +111,8 @@ pub struct Node {
     pub rng: Rng,
     /// Deadlines are reclaimed in the background (DEBUG SET-ACTIVE-EXPIRE).
     pub active_expire: bool,
+    /// RESTORE looks at checksums (DEBUG SET-SKIP-CHECKSUM-VALIDATION).
+    pub checks_payload_sums: bool,
     /// This shard's counts.
     pub counters: Counters,
     /// How fast they grow.

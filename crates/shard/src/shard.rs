@@ -166,6 +166,7 @@ impl Shard {
             facts,
             rng: Rng::new(chance),
             active_expire: true,
+            checks_payload_sums: true,
             counters: Counters::default(),
             rates: Rates::default(),
             commands,

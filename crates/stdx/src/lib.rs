@@ -5,6 +5,7 @@
 //! are the types they come in.
 
 mod crc16;
+mod crc64;
 mod double;
 mod extended;
 mod glob;
@@ -15,7 +16,8 @@ mod owner;
 mod rng;
 mod units;
 
-pub use double::write_double;
+pub use crc64::crc64;
+pub use double::{write_double, write_shortest};
 pub use extended::Extended;
 pub use glob::glob_match;
 pub use hash::{HashSeed, Key, SLOT_COUNT, SlotId, key_slot};

@@ -95,6 +95,11 @@ impl Quick {
             + self.chunks.iter().map(of_chunk).sum::<usize>()
     }
 
+    /// All nodes in order.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.chunks.iter().flat_map(|chunk| &chunk.nodes)
+    }
+
     /// The only node, if there is one only.
     pub(super) fn only_node(&self) -> Option<&Node> {
         let chunk = self.chunks.front().filter(|_| self.chunks.len() == 1)?;

@@ -15,6 +15,8 @@ pub enum What<'a> {
     },
     /// Reclaim expired keys in the background, or not.
     SetActiveExpire(bool),
+    /// Take payloads with any checksum, or not.
+    SkipSums(bool),
     /// Make keys.
     Populate(Populate<'a>),
     /// How a key is kept.
@@ -33,8 +35,11 @@ pub enum What<'a> {
     TableStats(&'a [u8]),
     /// Nothing: an element that is too long for a block of a list has one of its own anyway.
     PackedThreshold,
-    /// Save and load again.
-    Reload,
+    /// Write and read again.
+    Reload {
+        /// Not all, or not from memory.
+        with_options: bool,
+    },
     /// No such word, or not with so many arguments.
     Unknown(&'a [u8]),
 }
@@ -73,8 +78,9 @@ const HELP: &[(&str, usize, usize, &str, &str)] = &[
     ("POPULATE", 1, 3, "<count> [<prefix>] [<size>]", "Makes keys that are not there yet."),
     ("PROTOCOL", 1, 1, "<type>", "Answers a value of this type."),
     ("QUICKLIST-PACKED-THRESHOLD", 1, 1, "<size>", "Without effect: lists need no such limit."),
-    ("RELOAD", 0, usize::MAX, "[option ...]", "Saves all keys and loads them again."),
+    ("RELOAD", 0, usize::MAX, "", "Writes every value as a snapshot would, and reads it back."),
     ("SET-ACTIVE-EXPIRE", 1, 1, "<0|1>", "Reclaims expired keys in the background, or not."),
+    ("SET-SKIP-CHECKSUM-VALIDATION", 1, 1, "<0|1>", "RESTORE takes any checksum, or not."),
     ("SLEEP", 1, 1, "<seconds>", "Serves nobody for a while. Decimals are allowed."),
 ];
 
@@ -122,12 +128,12 @@ impl<'a> What<'a> {
                 args.rest();
                 Self::PackedThreshold
             }
-            "RELOAD" => {
-                args.rest();
-                Self::Reload
-            }
+            "RELOAD" => Self::Reload { with_options: !args.rest().is_empty() },
             "SET-ACTIVE-EXPIRE" => {
                 Self::SetActiveExpire(parse_int(args.bytes()?).is_some_and(|on| on != 0))
+            }
+            "SET-SKIP-CHECKSUM-VALIDATION" => {
+                Self::SkipSums(parse_int(args.bytes()?).is_some_and(|on| on != 0))
             }
             "SLEEP" => {
                 let seconds = parse_double(args.bytes()?).unwrap_or(0.0);
