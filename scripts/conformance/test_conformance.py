@@ -264,17 +264,27 @@ class Suite(unittest.TestCase):
     def test_a_baseline_written_is_read_back(self):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "b.tsv"
-            runs = [UnitRun("u", outcomes=[Outcome("u", "odd\tname\n\\n", "pass"), Outcome("u", "z", "fail")])]
-            tcl_suite.write_baseline({"young": runs, "full": runs[:1]}, "head", path)
+            run = UnitRun("u", outcomes=[Outcome("u", "odd\tname\n\\n", "pass"), Outcome("u", "z", "fail")])
+            tcl_suite.write_baseline([("encodings-apart", run), ("full", run)], "head", path)
             self.assertEqual(tcl_suite.read_baseline("full", path), {"u": {"odd\tname\n\\n": "pass", "z": "fail"}})
             self.assertEqual(tcl_suite.read_baseline("other", path), {})
+            other = UnitRun("v", outcomes=[Outcome("v", "new", "pass")])
+            again = UnitRun("u", outcomes=[Outcome("u", "z", "pass")])
+            tcl_suite.write_baseline([("full", other), ("full", again)], "head", path)
+            self.assertEqual(tcl_suite.read_baseline("full", path), {"u": {"z": "pass"}, "v": {"new": "pass"}})
+            self.assertEqual(len(tcl_suite.read_baseline("encodings-apart", path)["u"]), 2)
 
     def test_every_milestone_has_a_recorded_baseline(self):
-        for name in ("first-light", "first-light-full"):
-            plan = tcl_suite.milestone(name)
+        for plan in tcl_suite.milestones([]):
             units = tcl_suite.read_baseline(plan.profile)
-            for unit in [tcl_suite.label(u, False) for u in plan.units] + [tcl_suite.label(u, True) for u in plan.native]:
-                self.assertTrue(units.get(unit), f"{name}: no baseline of {unit}")
+            for unit in [tcl_suite.label(*task) for task in plan.tasks()]:
+                self.assertTrue(units.get(unit), f"{plan.name}: no baseline of {unit}")
+
+    def test_a_unit_of_two_milestones_is_asked_once(self):
+        tasks = [task for plan in tcl_suite.milestones([]) for task in plan.tasks()]
+        self.assertEqual(len(tasks), len(set(tasks)))
+        alone = tcl_suite.milestones(["data-types"])[0].tasks()
+        self.assertIn(("unit/scan", False), alone)
 
 
 class Fetching(unittest.TestCase):
