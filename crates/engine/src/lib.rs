@@ -18,6 +18,7 @@ mod run;
 mod script;
 mod session;
 mod table;
+mod tally;
 
 pub use block::{Block, Blocking, OnTimeout};
 pub use borrowed::{Borrowed, run_unrouted};

@@ -73,12 +73,12 @@ impl Queue {
 }
 
 /// Runs what was queued, one command after the other; `ran` gets each command's row in the table and
-/// whether it failed. An error of one keeps no other from running.
+/// how often it counts as failed. An error of one keeps no other from running.
 pub fn exec(
     queue: &Queue,
     ctx: &mut Ctx<'_>,
     reply: &mut dyn Reply,
-    ran: &mut dyn FnMut(u16, bool),
+    ran: &mut dyn FnMut(u16, u32),
 ) {
     let table = ctx.node.table;
     let mut argv = Vec::new();
@@ -86,8 +86,9 @@ pub fn exec(
     for at in 0..queue.len() {
         let Verdict { index, args_at } = queue.get(at, &mut argv);
         ctx.blocking = Blocking::Denied;
-        let good = run_unrouted(table.at(index), &argv, args_at, ctx, reply);
-        ran(index, !good);
+        let mark = reply.mark();
+        run_unrouted(table.at(index), &argv, args_at, ctx, reply);
+        ran(index, ctx.node.failures_since(reply, mark));
     }
 }
 

@@ -43,6 +43,8 @@ pub trait Reply {
     fn push(&mut self, len: usize);
     /// A floating point number (RESP2: a bulk).
     fn double(&mut self, value: f64);
+    /// A floating point number in more digits than it takes to tell it from others (RESP2: a bulk).
+    fn double_digits(&mut self, digits: &str);
     /// A boolean (RESP2: 1 or 0).
     fn boolean(&mut self, value: bool);
     /// A number of any size, in digits (RESP2, and who knows no such type: a bulk).
@@ -59,6 +61,8 @@ pub trait Reply {
     fn mark(&self) -> usize;
     /// Forgets all since `mark`: an error replaces a half-written answer.
     fn rewind(&mut self, mark: usize);
+    /// The error line, without the minus sign, if that is what was written at `mark`.
+    fn error_at(&self, mark: usize) -> Option<&[u8]>;
 
     /// The status `OK`.
     fn ok(&mut self) {

@@ -19,7 +19,7 @@ use crate::message::{Ask, Batch, Dest, Request};
 use crate::notices::is_other_protocol;
 use crate::orders::holds_back;
 use crate::plan::{Join, Plan};
-use crate::reply::RespReply;
+use crate::reply::{RespReply, error_line};
 
 /// A batch is posted before the end of its pass once its arguments are this long.
 const BATCH_BYTES_MAX: usize = 1 << 20;
@@ -183,7 +183,7 @@ impl Shard {
 
     /// Answers what parsing found wrong before the request was given to other shards.
     pub(crate) fn refuse_parsed(&mut self, req: Req<'_>, error: ReplyError) {
-        self.ran.push(Ran::Whole { index: req.verdict.index, failed: true });
+        self.ran.push(Ran::Whole { index: req.verdict.index, failures: 1 });
         self.reply_here(req.conn, |reply| reply.error(error));
     }
 
@@ -204,9 +204,8 @@ impl Shard {
         if mode == ReplyMode::On {
             write(&mut RespReply::new(conn.sink(), proto));
         }
-        if conn.sink().get(start) == Some(&b'-') {
-            self.node.counters.error_replies += 1;
-            self.node.errors.record(&conn.sink()[start + 1..]);
+        if let Some(text) = error_line(&conn.sink()[start..]) {
+            self.node.count_error(text);
         }
         conn.written(start);
         self.touched(id);
@@ -373,12 +372,8 @@ impl Shard {
         if let Blocking::Asked(block) = ctx.blocking {
             return self.wait_at_home(req, mode, *block);
         }
-        let failed = sink.get(start) == Some(&b'-');
-        self.ran.push(Ran::Whole { index: req.verdict.index, failed });
-        if failed {
-            self.node.counters.error_replies += 1;
-            self.node.errors.record(&sink[start + 1..]);
-        }
+        let failures = self.node.failures(error_line(&sink[start..]));
+        self.ran.push(Ran::Whole { index: req.verdict.index, failures });
         let session = self.sessions.at(row);
         if mode != ReplyMode::On || session.reply_mode != ReplyMode::On {
             let spec = &self.node.table.at(req.verdict.index).spec;

@@ -225,7 +225,7 @@ impl Shard {
         let mut ctx = self.context(Sessions::PROXY, None);
         let mut reply = RespReply::new(replies, request.proto);
         run_queue(&job.queue, broken, &mut ctx, &mut reply, &mut ran);
-        ran.push(Ran::Whole { index: request.index, failed: false });
+        ran.push(Ran::Whole { index: request.index, failures: 0 });
         self.ran.append(&mut ran);
     }
 
@@ -306,5 +306,5 @@ pub(crate) fn run_queue(
     if broken {
         return reply.null_array();
     }
-    exec(queue, ctx, reply, &mut |index, failed| ran.push(Ran::Whole { index, failed }));
+    exec(queue, ctx, reply, &mut |index, failures| ran.push(Ran::Whole { index, failures }));
 }
