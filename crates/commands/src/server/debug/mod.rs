@@ -132,7 +132,7 @@ fn act(what: &What<'_>, ctx: &mut Ctx<'_>) -> Said {
         What::Help
         | What::Error(_)
         | What::Protocol(_)
-        | What::PackedThreshold
+        | What::PackedThreshold(_)
         | What::Reload
         | What::Unknown(_) => {}
     }
@@ -156,7 +156,9 @@ fn answer(what: &What<'_>, said: Vec<Said>, reply: &mut dyn Reply) -> Result<(),
         What::Sleep { .. }
         | What::SetActiveExpire(_)
         | What::Populate(_)
-        | What::PackedThreshold => reply.ok(),
+        | What::PackedThreshold(true) => reply.ok(),
+        What::PackedThreshold(false) => reply
+            .error_text(b"ERR argument must be a memory value bigger than 1 and smaller than 4gb"),
         What::Error(text) => reply.error_text(text),
         What::Protocol(name) => protocol::example(name, reply)?,
         What::Reload => return Err(NO_SNAPSHOTS),
