@@ -136,6 +136,17 @@ def all_close(tolerance: int) -> Callable[[Reply, Reply], bool]:
     return rule
 
 
+def loosely(ours: Reply, theirs: Reply) -> bool:
+    """What a script gives is of commands that are not known here: order and the clock may differ in each."""
+    if ours == theirs:
+        return True
+    if ours[0] != theirs[0] or not isinstance(ours[1], list) or not isinstance(theirs[1], list):
+        return ours[0] == theirs[0] == ":" and close(CLOCK_MS)(ours, theirs)
+    if len(ours[1]) != len(theirs[1]):
+        return False
+    return all(map(loosely, ours[1], theirs[1])) or unordered(ours, theirs) or unordered_pairs(ours, theirs)
+
+
 TOLERANT: dict[bytes, Callable[[Reply, Reply], bool]] = {
     b"PTTL": close(CLOCK_MS),
     b"TTL": close(CLOCK_MS // 1000),
@@ -160,6 +171,10 @@ TOLERANT: dict[bytes, Callable[[Reply, Reply], bool]] = {
     b"SINTER": unordered,
     b"SUNION": unordered,
     b"SDIFF": unordered,
+    b"ZRANDMEMBER": lambda ours, theirs: unordered(ours, theirs) or unordered_pairs(ours, theirs),
+    b"ZSCAN": pages,
+    b"EVAL": loosely,
+    b"EVAL_RO": loosely,
     b"SPOP": unordered,
     b"SRANDMEMBER": unordered,
     b"SSCAN": pages,
@@ -201,7 +216,17 @@ KNOWN: dict[str, list[Known]] = {
             lambda argv, ours, theirs: verb(argv) == b"SCAN" and len(argv) > 1 and not argv[1].isdigit(),
         ),
     ],
-    "7.4": [],
+    "7.4": [
+        (
+            "SORT of Redis refuses numbers after another command left ERANGE in errno, which it does not clear",
+            lambda argv, ours, theirs: verb(argv) in (b"SORT", b"SORT_RO") and b"can't be converted into double" in text(ours)
+            and theirs[0] != "-",
+        ),
+        (
+            "an inline request with a zero byte: Redis looks for the line's end with a C string function and waits for ever",
+            lambda argv, ours, theirs: ours[0] == "raw" and b"\0" in b"".join(argv) and theirs[1].startswith(ours[1]),
+        ),
+    ],
 }
 """Differences from a reference version that are meant: what 7.0.15 and 7.4 were seen to disagree on."""
 

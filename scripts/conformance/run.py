@@ -59,11 +59,11 @@ def suite_tcl(options: argparse.Namespace) -> bool:
     verdict = reasons.judge(runs, reasons.read(), reference)
     OUT.mkdir(parents=True, exist_ok=True)
     (OUT / "tcl.json").write_text(json.dumps(tcl_suite.as_json(runs), indent=1))
-    fragment = reasons.markdown(runs, reference, verdict)
+    fragment = reasons.markdown(runs, verdict)
     (OUT / "tcl.md").write_text(fragment)
     if options.record_fragment and not options.unit and not options.milestone:
         FRAGMENT.write_text(fragment)
-    print(reasons.table(runs, reference))
+    print(reasons.table(runs, verdict))
     by_reason: dict[str, int] = {}
     for _, reason in verdict.explained:
         by_reason[reason] = by_reason.get(reason, 0) + 1

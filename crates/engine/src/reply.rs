@@ -69,10 +69,15 @@ pub trait Reply {
         self.simple("OK");
     }
 
-    /// An error that repeats a word of the client's: `before`, the word, `after`. The word ends where
-    /// a C string would, as everywhere in the reference, and line ends around the text go.
+    /// An error that repeats a word of the client's: `before`, the word, `after`.
     fn error_echo(&mut self, before: &str, word: &[u8], after: &str) {
-        let text = [before.as_bytes(), c_string(word), after.as_bytes()].concat();
+        self.error_words(&[before.as_bytes(), word, after.as_bytes()]);
+    }
+
+    /// An error of several pieces, of which some are a client's. Each ends where a C string would, as
+    /// everywhere in the reference, and line ends around the text go.
+    fn error_words(&mut self, pieces: &[&[u8]]) {
+        let text: Vec<u8> = pieces.iter().flat_map(|piece| c_string(piece)).copied().collect();
         let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
         let len = text.iter().rposition(|byte| !is_end(byte)).map_or(0, |last| last + 1);
         self.error_text(&text[..len]);

@@ -3,7 +3,7 @@
 use stoa_command::{Args, Flags, KeyPositions, ReplyError, ResponsePolicy};
 use stoa_engine::{
     Block, Blocking, Ctx, Part, Refusal, Reply, ReplyMode, SessionRow, Sessions, Verdict, Walk,
-    admit_found, refuse, run,
+    admit_found, refuse, refuse_exec, run,
 };
 use stoa_resp::ProtocolError;
 use stoa_stdx::{ConnId, Key, ShardId};
@@ -125,8 +125,13 @@ impl Shard {
         {
             let text = paused.refusal();
             self.node.commands.rejected(verdict.index as usize);
-            self.abort_multi(id);
-            self.reply_here(id, |reply| reply.error_text(text.as_bytes()));
+            if self.plans[verdict.index as usize] == Plan::Exec {
+                self.drop_multi(id);
+                self.reply_here(id, |reply| refuse_exec(text.as_bytes(), reply));
+            } else {
+                self.abort_multi(id);
+                self.reply_here(id, |reply| reply.error_text(text.as_bytes()));
+            }
             return true;
         }
         if session.multi.is_some() && !spec.flags.has(Flags::IMMEDIATE) {

@@ -288,10 +288,24 @@ impl Shard {
         }
     }
 
-    /// A refusal of a client's request: it spoils the transaction it belongs to.
+    /// A refusal of a client's request: it spoils the transaction it belongs to, and ends it if it is
+    /// EXEC itself that is refused.
     pub(crate) fn refused(&mut self, id: ConnId, argv: &[&[u8]], refusal: Refusal) {
-        self.abort_multi(id);
+        match refusal {
+            Refusal::Error(Some(index), _) if self.plans[index as usize] == Plan::Exec => {
+                self.drop_multi(id);
+            }
+            Refusal::Error(..) | Refusal::UnknownCommand | Refusal::UnknownSubcommand(_) => {
+                self.abort_multi(id);
+            }
+        }
         self.refuse(id, argv, refusal);
+    }
+
+    /// Ends a transaction unrun.
+    pub(crate) fn drop_multi(&mut self, id: ConnId) {
+        self.sessions.at(Sessions::row(id)).multi = None;
+        self.unwatch(id);
     }
 }
 

@@ -87,6 +87,11 @@ const NESTED: &[&str] = &[
     "MULTI",
     "SET",
     "EXEC",
+    // An EXEC that is refused ends its transaction.
+    "MULTI",
+    "SET t 2",
+    "EXEC 1",
+    "EXEC",
     "EVAL return(redis.call('LPUSH',KEYS[1],'x')) 1 s",
     "EVAL return(redis.pcall('LPUSH',KEYS[1],'x')) 1 s",
     "EVAL redis.pcall('LPUSH',KEYS[1],'x')redis.pcall('NOSUCH')return(1) 1 s",
@@ -107,7 +112,7 @@ fn what_runs_inside_others_counts_once_on_any_number_of_shards() {
         // What ran and failed inside, each of three errors of an answer, and its own.
         ("eval", 7, 0, 8),
         ("eval_ro", 1, 0, 1),
-        ("exec", 3, 0, 2),
+        ("exec", 4, 1, 3),
         ("evalsha", 1, 0, 1),
         ("subscribe", 0, 1, 0),
     ] {
@@ -117,7 +122,7 @@ fn what_runs_inside_others_counts_once_on_any_number_of_shards() {
         let refused = format!("rejected_calls={rejected},failed_calls={failed}");
         assert!(line.contains(&refused), "{refused}: {line}");
     }
-    for (word, count) in [("WRONGTYPE", 5), ("ERR", 9), ("NOSCRIPT", 1), ("EXECABORT", 1)] {
+    for (word, count) in [("WRONGTYPE", 5), ("ERR", 10), ("NOSCRIPT", 1), ("EXECABORT", 2)] {
         assert!(alone.contains(&format!("errorstat_{word}:count={count}")), "{word}: {alone}");
     }
     for shards in [2, 3, 7] {

@@ -148,7 +148,7 @@ fn parse_id(text: &[u8], stream: Option<&Stream>) -> Result<StreamId, ReplyError
 fn reply_no_group(key: &[u8], group: &[u8], reply: &mut dyn Reply) {
     let text: [&[u8]; 5] =
         [b"NOGROUP No such consumer group '", group, b"' for key name '", key, b"'"];
-    reply.error_text(&text.concat());
+    reply.error_words(&text);
 }
 
 /// Refuses an option that is none. True when it did.
