@@ -21,11 +21,19 @@ def same(step_argv: tuple[bytes, ...], ours: Reply, theirs: Reply) -> bool:
     if ours == theirs or (step_argv and step_argv[-1] == b"*" and step_argv[0].upper() == b"CONFIG"):
         return True
     words = [word.upper() for word in step_argv[:2]]
+    if words and words[0] in (b"SORT", b"SORT_RO") and is_unsorted(step_argv):
+        return same_mark(ours, theirs) and (ours[0] != "*" or len(ours[1]) == len(theirs[1]))
     for names in (b" ".join(words), words[0] if words else b""):
         rule = TOLERANT.get(names)
         if rule:
             return rule(ours, theirs)
     return False
+
+
+def is_unsorted(argv: tuple[bytes, ...]) -> bool:
+    """SORT by what is no pattern gives the elements of a set in the order of its table."""
+    words = [word.upper() for word in argv]
+    return any(word == b"BY" and b"*" not in argv[at + 1] for at, word in enumerate(words[:-1]))
 
 
 def integers(ours: Reply, theirs: Reply) -> tuple[int, int] | None:
@@ -88,7 +96,7 @@ def hello(ours: Reply, theirs: Reply) -> bool:
     return True
 
 
-STEADY_FIELDS = {b"name", b"db", b"sub", b"psub", b"multi", b"user", b"cmd", b"resp", b"redir"}
+STEADY_FIELDS = {b"name", b"db", b"sub", b"psub", b"user", b"cmd", b"resp", b"redir"}
 
 
 def client_line(ours: Reply, theirs: Reply) -> bool:
@@ -221,6 +229,10 @@ KNOWN: dict[str, list[Known]] = {
             "SORT of Redis refuses numbers after another command left ERANGE in errno, which it does not clear",
             lambda argv, ours, theirs: verb(argv) in (b"SORT", b"SORT_RO") and b"can't be converted into double" in text(ours)
             and theirs[0] != "-",
+        ),
+        (
+            "SORT of Redis turns a small sorted set into a large one for good",
+            lambda argv, ours, theirs: verb(argv) == b"OBJECT" and (text(ours), text(theirs)) == (b"skiplist", b"listpack"),
         ),
         (
             "an inline request with a zero byte: Redis looks for the line's end with a C string function and waits for ever",
