@@ -28,8 +28,8 @@ BASELINE = HERE / "baseline.tsv"
 PROFILES = tuple(tomllib.loads((HERE / "milestones.toml").read_text())["profiles"])
 REPLY_DEADLINE_MS = 20_000
 """Far above any reply of a healthy server on a busy machine, and what a lost reply costs."""
-STALL_S = 90.0
-"""Longest silence of a unit: the slowest test of the reference takes a third of it."""
+STALL_S = 300.0
+"""Longest silence of a unit: far above the slowest test of the reference on a busy machine."""
 UNIT_S = 900.0
 MARK = "if {$::client} {"
 """The line of the suite's entry file before which the shim is sourced."""

@@ -12,7 +12,7 @@ use stoa_scripting::{Flags, Found, Host, Outcome, Policy, Scripting, Sink, Stop,
 use stoa_stdx::{DbIndex, MonoNs};
 
 use crate::tally::{Answered, Came, Tally};
-use crate::{Blocking, Ctx, Entry, Order, PausedScript, Proto, Reply, run_unrouted};
+use crate::{Ctx, Entry, Order, PausedScript, Proto, Reply, run_unrouted};
 
 /// How long loading a library may take, as in the reference.
 const LOAD_NS_MAX: u64 = 500_000_000;
@@ -178,7 +178,7 @@ impl Ctx<'_> {
         let mut scripting = self.take_scripting();
         let keys: Vec<&[u8]> = was.keys.iter().map(Vec::as_slice).collect();
         let mut host = ScriptHost::new(self, &keys, was.read_only);
-        (host.wrote, host.started, host.looks) = (was.wrote, was.started, was.looks);
+        (host.wrote, host.started, host.looks) = (was.wrote, Some(was.started), was.looks);
         (host.home_db, host.is_function) = (was.home_db, was.is_function);
         (host.may_pause, host.shows) = (true, true);
         let mut out = ToReply::new(reply);
@@ -248,6 +248,9 @@ impl Ctx<'_> {
     }
 }
 
+/// The command that may not run, if it is one, and why.
+type Refused = (Option<u16>, &'static [u8]);
+
 /// Runs a script's commands.
 struct ScriptHost<'h, 'c> {
     ctx: &'h mut Ctx<'c>,
@@ -259,7 +262,8 @@ struct ScriptHost<'h, 'c> {
     is_function: bool,
     /// It is on the board.
     shows: bool,
-    started: MonoNs,
+    /// When it was first looked at: by its first command, or after so many instructions.
+    started: Option<MonoNs>,
     /// Looks at the clock: it goes on even where the clock stands still.
     looks: u64,
     /// Databases whose keys were asked for.
@@ -268,7 +272,6 @@ struct ScriptHost<'h, 'c> {
 
 impl<'h, 'c> ScriptHost<'h, 'c> {
     fn new(ctx: &'h mut Ctx<'c>, keys: &'h [&'h [u8]], read_only: bool) -> Self {
-        let started = (ctx.node.scripts.clock)();
         let home_db = ctx.session().db;
         Self {
             ctx,
@@ -279,7 +282,7 @@ impl<'h, 'c> ScriptHost<'h, 'c> {
             may_pause: false,
             is_function: false,
             shows: false,
-            started,
+            started: None,
             looks: 0,
             home_db,
         }
@@ -291,7 +294,7 @@ impl<'h, 'c> ScriptHost<'h, 'c> {
             keys: self.keys.iter().map(|key| key.to_vec()).collect(),
             read_only: self.read_only,
             wrote: self.wrote,
-            started: self.started,
+            started: self.started.unwrap_or_else(|| (self.ctx.node.scripts.clock)()),
             looks: self.looks,
             home_db: self.home_db,
             db: self.ctx.session().db,
@@ -302,7 +305,7 @@ impl<'h, 'c> ScriptHost<'h, 'c> {
     }
 
     /// The command and where its arguments begin, or why not.
-    fn admit(&self, argv: &[&[u8]]) -> Result<(u16, usize), (Option<u16>, &'static [u8])> {
+    fn admit(&self, argv: &[&[u8]]) -> Result<(u16, usize), Refused> {
         let table = self.ctx.node.table;
         let mut index = table.find(argv[0]).ok_or((None, UNKNOWN))?;
         let mut args_at = 1;
@@ -321,6 +324,11 @@ impl<'h, 'c> ScriptHost<'h, 'c> {
             return Err((Some(index), READ_ONLY));
         }
         Ok((index, args_at))
+    }
+
+    /// Whether every key is at hand, so that the script cannot come to want another.
+    fn has_all(&self) -> bool {
+        self.ctx.node.scripts.reach == Reach::All || self.ctx.borrowed.is_some()
     }
 
     /// Whether all that a command touches is at hand.
@@ -360,18 +368,7 @@ impl<'h, 'c> ScriptHost<'h, 'c> {
     }
 
     fn execute(&mut self, entry: &Entry, argv: &[&[u8]], args_at: usize, reply: &mut Tape) {
-        let mut ctx = Ctx {
-            keyspace: &mut *self.ctx.keyspace,
-            sessions: &mut *self.ctx.sessions,
-            node: &mut *self.ctx.node,
-            now: self.ctx.now,
-            mono: self.ctx.mono,
-            row: self.ctx.row,
-            key: None,
-            blocking: Blocking::Denied,
-            borrowed: self.ctx.borrowed.as_deref_mut(),
-            walk: None,
-        };
+        let mut ctx = self.ctx.again();
         let resp3 = ctx.proto() == Proto::Resp3;
         run_unrouted(entry, argv, args_at, &mut ctx, &mut OnTape { tape: reply, resp3 });
     }
@@ -382,13 +379,14 @@ impl Host for ScriptHost<'_, '_> {
         let (index, args_at) = match self.admit(argv) {
             Ok(found) => found,
             Err((index, text)) => {
-                self.ctx.node.note(index, Came::Refused, Some(text));
+                let sure = self.has_all();
+                self.ctx.node.note(sure, index, Came::Refused, Some(text));
                 reply.error(text);
                 return Ok(());
             }
         };
         let entry = self.ctx.node.table.at(index);
-        let has_all = self.ctx.node.scripts.reach == Reach::All || self.ctx.borrowed.is_some();
+        let has_all = self.has_all();
         if !has_all && !self.reaches(entry, argv, args_at) {
             return Err(Stop::Undeclared);
         }
@@ -403,6 +401,7 @@ impl Host for ScriptHost<'_, '_> {
         self.ctx.session().proto = if resp3 { Proto::Resp3 } else { Proto::Resp2 };
         let clock = self.ctx.node.scripts.clock;
         let began = clock();
+        self.started.get_or_insert(began);
         self.execute(entry, argv, args_at, reply);
         if self.ctx.node.scripts.escape.is_some() {
             return Err(Stop::Undeclared);
@@ -410,7 +409,7 @@ impl Host for ScriptHost<'_, '_> {
         let took_ns = clock().0.saturating_sub(began.0);
         let error = reply.as_error();
         let failures = u32::from(error.is_some());
-        self.ctx.node.note(Some(index), Came::Ran { took_ns, failures }, error);
+        self.ctx.node.note(has_all, Some(index), Came::Ran { took_ns, failures }, error);
         Ok(())
     }
 
@@ -442,7 +441,8 @@ impl Host for ScriptHost<'_, '_> {
     }
 
     fn tick(&mut self) -> Result<Tick, Stop> {
-        let ran_ns = (self.ctx.node.scripts.clock)().0.saturating_sub(self.started.0);
+        let now = (self.ctx.node.scripts.clock)();
+        let ran_ns = now.0.saturating_sub(self.started.get_or_insert(now).0);
         if self.loads {
             // A clock that stands still must not let it run for ever.
             self.looks += 1;

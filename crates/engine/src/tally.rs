@@ -79,26 +79,42 @@ impl Node {
         self.failures(reply.error_at(mark))
     }
 
-    /// Notes what became of a script's command, to be counted once the script is sure to have run.
-    pub(crate) fn note(&mut self, index: Option<u16>, came: Came, error: Option<&[u8]>) {
+    /// Notes what became of a script's command, to be counted once the script is `sure` to have run.
+    pub(crate) fn note(
+        &mut self,
+        sure: bool,
+        index: Option<u16>,
+        came: Came,
+        error: Option<&[u8]>,
+    ) {
+        if sure {
+            return self.count(index, &came, error);
+        }
         if self.scripts.tally.notes.len() >= NOTES_MAX {
             self.count_notes();
         }
         self.scripts.tally.notes.push(Note { index, came, error: error.map(Box::from) });
     }
 
+    fn count(&mut self, index: Option<u16>, came: &Came, error: Option<&[u8]>) {
+        if let Some(text) = error {
+            self.count_error(text);
+        }
+        let Some(index) = index.map(usize::from) else { return };
+        match *came {
+            Came::Ran { took_ns, failures } => self.commands.ran(index, took_ns, failures),
+            Came::Refused => self.commands.rejected(index),
+        }
+    }
+
     /// Counts what was noted.
     pub(crate) fn count_notes(&mut self) {
+        if self.scripts.tally.notes.is_empty() {
+            return;
+        }
         let mut notes = std::mem::take(&mut self.scripts.tally.notes);
         for Note { index, came, error } in notes.drain(..) {
-            if let Some(text) = error {
-                self.count_error(&text);
-            }
-            let Some(index) = index.map(usize::from) else { continue };
-            match came {
-                Came::Ran { took_ns, failures } => self.commands.ran(index, took_ns, failures),
-                Came::Refused => self.commands.rejected(index),
-            }
+            self.count(index, &came, error.as_deref());
         }
         // The room is kept for the next script, but not that of a long one.
         notes.shrink_to(64);

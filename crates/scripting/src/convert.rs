@@ -130,9 +130,9 @@ fn write_table(table: &Table, resp3: bool, depth: usize, out: &mut Tape) -> Resu
     if let Some(text) = string_field(table, "err")? {
         let line = on_line(&text.as_bytes());
         if is_counted(table)? {
-            out.counted_error(&line)
+            out.counted_error(&line);
         } else {
-            out.error(&line)
+            out.error(&line);
         }
         return Ok(());
     }
