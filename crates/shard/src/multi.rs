@@ -245,7 +245,7 @@ impl Shard {
     }
 
     fn exec_here(&mut self, req: Req<'_>, queue: &Queue, client: u64) {
-        let broken = self.keyspace.is_watch_broken(client, self.now.unix);
+        let broken = self.keyspace.is_watch_broken(client, self.unix());
         self.unwatch(req.conn);
         self.answer_here(req, None, |ctx, reply, ran| {
             run_queue(queue, broken, ctx, reply, ran);
