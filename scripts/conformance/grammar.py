@@ -810,7 +810,7 @@ class Generator:
         return argv
 
 
-CHANCE = (b"SPOP",)
+CHANCE = (b"SPOP", b"SRANDMEMBER", b"HRANDFIELD", b"ZRANDMEMBER")
 BIG = (b"SETRANGE", b"SETBIT", b"BITFIELD", b"CLIENT", b"DEBUG", b"CONFIG")
 
 # Not here: a NUL in an inline request (Redis looks for the line's end with a C string function and waits for ever).
