@@ -31,9 +31,10 @@ def same(step_argv: tuple[bytes, ...], ours: Reply, theirs: Reply) -> bool:
 
 
 def is_unsorted(argv: tuple[bytes, ...]) -> bool:
-    """SORT by what is no pattern gives the elements of a set in the order of its table."""
+    """SORT by what is no pattern, or with equal words to sort by, gives the elements of a set in the order of its table."""
     words = [word.upper() for word in argv]
-    return any(word == b"BY" and b"*" not in argv[at + 1] for at, word in enumerate(words[:-1]))
+    patterns = [argv[at + 1] for at, word in enumerate(words[:-1]) if word == b"BY"]
+    return any(b"*" not in pattern for pattern in patterns) or bool(patterns) and b"ALPHA" in words
 
 
 def integers(ours: Reply, theirs: Reply) -> tuple[int, int] | None:

@@ -131,7 +131,8 @@ GROUPS: dict[str, list[tuple[int, str]]] = {
         (14, "LRANGE {key} {index} {index}"),
         (4, "LLEN {key}"),
         (8, "LINDEX {key} {index}"),
-        (8, "LSET {key} {index} {elem}"),
+        # Not further: LSET of Redis takes an index modulo 2^32, and sets element 0 for 2^62.
+        (8, "LSET {key} {near_index} {elem}"),
         (5, "LTRIM {key} {index} {index}"),
         (10, "LREM {key} {index} {elem}"),
         (10, "LINSERT {key} (BEFORE|AFTER|before|{odd}) {elem} {elem}"),
@@ -197,7 +198,9 @@ GROUPS: dict[str, list[tuple[int, str]]] = {
         (5, "OBJECT ENCODING {key}"),
         (4, "DEL {key}"),
         (6, "(SORT|SORT_RO) {key} [LIMIT {index} {some_count}] [ASC|DESC] [ALPHA] [GET #] [GET {elem}]"),
-        (4, "SORT {key} BY (nosort|w*) [ALPHA] STORE {key}"),
+        # Not BY w* ALPHA: elements whose weights are equal, or not there, come in the order of a table.
+        (2, "SORT {key} BY nosort [ALPHA] STORE {key}"),
+        (2, "SORT {key} BY w* STORE {key}"),
         (2, "SORT {key} [LIMIT {int} {int}] [STORE {key}] [{odd}]"),
     ],
     "sorted_set": [
@@ -521,6 +524,11 @@ class Values:
         if roll < 0.9:
             return self.pick(INTS)
         return self.pick(ODD_INTS) if roll < 0.94 else [b"%d" % self.rng.randint(-6000, 6000)]
+
+    def near_index(self) -> list[bytes]:
+        if self.rng.random() < 0.9:
+            return [b"%d" % self.rng.randint(-12, 24)]
+        return self.pick([b"", b"abc", b"1.0", b"+1", b"9223372036854775808", 2**31 - 1, -(2**31)])
 
     def offset(self) -> list[bytes]:
         roll = self.rng.random()
