@@ -29,6 +29,8 @@ from shrink import shrink
 ROUND_STEPS = 2_000
 """Short enough to shrink from, long enough for keys to gather history."""
 STATE_EVERY = 100
+PROGRESS_ROUNDS = 50
+"""A long run says now and then how far it is."""
 PIPELINE = 12
 CONNECTIONS = 3
 DBS = (0, 1)
@@ -439,6 +441,8 @@ def search(pair: Pair, seed: int, commands: int, groups: list[str], most: int, o
     while tally.commands < commands and len(tally.findings) < most:
         round_seed = rounds[0] if rounds else seed * 1_000_003 + number
         number += 1
+        if number % PROGRESS_ROUNDS == 0:
+            print(f"{tally.commands} commands so far, next is round {round_seed}", flush=True)
         generator = Generator(round_seed, groups, CONNECTIONS, pair.without)
         steps = [generator.step() for _ in range(ROUND_STEPS)]
         done = 0
