@@ -18,6 +18,7 @@ mod run;
 mod script;
 mod session;
 mod table;
+mod tally;
 
 pub use block::{Block, Blocking, OnTimeout};
 pub use borrowed::{Borrowed, run_unrouted};
@@ -27,7 +28,7 @@ pub use context::{Ctx, Walk, WalkStep};
 pub use multi::{Multi, Queue, QueueReach, QueuedKey, exec};
 pub use node::{Facts, Node, Order, PauseMode, ProcessFacts, ShutdownMode, World, heeds};
 pub use reply::{Proto, Reply};
-pub use run::{Refusal, Verdict, admit, admit_found, refuse, run};
+pub use run::{Refusal, Verdict, admit, admit_found, refuse, refuse_exec, run};
 pub use script::{Escape, Reach, ScriptCall, Scripts};
 pub use session::{ReplyMode, Session, SessionRow, Sessions};
 pub use stoa_config::EventClass as Class;

@@ -206,7 +206,7 @@ impl Keyspace {
 
     /// Empties a database; its memory goes back in portions (see [`Keyspace::free_condemned`]).
     pub(crate) fn clear(&mut self, index: DbIndex) {
-        self.note_database(index, None);
+        self.note_emptied(index);
         let database = &mut self.databases[index.0 as usize];
         self.condemned.extend(database.slots.take());
         *database = Database::new(database.id);

@@ -204,6 +204,7 @@ impl Shard {
         let proto = batch.requests[0].proto;
         let mut reply = RespReply::new(&mut batch.replies, proto);
         say_end(end, waiter.block.on_timeout, &mut reply);
+        self.count_wait(batch.requests[0].index, &batch.replies);
         let len = batch.replies.len();
         batch.ends.push(len);
         self.send_done(waiter.home, batch);
@@ -382,6 +383,7 @@ impl Shard {
         let Some(session) = self.sessions.get(row.conn) else { return };
         let mut reply = Vec::new();
         say_end(end, row.block.on_timeout, &mut RespReply::new(&mut reply, session.proto));
+        self.count_wait(row.request.verdict.index, &reply);
         self.waits_no_more(row.conn);
         self.answer_waiting(row.conn, row.ticket, &reply, false);
     }

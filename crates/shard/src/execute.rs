@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 use stoa_command::{Args, Flags, KeyPositions, ReplyError, ResponsePolicy};
 use stoa_engine::{
     Block, Blocking, Ctx, Part, Refusal, Reply, ReplyMode, SessionRow, Sessions, Verdict, Walk,
-    admit_found, refuse, run,
+    admit_found, refuse, refuse_exec, run,
 };
 use stoa_resp::ProtocolError;
 use stoa_stdx::{ConnId, Key, ShardId};
@@ -21,7 +21,7 @@ use crate::notices::is_other_protocol;
 use crate::orders::holds_back;
 use crate::places::{Place, Routed, Spot};
 use crate::plan::{Join, Plan};
-use crate::reply::RespReply;
+use crate::reply::{RespReply, error_line};
 use crate::sites::Site;
 
 /// A batch is posted before the end of its pass once its arguments are this long.
@@ -138,8 +138,13 @@ impl Shard {
         {
             let text = paused.refusal();
             self.node.commands.rejected(verdict.index as usize);
-            self.abort_multi(id);
-            self.reply_here(id, |reply| reply.error_text(text.as_bytes()));
+            if self.plans[verdict.index as usize] == Plan::Exec {
+                self.drop_multi(id);
+                self.reply_here(id, |reply| refuse_exec(text.as_bytes(), reply));
+            } else {
+                self.abort_multi(id);
+                self.reply_here(id, |reply| reply.error_text(text.as_bytes()));
+            }
             return true;
         }
         if session.multi.is_some() && !spec.flags.has(Flags::IMMEDIATE) {
@@ -197,7 +202,7 @@ impl Shard {
 
     /// Answers what parsing found wrong before the request was given to other shards.
     pub(crate) fn refuse_parsed(&mut self, req: Req<'_>, error: ReplyError) {
-        self.ran.push(Ran::Whole { index: req.verdict.index, failed: true });
+        self.ran.push(Ran::Whole { index: req.verdict.index, failures: 1 });
         self.reply_here(req.conn, |reply| reply.error(error));
     }
 
@@ -218,9 +223,8 @@ impl Shard {
         if mode == ReplyMode::On {
             write(&mut RespReply::new(conn.sink(), proto));
         }
-        if conn.sink().get(start) == Some(&b'-') {
-            self.node.counters.error_replies += 1;
-            self.node.errors.record(&conn.sink()[start + 1..]);
+        if let Some(text) = error_line(&conn.sink()[start..]) {
+            self.node.count_error(text);
         }
         conn.written(start);
         self.touched(id);
@@ -422,12 +426,8 @@ impl Shard {
         if let Blocking::Asked(block) = ctx.blocking {
             return self.wait_at_home(req, mode, *block);
         }
-        let failed = sink.get(start) == Some(&b'-');
-        self.ran.push(Ran::Whole { index: req.verdict.index, failed });
-        if failed {
-            self.node.counters.error_replies += 1;
-            self.node.errors.record(&sink[start + 1..]);
-        }
+        let failures = self.node.failures(error_line(&sink[start..]));
+        self.ran.push(Ran::Whole { index: req.verdict.index, failures });
         let session = self.sessions.at(row);
         if mode != ReplyMode::On || session.reply_mode != ReplyMode::On {
             let spec = &self.node.table.at(req.verdict.index).spec;

@@ -155,3 +155,49 @@ fn who_waits_for_what_comes_next_in_a_stream_gets_it() {
         }
     }
 }
+
+#[test]
+fn a_client_that_ends_while_it_waits_gets_nothing_that_others_want() {
+    for shards in SHARDS {
+        for line in ["BLPOP k 0", "BLPOP a b c d k 0", "BLMOVE k to LEFT LEFT 0"] {
+            let case = format!("{shards} shards, {line}");
+            let mut world = World::new(&Options::calm(shards, 1));
+            let [leaves, stays, pushes] = [(); 3].map(|()| world.connect());
+            call(&mut world, leaves, line);
+            call(&mut world, stays, "BLPOP k 0");
+            // It may only have ended its own half: the reference takes it for gone as well.
+            world.end(leaves);
+            assert!(world.settle(STEPS_MAX), "{case}");
+            assert!(world.is_closed(leaves), "{case}");
+            call(&mut world, pushes, "RPUSH k x");
+            assert_eq!(heard(&mut world, stays), "*2\r\n$1\r\nk\r\n$1\r\nx\r\n", "{case}");
+            assert_eq!(heard(&mut world, leaves), "", "{case}");
+        }
+    }
+}
+
+#[test]
+fn what_a_script_or_sort_puts_there_is_served_at_once_wherever_it_ran() {
+    for shards in SHARDS {
+        for number in 0..8 {
+            let key = format!("{{{number}}}to");
+            let case = format!("{shards} shards, {key}");
+            let mut world = World::new(&Options::calm(shards, 1));
+            let [waits, acts] = [(); 2].map(|()| world.connect());
+            call(&mut world, acts, &format!("RPUSH {{{number}}}from x"));
+            // The second run of a script may take another way than the first.
+            let script = "EVAL \"return redis.call('RPUSH', KEYS[1], 'x')\" 1";
+            let lines = [
+                format!("SORT {{{number}}}from ALPHA STORE {key}"),
+                format!("{script} {key}"),
+                format!("{script} {key}"),
+            ];
+            for line in lines {
+                call(&mut world, waits, &format!("BLPOP {key} 0"));
+                call(&mut world, acts, &line);
+                let want = format!("*2\r\n${}\r\n{key}\r\n$1\r\nx\r\n", key.len());
+                assert_eq!(heard(&mut world, waits), want, "{case}, {line}");
+            }
+        }
+    }
+}

@@ -141,7 +141,7 @@ fn act(what: &What<'_>, ctx: &mut Ctx<'_>) -> Said {
         What::Help
         | What::Error(_)
         | What::Protocol(_)
-        | What::PackedThreshold
+        | What::PackedThreshold(_)
         | What::Reload { with_options: true }
         | What::Unknown(_) => {}
     }
@@ -166,7 +166,9 @@ fn answer(what: &What<'_>, said: Vec<Said>, reply: &mut dyn Reply) -> Result<(),
         | What::SetActiveExpire(_)
         | What::SkipSums(_)
         | What::Populate(_)
-        | What::PackedThreshold => reply.ok(),
+        | What::PackedThreshold(true) => reply.ok(),
+        What::PackedThreshold(false) => reply
+            .error_text(b"ERR argument must be a memory value bigger than 1 and smaller than 4gb"),
         What::Error(text) => reply.error_text(text),
         What::Protocol(name) => protocol::example(name, reply)?,
         What::Reload { with_options: true } => return Err(NO_SNAPSHOTS),
