@@ -177,7 +177,10 @@ impl Shard {
         match request.dest {
             Dest::Nowhere => {}
             Dest::Hole { conn: id, ticket } => {
-                self.waits_no_more(id);
+                // What a client waits for is the last it asked; this may be an earlier one's answer.
+                if self.conn(id).is_some_and(|conn| conn.is_last(ticket)) {
+                    self.waits_no_more(id);
+                }
                 if let Some(conn) = self.conn(id) {
                     conn.fill(ticket, reply);
                     if self.is_scripted(request.index) {
