@@ -147,10 +147,12 @@ async fn unlock(socket: &mut Socket, session: &mut Session, conn: &Conn) -> Resu
         let mut answers = Answers::new(is_list);
         let mut is_open = false;
         for argv in request.commands() {
+            // Once logged in no more, for a transaction would take it in.
             let pair = [argv.clone(), hello.clone()];
-            let said = session.exchange(&pair).await.map_err(|_| End::Server)?;
+            let commands = if is_open { &pair[..1] } else { &pair };
+            let said = session.exchange(commands).await.map_err(|_| End::Server)?;
             answers.add(&said[0]);
-            is_open |= !matches!(said[1], Value::Error(_));
+            is_open |= said.get(1).is_some_and(|hello| !matches!(hello, Value::Error(_)));
         }
         say(socket, answers.take()).await?;
         if is_open {

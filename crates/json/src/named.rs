@@ -151,6 +151,24 @@ impl<'a> Members<'a> {
         self.find(arg).is_some() || arg.children.iter().any(|part| self.mention(part))
     }
 
+    /// Whether all that `arg` needs is there.
+    fn make_whole(&self, arg: &Arg) -> bool {
+        self.find(arg).is_some()
+            || match arg.kind {
+                Kind::OneOf => arg.children.iter().any(|child| self.make_whole(child)),
+                Kind::Block => arg.children.iter().all(|part| {
+                    part.optional || part.kind == Kind::PureToken || self.make_whole(part)
+                }),
+                _ => false,
+            }
+    }
+
+    /// How many members speak of `arg` or parts of it.
+    fn count(&self, arg: &Arg) -> usize {
+        let parts: usize = arg.children.iter().map(|part| self.count(part)).sum();
+        parts + usize::from(self.find(arg).is_some())
+    }
+
     /// Refuses what no argument has taken.
     pub(crate) fn all_taken(&self, form: Option<&Form>) -> Result<(), Refusal> {
         let Some(left) = self.0.iter().find(|member| !member.is_taken.get()) else {
@@ -216,6 +234,11 @@ fn counts(arg: &Arg, next: &Arg) -> bool {
 
 /// Writes an argument if it is spoken of, whole or by its parts.
 fn one(arg: &Arg, members: &Members<'_>, argv: &mut Argv) -> Result<(), Refusal> {
+    // A choice may be called like one of its own: then that one is meant.
+    let is_choice = arg.kind == Kind::OneOf && !arg.multiple;
+    if is_choice && arg.children.iter().any(|child| members.find(child).is_some()) {
+        return parts(arg, members, argv);
+    }
     if let Some(raw) = members.take(arg) {
         return value(arg, raw, members, argv);
     }
@@ -250,16 +273,26 @@ fn parts(arg: &Arg, members: &Members<'_>, argv: &mut Argv) -> Result<(), Refusa
     if arg.kind == Kind::Block {
         return sequence(&arg.children, members, argv);
     }
-    // What is named outright goes before what shares the name of a part with its neighbours.
-    let outright = arg.children.iter().filter(|child| members.find(child).is_some());
-    let mut meant: Vec<&Arg> = outright.collect();
-    if meant.is_empty() {
-        meant = arg.children.iter().filter(|child| members.mention(child)).collect();
+    // What is named outright goes before what shares the names of its parts with its neighbours, and of
+    // those the one that the most members make whole.
+    let outright: Vec<&Arg> =
+        arg.children.iter().filter(|child| members.find(child).is_some()).collect();
+    match outright[..] {
+        [] => {}
+        [child] => return one(child, members, argv),
+        _ => return Err(Refusal::new(format_args!("give one of {}, not several", choices(arg)))),
     }
-    match meant[..] {
-        [] => Err(missing(arg)),
-        [child] => one(child, members, argv),
-        _ => Err(Refusal::new(format_args!("give one of {}, not several", choices(arg)))),
+    let mut mentioned = arg.children.iter().filter(|child| members.mention(child));
+    let (Some(first), second) = (mentioned.next(), mentioned.next()) else {
+        return Err(missing(arg));
+    };
+    if second.is_none() {
+        return one(first, members, argv);
+    }
+    let whole = arg.children.iter().filter(|child| members.make_whole(child));
+    match whole.max_by_key(|child| members.count(child)) {
+        Some(child) => one(child, members, argv),
+        None => Err(Refusal::new(format_args!("give one of {}, whole", choices(arg)))),
     }
 }
 
@@ -382,6 +415,12 @@ fn group(arg: &Arg, raw: &RawValue, members: &Members<'_>, argv: &mut Argv) -> R
             }
             _ => in_order(arg, &items, members, argv),
         },
+        Json::Text(_) | Json::Number(_) | Json::Object(_) if !arg.multiple => {
+            // Its first part by the name of the whole, the others beside it.
+            let Some((first, rest)) = arg.children.split_first() else { return Err(missing(arg)) };
+            value(first, raw, members, argv)?;
+            sequence(rest, members, argv)
+        }
         _ => Err(Refusal::new(format_args!("'{}' takes an object or a list", arg.name))),
     }
 }

@@ -22,6 +22,11 @@ const SPECS: &[(&str, &str)] = &[
     ),
     ("bitcount", "key [range: start:integer end:integer [unit: BYTE | BIT]]"),
     ("lmove", "source destination (wherefrom: LEFT | RIGHT) (whereto: LEFT | RIGHT)"),
+    (
+        "geosearch",
+        "key (by: BYRADIUS radius:double (unit: M | KM) | BYBOX width:double height:double (unit: M | KM)) \
+         [count-block: COUNT count:integer [ANY]] [store: STORE key | STOREDIST key]",
+    ),
     ("config|get", "parameter..."),
     ("ping", "[message]"),
     ("fcall", "function numkeys:integer [key...] [arg...]"),
@@ -122,6 +127,18 @@ fn members_are_put_where_the_syntax_has_them() {
         (
             r##"{"cmd": "LMOVE", "source": "a", "destination": "b", "whereto": "LEFT", "wherefrom": "RIGHT"}"##,
             "LMOVE a b RIGHT LEFT",
+        ),
+        (
+            r##"{"cmd": "GEOSEARCH", "key": "k", "radius": 5, "unit": "km", "count": 3, "any": true}"##,
+            "GEOSEARCH k BYRADIUS 5 KM COUNT 3 ANY",
+        ),
+        (
+            r##"{"cmd": "GEOSEARCH", "key": "k", "bybox": [5, 6, "M"], "storedist": "d"}"##,
+            "GEOSEARCH k BYBOX 5 6 M STOREDIST d",
+        ),
+        (
+            r##"{"cmd": "BITFIELD", "key": "k", "operation": [{"encoding": "u8", "offset": 0, "increment": 2}]}"##,
+            "BITFIELD k INCRBY u8 0 2",
         ),
         (r##"{"cmd": "config get", "parameter": ["a", "b"]}"##, "config get a b"),
         (r##"{"cmd": "FCALL", "function": "f", "arg": ["x"]}"##, "FCALL f 0 x"),
