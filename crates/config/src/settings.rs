@@ -74,6 +74,8 @@ pub struct Settings {
     pub hll_sparse_max_bytes: u64,
     /// `latency-tracking`.
     pub latency_tracking: bool,
+    /// `trace-sample`: 0 is none.
+    pub trace_sample: u32,
     /// `notify-keyspace-events`.
     pub keyspace_events: Events,
     /// `hz`, within 1 to 500.
@@ -203,6 +205,7 @@ impl Settings {
             },
             hll_sparse_max_bytes: memory(value("hll-sparse-max-bytes")),
             latency_tracking: flag(value("latency-tracking")),
+            trace_sample: integer(value("trace-sample")) as u32,
             keyspace_events: events(value("notify-keyspace-events")),
             hz: integer(value("hz")) as u16,
             daemonize: flag(value("daemonize")),

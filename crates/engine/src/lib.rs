@@ -18,6 +18,7 @@ mod run;
 mod script;
 mod session;
 mod table;
+mod trace;
 
 pub use block::{Block, Blocking, OnTimeout};
 pub use borrowed::{Borrowed, run_unrouted};
@@ -33,3 +34,4 @@ pub use session::{ReplyMode, Session, SessionRow, Sessions};
 pub use stoa_config::EventClass as Class;
 pub use stoa_pubsub::Kind;
 pub use table::{Command, Entry, Part, Table, entry};
+pub use trace::{Sample, Stage, Tracer};

@@ -139,6 +139,9 @@ impl Shard {
     /// A batch came back from `from` with its answers.
     pub(crate) fn batch_done(&mut self, from: ShardId, mut batch: Box<Batch>) {
         self.witness(batch.clock);
+        if let Some(followed) = batch.followed {
+            self.node.tracer.answered(followed.id);
+        }
         let mut start = 0;
         let mut parts = std::mem::take(&mut batch.parts).into_iter().peekable();
         let Batch { requests, args, replies, ends, .. } = &mut *batch;

@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use stoa_config::Config;
-use stoa_engine::{Block, Facts, Node, Scripts, Session, Sessions, Table};
+use stoa_engine::{Block, Facts, Node, Scripts, Session, Sessions, Table, Tracer};
 use stoa_keyspace::Keyspace;
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_pubsub::PubSub;
@@ -168,6 +168,7 @@ impl Shard {
             commands,
             errors: ErrorStats::default(),
             inserts: Histogram::new(),
+            tracer: Tracer::new(id, shards, clock),
             dirty: 0,
             pubsub: PubSub::new(id),
             orders: Vec::new(),

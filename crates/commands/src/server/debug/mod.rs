@@ -8,9 +8,10 @@ mod digest;
 mod object;
 mod parse;
 mod protocol;
+mod trace;
 
 use stoa_command::{Args, Arity, Group, ReplyError, RequestPolicy, ResponsePolicy, Spec};
-use stoa_engine::{Command, Ctx, Order, Part, Reply};
+use stoa_engine::{Command, Ctx, Order, Part, Reply, Sample};
 use stoa_keyspace::Ttl;
 use stoa_observability::Histogram;
 use stoa_stdx::MonoMs;
@@ -50,6 +51,8 @@ enum Said {
     Values(Vec<Option<Digest>>),
     /// How long its inserts took.
     Inserts(Box<Histogram>),
+    /// Of the requests it followed.
+    Samples(Vec<Sample>),
 }
 
 impl Command for Debug {
@@ -129,6 +132,7 @@ fn act(what: &What<'_>, ctx: &mut Ctx<'_>) -> Said {
         What::Digest => return Said::Digests(digest::of_databases(ctx)),
         What::DigestValue(keys) => return Said::Values(digest::of_values(keys, ctx)),
         What::InsertHistogram => return Said::Inserts(Box::new(ctx.node.inserts.clone())),
+        What::Trace => return Said::Samples(ctx.node.tracer.samples().cloned().collect()),
         What::Help
         | What::Error(_)
         | What::Protocol(_)
@@ -192,6 +196,7 @@ fn answer(what: &What<'_>, said: Vec<Said>, reply: &mut dyn Reply) -> Result<(),
                 reply.simple(&value.unwrap_or_default().to_string());
             }
         }
+        What::Trace => trace::print(samples(said), reply),
         What::InsertHistogram => {
             let mut all = Histogram::new();
             for said in &said {
@@ -208,8 +213,18 @@ fn answer(what: &What<'_>, said: Vec<Said>, reply: &mut dyn Reply) -> Result<(),
 fn digests(said: Vec<Said>) -> impl Iterator<Item = Vec<Total>> {
     said.into_iter().filter_map(|said| match said {
         Said::Digests(totals) => Some(totals),
-        Said::Done | Said::Object(_) | Said::Table(_) | Said::Values(_) | Said::Inserts(_) => None,
+        Said::Done
+        | Said::Object(_)
+        | Said::Table(_)
+        | Said::Values(_)
+        | Said::Inserts(_)
+        | Said::Samples(_) => None,
     })
+}
+
+fn samples(said: Vec<Said>) -> Vec<Sample> {
+    let samples = |said| if let Said::Samples(samples) = said { samples } else { Vec::new() };
+    said.into_iter().flat_map(samples).collect()
 }
 
 /// Each key's value from the shard that has it.

@@ -25,6 +25,8 @@ pub enum What<'a> {
     DigestValue(&'a [&'a [u8]]),
     /// How long inserts took.
     InsertHistogram,
+    /// The way of sampled requests.
+    Trace,
     /// Answer this error.
     Error(&'a [u8]),
     /// Answer a value of this type.
@@ -76,6 +78,7 @@ const HELP: &[(&str, usize, usize, &str, &str)] = &[
     ("RELOAD", 0, usize::MAX, "[option ...]", "Saves all keys and loads them again."),
     ("SET-ACTIVE-EXPIRE", 1, 1, "<0|1>", "Reclaims expired keys in the background, or not."),
     ("SLEEP", 1, 1, "<seconds>", "Serves nobody for a while. Decimals are allowed."),
+    ("TRACE", 0, 0, "", "Shows the way of the last requests that `trace-sample` took."),
 ];
 
 /// Prints the table.
@@ -117,6 +120,7 @@ impl<'a> What<'a> {
                 Self::Object(key)
             }
             "POPULATE" => Self::Populate(populate(args)?),
+            "TRACE" => Self::Trace,
             "PROTOCOL" => Self::Protocol(args.bytes()?),
             "QUICKLIST-PACKED-THRESHOLD" => {
                 args.rest();
