@@ -287,7 +287,7 @@ impl<'a> Db<'a> {
         let entry = self.database().find(key)?;
         match entry.deadline() {
             Some(deadline) if self.now > deadline => {
-                if !self.keyspace.held.keeps(key.hash) {
+                if !self.keyspace.held.keeps(key.hash, deadline) {
                     self.keyspace.reclaim(self.index, key);
                 }
                 None
@@ -341,8 +341,11 @@ impl<'a> Db<'a> {
         }
     }
 
-    /// A key that was not there before.
+    /// A key that was not there before, or was passed over because it is past its deadline and held.
     fn add(&mut self, key: &Key<'_>, entry: Entry) {
+        if !self.keyspace.held.is_idle() {
+            self.keyspace.reclaim(self.index, key);
+        }
         self.keyspace.insert(self.index, key, entry);
         if self.notices && self.keyspace.notices.heeds.added {
             self.keyspace.notices.push(self.index, "new", key.bytes);
@@ -616,7 +619,9 @@ impl<'a> Db<'a> {
             }
             let bytes = entry.key().to_vec();
             let key = self.keyspace.seed.key(&bytes);
-            self.keyspace.reclaim(self.index, &key);
+            if entry.deadline().is_none_or(|at| !self.keyspace.held.keeps(key.hash, at)) {
+                self.keyspace.reclaim(self.index, &key);
+            }
         }
         // Nearly all is past its deadline: whoever is left will do.
         let mut left = None;

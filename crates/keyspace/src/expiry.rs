@@ -86,7 +86,7 @@ impl Keyspace {
             if now > deadline {
                 let bytes = entry.key().to_vec();
                 let key = self.seed.key(&bytes);
-                if self.held.keeps_key(key.hash) {
+                if self.held.keeps(key.hash, deadline) {
                     self.wheel.add(after(now), item.arm(), item.cookie);
                 } else {
                     self.reclaim(index, &key);

@@ -159,13 +159,14 @@ impl Shard {
 
     fn serve_here(&mut self, number: u64) {
         let Some(waiter) = self.take_waiter(number) else { return };
-        let Served::Here(batch) = waiter.served else { unreachable!("its home serves it") };
+        let Served::Here(mut batch) = waiter.served else { unreachable!("its home serves it") };
         let scope = self.request_scope(&batch.requests[0], &batch.args);
         // Another of its keys may be held; then it has its place in the order of all, and what it was
         // woken for is kept for it.
         match scope.filter(|scope| self.intents.hinders_scope(scope)) {
             Some(scope) => {
                 let order = self.order_here();
+                batch.moment = Some(self.now.unix);
                 self.add_row(order, true, scope, Work::Kept(waiter.home, batch));
             }
             None => self.answer_kept(waiter.home, batch),

@@ -22,6 +22,7 @@ use crate::orders::holds_back;
 use crate::places::{Place, Routed, Spot};
 use crate::plan::{Join, Plan};
 use crate::reply::RespReply;
+use crate::sites::Site;
 
 /// A batch is posted before the end of its pass once its arguments are this long.
 const BATCH_BYTES_MAX: usize = 1 << 20;
@@ -52,7 +53,7 @@ impl Shard {
     pub(crate) fn run_cmd(&mut self, cmd: &Cmd, places: &[Place], sources: &mut [Source<'_>]) {
         let source = &sources[cmd.source as usize];
         let id = source.conn;
-        let holes_max = self.holes_max();
+        let holes_max = if self.rarely(Site::FewHoles) { 1 } else { self.holes_max() };
         let waits = match self.conn(id) {
             None => return,
             Some(conn) => {
@@ -63,6 +64,9 @@ impl Shard {
             }
         } || self.stalled_until.is_some();
         let ran = !waits && {
+            if !self.intents.is_idle() {
+                self.begin_turn(id);
+            }
             let spans_at = cmd.spans_at as usize;
             let spans = &self.spans[spans_at..spans_at + cmd.argc as usize];
             let argc = spans.len();
@@ -83,6 +87,7 @@ impl Shard {
         if !ran {
             sources[cmd.source as usize].hold_from(cmd.start);
         }
+        self.moment = None;
         // A shard that was put to sleep keeps what did not run for later.
         if !self.intents.is_idle() && (ran || self.stalled_until.is_none()) {
             self.end_turn_of(id);
@@ -155,7 +160,7 @@ impl Shard {
             return true;
         }
         if session.multi.is_some() && !spec.flags.has(Flags::IMMEDIATE) {
-            self.queue(id, verdict, argv);
+            self.queue(id, verdict, argv, cmd, places);
             return true;
         }
         if self.keys_are_lent && !self.has_turn(id) {
@@ -427,8 +432,7 @@ impl Shard {
             walk: None,
         };
         if !self.intents.is_idle() {
-            let flags = ctx.node.table.at(req.verdict.index).spec.flags;
-            ctx.keyspace.held.alone = !flags.has(Flags::READONLY);
+            ctx.now = self.moment.unwrap_or(ctx.now);
         }
         let mut reply = RespReply::new(sink, proto);
         write(&mut ctx, &mut reply, &mut self.ran);
@@ -530,7 +534,7 @@ impl Shard {
         self.put_request(&mut batch, req, dest, ask, routed);
         // Large values make a batch of their own: its places are counted in 32 bits, and both ends
         // hold it in memory.
-        let long = batch.args.len() > BATCH_BYTES_MAX;
+        let long = batch.args.len() > BATCH_BYTES_MAX || self.rarely(Site::PostEarly);
         self.outbound[owner.0 as usize] = Some(batch);
         if long {
             self.post_batch(owner);

@@ -259,14 +259,12 @@ impl Shard {
         // A client that left meanwhile waits for nothing.
         let may_wait = request.job.is_none() && borrowed.is_none() && self.conn(conn).is_some();
         let blocking = if may_wait { Blocking::Allowed } else { Blocking::Denied };
-        self.keyspace.held.alone = true;
         let mut ctx = Ctx { borrowed, blocking, ..self.context(row, None) };
         match &request.job {
             Some(job) => run_queue(&job.queue, broken, &mut ctx, &mut reply, &mut ran),
             None => drop(run_unrouted(entry, &argv, args_at, &mut ctx, &mut reply)),
         }
         let asked = std::mem::take(&mut ctx.blocking);
-        self.keyspace.held.alone = false;
         if let Blocking::Asked(block) = asked {
             self.asked_block = Some(block);
             return Some(out);
@@ -406,6 +404,7 @@ impl Shard {
         let scope = self.request_scope(&batch.requests[0], &batch.args);
         let scope = scope.unwrap_or(Scope::Keys(Vec::new()));
         let order = self.order_here();
+        batch.moment = Some(self.now.unix);
         self.add_row(order, true, scope, Work::Kept(self.node.shard, batch));
     }
 

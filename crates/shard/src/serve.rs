@@ -21,6 +21,10 @@ use crate::message::{Request, Step};
 use crate::places::{Spot, prefetch};
 use crate::reply::RespReply;
 use crate::scripts::Escaped;
+use crate::sites::Site;
+
+/// Rows whose keys are fetched together before they run.
+const AHEAD_LEN: usize = 12;
 
 impl Shard {
     /// Takes a message of another shard.
@@ -146,7 +150,8 @@ impl Shard {
 
     /// Puts a request that meets an intent into a row of its own. False if it may run.
     fn parks(&mut self, from: ShardId, request: &mut Request, args: &ArgStore) -> bool {
-        if self.is_free(request, args) {
+        let waits = self.rarely(Site::Park);
+        if !waits && self.is_free(request, args) {
             return false;
         }
         let scope = match self.request_scope(request, args) {
@@ -155,13 +160,16 @@ impl Shard {
             None if self.keys_are_lent => Scope::All { writes: false },
             None => return false,
         };
-        if !self.intents.hinders_scope(&scope) {
+        if !waits && !self.intents.hinders_scope(&scope) {
             return false;
         }
         let ask = std::mem::replace(&mut request.ask, Ask::Execute);
-        let kept = self.keep(request, ask, args);
+        let mut kept = self.keep(request, ask, args);
         request.dest = Dest::Nowhere;
         let order = self.order_here();
+        // It sees deadlines as of its place in the order: what comes behind it may run with an earlier
+        // clock than the one it is going to start at.
+        kept.moment = Some(self.now.unix);
         self.add_row(order, true, scope, Work::Kept(from, kept));
         true
     }
@@ -237,6 +245,7 @@ impl Shard {
         let runs = match intent.then {
             // What is lent needs a row that keeps others away.
             Ask::Lend(_) | Ask::LendAll(_) => false,
+            _ if self.rarely(Site::HoldDecided) => false,
             _ if self.intents.is_idle() || self.is_free(request, args) => true,
             _ => {
                 let scope = self.request_scope(request, args);
@@ -350,9 +359,16 @@ impl Shard {
 
     /// Starts the rows whose turn has come, until none is left.
     pub(crate) fn settle(&mut self) {
-        while self.stalled_until.is_none()
-            && let Some((row, work)) = self.intents.next_ready()
-        {
+        let mut fetched = 0;
+        while self.stalled_until.is_none() {
+            if fetched == 0 {
+                let ahead = self.intents.kept_ahead(AHEAD_LEN);
+                let kept = ahead.flat_map(|batch| spots(&batch.requests[0], &batch.args));
+                prefetch(&self.keyspace, kept);
+                fetched = AHEAD_LEN;
+            }
+            fetched -= 1;
+            let Some((row, work)) = self.intents.next_ready() else { return };
             match work {
                 Work::Kept(from, batch) => self.start_kept(row, from, batch),
                 Work::Own(gather) => self.own_turn(gather),
@@ -376,6 +392,7 @@ impl Shard {
                 parts.push((0, part));
             }
             _ => {
+                self.let_go(row);
                 self.answer_kept(from, batch);
                 self.remove_row(row);
                 if self.keyspace.has_woken() {
@@ -394,7 +411,7 @@ impl Shard {
 
     /// Whether something that a client watches here changed. It watches nothing any more.
     pub(crate) fn end_watch(&mut self, client: u64) -> bool {
-        let broken = client != 0 && self.keyspace.is_watch_broken(client, self.now.unix);
+        let broken = client != 0 && self.keyspace.is_watch_broken(client, self.unix());
         self.keyspace.unwatch(client);
         broken
     }
@@ -506,9 +523,6 @@ impl Shard {
             _ => None,
         };
         let mut part = None;
-        if !self.intents.is_idle() {
-            self.keyspace.held.alone = entry.spec.flags.has(Flags::WRITE);
-        }
         let is_whole = matches!(request.dest, Dest::Hole { .. });
         let blocking = if is_whole { Blocking::Allowed } else { Blocking::Denied };
         let now = self.unix();

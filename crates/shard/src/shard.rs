@@ -87,6 +87,10 @@ pub struct Shard {
     pub(crate) spare_kept: Vec<Box<Batch>>,
     pub(crate) gathers: Gathers,
     pub(crate) intents: Intents,
+    #[cfg(feature = "simulated")]
+    pub(crate) planted: crate::Planted,
+    #[cfg(feature = "simulated")]
+    pub(crate) sites: crate::sites::Sites,
     /// Who waits for keys of this shard.
     pub(crate) waiters: Waiters,
     /// Clients of this shard that wait for keys of several.
@@ -189,6 +193,10 @@ impl Shard {
             spare_kept: Vec::new(),
             gathers: Gathers::default(),
             intents: Intents::default(),
+            #[cfg(feature = "simulated")]
+            planted: crate::Planted::None,
+            #[cfg(feature = "simulated")]
+            sites: crate::sites::Sites::default(),
             scripted: table.entries().iter().map(|entry| may_escape(&entry.spec)).collect(),
             escaped: BTreeSet::new(),
             waiters: Waiters::default(),

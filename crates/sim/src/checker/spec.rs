@@ -63,7 +63,8 @@ impl State {
             "MGET" | "MSET" | "MSETNX" | "DEL" | "UNLINK" | "EXISTS" | "TOUCH" => {
                 self.run_many(name, args)
             }
-            "RENAME" | "RENAMENX" | "COPY" | "BITOP" | "PERSIST" => self.run_moves(name, args),
+            "RENAME" | "RENAMENX" | "COPY" | "BITOP" => self.run_moves(name, args),
+            "PERSIST" | "PEXPIRE" => self.run_deadline(name, args),
             "RPUSH" | "LPUSH" | "LPOP" | "RPOP" | "LLEN" | "LRANGE" | "LMOVE" | "LMPOP"
             | "BLPOP" => self.run_lists(name, args, seen),
             "FLUSHDB" => {
@@ -128,14 +129,14 @@ impl State {
     fn set(&mut self, key: &[u8], value: &[u8], options: &[&[u8]], held: Option<Vec<u8>>) -> Value {
         match options {
             [] => self.put(key, value, None),
-            [b"NX"] if held.is_some() => return Value::Null,
+            [b"NX", ..] if held.is_some() => return Value::Null,
             [b"XX"] if held.is_none() => return Value::Null,
             [b"NX" | b"XX"] => self.put(key, value, None),
             [b"GET"] => {
                 self.put(key, value, None);
                 return bulk_or_null(held);
             }
-            [name, number] if *name == DEADLINE.as_bytes() => {
+            [name, number] | [b"NX", name, number] if *name == DEADLINE.as_bytes() => {
                 self.put(key, value, parse(number).map(|number| number as u64));
             }
             _ => panic!("the specification knows SET, but not so"),
@@ -197,13 +198,18 @@ impl State {
                 count(1)
             }
             ("BITOP", [how, to, from @ ..]) => self.bitop(how, to, from),
-            ("PERSIST", [key]) => match self.0.get_mut(*key).filter(|e| e.deadline.is_some()) {
-                Some(entry) => {
-                    entry.deadline = None;
-                    count(1)
-                }
-                None => count(0),
-            },
+            _ => panic!("the specification knows {name}, but not so"),
+        }
+    }
+
+    fn run_deadline(&mut self, name: &str, args: &[&[u8]]) -> Value {
+        let Some(entry) = self.0.get_mut(args[0]) else { return count(0) };
+        match (name, args) {
+            ("PERSIST", [_]) => count(usize::from(entry.deadline.take().is_some())),
+            ("PEXPIRE", [_, mark, number]) if *mark == DEADLINE.as_bytes() => {
+                entry.deadline = parse(number).map(|number| number as u64);
+                count(1)
+            }
             _ => panic!("the specification knows {name}, but not so"),
         }
     }
@@ -243,8 +249,11 @@ impl State {
                 Value::Array(self.list(key).iter().cloned().map(Value::Bulk).collect())
             }
             ("LMOVE", [from, to, from_end, to_end]) => {
+                // A list of one item that goes round never ends, so its deadline stays.
+                let deadline = self.0.get(*to).and_then(|entry| entry.deadline);
                 let Some(item) = self.pop(from, *from_end == b"LEFT") else { return Value::Null };
                 self.push(to, item.clone(), *to_end == b"LEFT");
+                self.0.get_mut(*to).expect("just pushed").deadline = deadline;
                 Value::Bulk(item)
             }
             ("LMPOP", [_, keys @ .., end]) => match self.pop_first(keys, *end == b"LEFT") {

@@ -15,8 +15,8 @@ pub struct Hidden {
     commands: Vec<Vec<String>>,
     /// The group's database, if it has one of its own.
     database: Option<u32>,
-    /// The number of the deadline among them, and how far off it is, in milliseconds.
-    deadline: Option<(u64, u64)>,
+    /// Numbers of the deadlines among them, and how far off each is, in milliseconds.
+    deadlines: Vec<(u64, u64)>,
 }
 
 /// A deed on a group.
@@ -48,13 +48,13 @@ pub(super) fn deed(mix: &Mix, group: u32, token: u64, rng: &mut Rng) -> Deed {
             }
         })
         .collect();
-    let mut hidden = Hidden { group, commands, database, deadline: None };
-    if mix.deadlines && alone && !holds_lists && rng.one_in(6) {
-        let name = key(rng);
-        let number = token.to_string();
-        let words = ["SET", &name, &number, DEADLINE, &number];
-        hidden.commands = vec![words.map(str::to_owned).to_vec()];
-        hidden.deadline = Some((token, 1 + rng.below(60)));
+    let mut hidden = Hidden { group, commands, database, deadlines: Vec::new() };
+    for (at, command) in hidden.commands.iter_mut().enumerate() {
+        if mix.deadline_one_in > 0 && rng.one_in(mix.deadline_one_in) {
+            let (name, number) = (key(rng), token + at as u64);
+            *command = deadline_command(holds_lists, &name, number, rng);
+            hidden.deadlines.push((number, 1 + rng.below(60)));
+        }
     }
     Deed::Hidden(hidden)
 }
@@ -62,6 +62,17 @@ pub(super) fn deed(mix: &Mix, group: u32, token: u64, rng: &mut Rng) -> Deed {
 /// A command on the group's whole database.
 fn whole_command(rng: &mut Rng) -> Vec<String> {
     let words: &[&str] = if rng.one_in(3) { &["FLUSHDB"] } else { &["KEYS", "*"] };
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+/// A command that sets deadline `number`.
+fn deadline_command(holds_lists: bool, key: &str, number: u64, rng: &mut Rng) -> Vec<String> {
+    let number = number.to_string();
+    let words: &[&str] = match rng.below(3) {
+        0 if !holds_lists => &["SET", key, &number, DEADLINE, &number],
+        1 if !holds_lists => &["SET", key, &number, "NX", DEADLINE, &number],
+        _ => &["PEXPIRE", key, DEADLINE, &number],
+    };
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
@@ -119,16 +130,18 @@ impl Hidden {
         if self.commands.len() > 1 { "any EXEC" } else { "any command" }
     }
 
-    /// The deadline that it sets: its group, its number, milliseconds from then.
-    pub(super) fn deadline(&self) -> Option<(u32, u64, u64)> {
-        self.deadline.map(|(number, ms)| (self.group, number, ms))
+    /// The deadlines that it sets: its group, their numbers, milliseconds from then.
+    pub(super) fn deadlines(&self) -> impl Iterator<Item = (u32, u64, u64)> {
+        self.deadlines.iter().map(|(number, ms)| (self.group, *number, *ms))
     }
 
     pub(super) fn requests(&self) -> Vec<Vec<String>> {
         let mut commands = self.commands.clone();
-        if let Some((_, ms)) = self.deadline {
-            let end = commands[0].len() - 2;
-            commands[0].splice(end.., ["PX".to_owned(), ms.to_string()]);
+        let mut lengths = self.deadlines.iter().map(|(_, ms)| ms.to_string());
+        for command in &mut commands {
+            let Some(at) = command.iter().position(|word| word == DEADLINE) else { continue };
+            let unit = (command[0] == "SET").then(|| "PX".to_owned());
+            command.splice(at.., unit.into_iter().chain(lengths.next()));
         }
         if commands.len() > 1 {
             commands.insert(0, vec!["MULTI".to_owned()]);
