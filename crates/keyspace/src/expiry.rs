@@ -202,36 +202,34 @@ impl Keyspace {
     pub(crate) fn clear(&mut self, index: DbIndex) {
         self.note_database(index, None);
         let database = &mut self.databases[index.0 as usize];
-        self.condemned.extend(database.slots.take());
+        self.condemned.extend(database.slots.take().map(Vec::from));
         *database = Database::new(database.id);
     }
 
     /// Frees about `limit` blocks of removed values and entries of flushed databases. True when more
     /// are waiting.
     pub fn free_condemned(&mut self, limit: usize) -> bool {
-        if let Some(mut object) = self.condemned_objects.pop() {
-            if object.free_some(limit) {
-                self.condemned_objects.push(object);
+        let Self { arena, condemned, condemned_objects, .. } = self;
+        let mut left = limit;
+        while left > 0 {
+            if let Some(object) = condemned_objects.last_mut() {
+                if !object.free_some(&mut left) {
+                    condemned_objects.pop();
+                    left = left.saturating_sub(1);
+                }
+                continue;
             }
-            return !(self.condemned_objects.is_empty() && self.condemned.is_empty());
-        }
-        let mut freed = 0;
-        while let Some(mut slots) = self.condemned.pop() {
-            while freed < limit
-                && let Some(at) = slots.iter().rposition(|slot| slot.len() > 0)
-            {
-                freed += slots[at].free_some(&mut self.arena, &mut self.condemned_objects);
-                // What lies behind is empty, so the next search starts here.
-                let mut shorter = slots.into_vec();
-                shorter.truncate(at + 1);
-                slots = shorter.into_boxed_slice();
-            }
-            if slots.iter().any(|slot| slot.len() > 0) {
-                self.condemned.push(slots);
-                return true;
+            let Some(slots) = condemned.last_mut() else { return false };
+            match slots.iter().rposition(|slot| slot.len() > 0) {
+                Some(at) => {
+                    // What lies behind is empty, so the next search starts here.
+                    slots.truncate(at + 1);
+                    slots[at].free_some(arena, condemned_objects, &mut left);
+                }
+                None => drop(condemned.pop()),
             }
         }
-        !self.condemned_objects.is_empty()
+        !(condemned_objects.is_empty() && condemned.is_empty())
     }
 }
 

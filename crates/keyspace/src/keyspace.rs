@@ -50,7 +50,7 @@ pub struct Keyspace {
     /// Items to be sifted by the next command, for those that the last one added.
     pub(crate) sift_owed: usize,
     /// Databases emptied by FLUSH*, freed in portions.
-    pub(crate) condemned: Vec<Box<[Slot]>>,
+    pub(crate) condemned: Vec<Vec<Slot>>,
     /// Removed values that take long to free.
     pub(crate) condemned_objects: Vec<Object>,
     pub(crate) compaction: Compaction,

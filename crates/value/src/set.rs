@@ -81,11 +81,14 @@ impl Set {
         }
     }
 
-    /// Frees about `limit` blocks. True when there are more.
-    pub fn free_some(&mut self, limit: usize) -> bool {
+    /// Frees about `left` blocks, and takes them off it. True when there are more.
+    pub fn free_some(&mut self, left: &mut usize) -> bool {
         match &mut self.0 {
-            Repr::Ints(_) | Repr::Packed(_) => false,
-            Repr::Table(table) => table.free_some(limit),
+            Repr::Ints(_) | Repr::Packed(_) => {
+                *left = left.saturating_sub(1);
+                false
+            }
+            Repr::Table(table) => table.free_some(left),
         }
     }
 
@@ -94,7 +97,7 @@ impl Set {
     pub const fn is_light(&self) -> bool {
         match &self.0 {
             Repr::Ints(_) | Repr::Packed(_) => true,
-            Repr::Table(table) => table.is_leaf(),
+            Repr::Table(table) => table.is_light(),
         }
     }
 

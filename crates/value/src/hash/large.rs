@@ -102,22 +102,22 @@ impl Large {
         removed
     }
 
-    /// Frees about `limit` blocks. True when there are more.
-    pub(super) fn free_some(&mut self, limit: usize) -> bool {
+    /// Frees about `left` blocks, and takes them off it. True when there are more.
+    pub(super) fn free_some(&mut self, left: &mut usize) -> bool {
         if let Some(due) = &mut self.due {
-            for _ in 0..limit {
-                due.pop_first();
+            while *left > 0 && due.pop_first().is_some() {
+                *left -= 1;
             }
-            if due.is_empty() {
-                self.due = None;
+            if !due.is_empty() {
+                return true;
             }
-            return true;
+            self.due = None;
         }
-        self.fields.free_some(limit)
+        self.fields.free_some(left)
     }
 
     pub(super) const fn is_light(&self) -> bool {
-        self.fields.is_leaf() && self.due.is_none()
+        self.fields.is_light() && self.due.is_none()
     }
 
     fn moved(&mut self, field: &[u8], old: u64, new: u64) {

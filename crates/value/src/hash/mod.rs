@@ -71,11 +71,14 @@ impl Hash {
         }
     }
 
-    /// Frees about `limit` blocks. True when there are more.
-    pub fn free_some(&mut self, limit: usize) -> bool {
+    /// Frees about `left` blocks, and takes them off it. True when there are more.
+    pub fn free_some(&mut self, left: &mut usize) -> bool {
         match &mut self.0 {
-            Repr::Packed(_) | Repr::Expiring(_) => false,
-            Repr::Table(large) => large.free_some(limit),
+            Repr::Packed(_) | Repr::Expiring(_) => {
+                *left = left.saturating_sub(1);
+                false
+            }
+            Repr::Table(large) => large.free_some(left),
         }
     }
 

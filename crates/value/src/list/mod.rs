@@ -68,11 +68,14 @@ impl List {
         }
     }
 
-    /// Frees about `limit` blocks. True when there are more.
-    pub fn free_some(&mut self, limit: usize) -> bool {
+    /// Frees about `left` blocks, and takes them off it. True when there are more.
+    pub fn free_some(&mut self, left: &mut usize) -> bool {
         match &mut self.0 {
-            Repr::Packed(_) => false,
-            Repr::Quick(quick) => quick.free_some(limit),
+            Repr::Packed(_) => {
+                *left = left.saturating_sub(1);
+                false
+            }
+            Repr::Quick(quick) => quick.free_some(left),
         }
     }
 

@@ -11,6 +11,8 @@ use crate::element::Encoded;
 use crate::packed::{Iter, IterBack};
 use crate::{Limits, Str};
 
+/// Nodes up to which dropping all at once takes no time worth dividing.
+const LIGHT_NODES_MAX: usize = 16;
 /// Nodes of a chunk.
 const CHUNK_MAX: usize = 128;
 
@@ -103,12 +105,14 @@ impl Quick {
 
     pub(super) fn is_light(&self) -> bool {
         self.chunks.len() <= 1
+            && self.chunks.front().is_none_or(|chunk| chunk.nodes.len() <= LIGHT_NODES_MAX)
     }
 
-    /// Frees about `limit` nodes. True when there are more.
-    pub(super) fn free_some(&mut self, limit: usize) -> bool {
-        for _ in 0..limit {
+    /// Frees about `left` nodes, and takes them off it. True when there are more.
+    pub(super) fn free_some(&mut self, left: &mut usize) -> bool {
+        while *left > 0 {
             let Some(chunk) = self.chunks.back_mut() else { return false };
+            *left -= 1;
             if chunk.nodes.pop_back().is_none() {
                 self.chunks.pop_back();
             }

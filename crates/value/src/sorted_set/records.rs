@@ -169,6 +169,11 @@ impl Records {
             + self.long_bytes
     }
 
+    /// Blocks of memory.
+    pub(super) const fn blocks(&self) -> usize {
+        self.pages.len() + self.long.len()
+    }
+
     /// Drops a page or a long member, whatever still points at it. False when there is none.
     pub(super) fn free_one(&mut self) -> bool {
         self.pages.pop().is_some() || self.long.pop().is_some()
