@@ -159,7 +159,7 @@ impl Bench {
         if let Some(multi) = multi
             && !spec.flags.has(Flags::IMMEDIATE)
         {
-            multi.queue.push(verdict, argv);
+            multi.queue.push(verdict, argv, None);
             return reply.simple("QUEUED");
         }
         if spec.request == RequestPolicy::Exec

@@ -56,6 +56,23 @@ pub struct WalkStep {
 }
 
 impl Ctx<'_> {
+    /// The same for another command of the same client, at the same moment.
+    #[inline]
+    pub fn again(&mut self) -> Ctx<'_> {
+        Ctx {
+            keyspace: &mut *self.keyspace,
+            sessions: &mut *self.sessions,
+            node: &mut *self.node,
+            now: self.now,
+            mono: self.mono,
+            row: self.row,
+            key: None,
+            blocking: Blocking::Denied,
+            borrowed: self.borrowed.as_deref_mut(),
+            walk: None,
+        }
+    }
+
     /// The client.
     pub fn session(&mut self) -> &mut Session {
         self.sessions.at(self.row)

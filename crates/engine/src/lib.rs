@@ -24,7 +24,7 @@ pub use borrowed::{Borrowed, run_unrouted};
 pub use busy::{PausedScript, ScriptBoard};
 pub use capture::Captured;
 pub use context::{Ctx, Walk, WalkStep};
-pub use multi::{Multi, Queue, exec};
+pub use multi::{Multi, Queue, QueueReach, QueuedKey, exec};
 pub use node::{Facts, Node, Order, PauseMode, ProcessFacts, ShutdownMode, World, heeds};
 pub use reply::{Proto, Reply};
 pub use run::{Refusal, Verdict, admit, admit_found, refuse, run};

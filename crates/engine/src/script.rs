@@ -11,7 +11,7 @@ use stoa_observability::info::REDIS_VERSION;
 use stoa_scripting::{Flags, Found, Host, Outcome, Policy, Scripting, Sink, Stop, Tape, Tick};
 use stoa_stdx::{DbIndex, MonoNs};
 
-use crate::{Blocking, Ctx, Entry, Order, PausedScript, Proto, Reply, run_unrouted};
+use crate::{Ctx, Entry, Order, PausedScript, Proto, Reply, run_unrouted};
 
 /// How long loading a library may take, as in the reference.
 const LOAD_NS_MAX: u64 = 500_000_000;
@@ -173,7 +173,7 @@ impl Ctx<'_> {
         let mut scripting = self.take_scripting();
         let keys: Vec<&[u8]> = was.keys.iter().map(Vec::as_slice).collect();
         let mut host = ScriptHost::new(self, &keys, was.read_only);
-        (host.wrote, host.started, host.looks) = (was.wrote, was.started, was.looks);
+        (host.wrote, host.started, host.looks) = (was.wrote, Some(was.started), was.looks);
         (host.home_db, host.is_function) = (was.home_db, was.is_function);
         (host.may_pause, host.shows) = (true, true);
         let outcome = scripting.resume(&mut host, &mut ToReply(&mut *reply));
@@ -247,7 +247,8 @@ struct ScriptHost<'h, 'c> {
     is_function: bool,
     /// It is on the board.
     shows: bool,
-    started: MonoNs,
+    /// When it was first looked at: by its first command, or after so many instructions.
+    started: Option<MonoNs>,
     /// Looks at the clock: it goes on even where the clock stands still.
     looks: u64,
     /// Databases whose keys were asked for.
@@ -256,7 +257,6 @@ struct ScriptHost<'h, 'c> {
 
 impl<'h, 'c> ScriptHost<'h, 'c> {
     fn new(ctx: &'h mut Ctx<'c>, keys: &'h [&'h [u8]], read_only: bool) -> Self {
-        let started = (ctx.node.scripts.clock)();
         let home_db = ctx.session().db;
         Self {
             ctx,
@@ -267,7 +267,7 @@ impl<'h, 'c> ScriptHost<'h, 'c> {
             may_pause: false,
             is_function: false,
             shows: false,
-            started,
+            started: None,
             looks: 0,
             home_db,
         }
@@ -279,7 +279,7 @@ impl<'h, 'c> ScriptHost<'h, 'c> {
             keys: self.keys.iter().map(|key| key.to_vec()).collect(),
             read_only: self.read_only,
             wrote: self.wrote,
-            started: self.started,
+            started: self.started.unwrap_or_else(|| (self.ctx.node.scripts.clock)()),
             looks: self.looks,
             home_db: self.home_db,
             db: self.ctx.session().db,
@@ -348,18 +348,7 @@ impl<'h, 'c> ScriptHost<'h, 'c> {
     }
 
     fn execute(&mut self, entry: &Entry, argv: &[&[u8]], args_at: usize, reply: &mut Tape) -> bool {
-        let mut ctx = Ctx {
-            keyspace: &mut *self.ctx.keyspace,
-            sessions: &mut *self.ctx.sessions,
-            node: &mut *self.ctx.node,
-            now: self.ctx.now,
-            mono: self.ctx.mono,
-            row: self.ctx.row,
-            key: None,
-            blocking: Blocking::Denied,
-            borrowed: self.ctx.borrowed.as_deref_mut(),
-            walk: None,
-        };
+        let mut ctx = self.ctx.again();
         run_unrouted(entry, argv, args_at, &mut ctx, &mut OnTape(reply))
     }
 }
@@ -389,6 +378,7 @@ impl Host for ScriptHost<'_, '_> {
         self.ctx.session().proto = if resp3 { Proto::Resp3 } else { Proto::Resp2 };
         let clock = self.ctx.node.scripts.clock;
         let began = clock();
+        self.started.get_or_insert(began);
         let good = self.execute(entry, argv, args_at, reply);
         if self.ctx.node.scripts.escape.is_some() {
             return Err(Stop::Undeclared);
@@ -426,7 +416,8 @@ impl Host for ScriptHost<'_, '_> {
     }
 
     fn tick(&mut self) -> Result<Tick, Stop> {
-        let ran_ns = (self.ctx.node.scripts.clock)().0.saturating_sub(self.started.0);
+        let now = (self.ctx.node.scripts.clock)();
+        let ran_ns = now.0.saturating_sub(self.started.get_or_insert(now).0);
         if self.loads {
             // A clock that stands still must not let it run for ever.
             self.looks += 1;

@@ -5,6 +5,7 @@
 //! the longest unused first; those that SCRIPT LOAD brought stay.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use mlua::Function;
 
@@ -18,7 +19,7 @@ const EVALED_MAX: usize = 500;
 pub(crate) struct Script {
     pub(crate) sha: Sha,
     pub(crate) flags: Flags,
-    pub(crate) function: Function,
+    pub(crate) function: Rc<Function>,
     text: Box<[u8]>,
     /// SCRIPT LOAD brought it.
     stays: bool,
@@ -98,7 +99,7 @@ impl Scripts {
         let script = Script {
             sha: Sha(sha1(text)),
             flags,
-            function,
+            function: Rc::new(function),
             text: text.into(),
             stays,
             used: self.clock,

@@ -9,18 +9,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use stoa_command::{Args, Category, Flags, KeyPositions};
-use stoa_engine::{Ctx, Queue, Refusal, Reply, Sessions, Verdict, exec};
+use stoa_engine::{Ctx, Queue, QueueReach, QueuedKey, Refusal, Reply, Sessions, Verdict, exec};
 use stoa_stdx::{ConnId, ShardId};
 
 use crate::Shard;
 use crate::account::Ran;
 use crate::execute::Req;
 use crate::gather::{How, Kept};
+use crate::input::{Cmd, What};
 use crate::intents::{Hold, Scope};
 use crate::keys::owner_of;
 use crate::message::{Ask, Dest, Request};
+use crate::places::{Place, Routed};
 use crate::plan::{Join, Plan};
 use crate::reply::RespReply;
+use crate::split::{KeyOrder, Parts};
 use crate::transact::Owners;
 
 /// Bytes that a client may queue: as much as it may have in its query buffer.
@@ -46,7 +49,14 @@ struct Reach<'a> {
 
 impl Shard {
     /// Queues a command of a client that is between MULTI and EXEC.
-    pub(crate) fn queue(&mut self, id: ConnId, verdict: Verdict, argv: &[&[u8]]) {
+    pub(crate) fn queue(
+        &mut self,
+        id: ConnId,
+        verdict: Verdict,
+        argv: &[&[u8]],
+        cmd: &Cmd,
+        places: &[Place],
+    ) {
         let spec = &self.node.table.at(verdict.index).spec;
         let strict = self.node.config.multi_strict
             && (spec.flags.has(Flags::BLOCKING)
@@ -59,6 +69,7 @@ impl Shard {
                 reply.error_text(b"ERR Command not allowed inside a transaction");
             });
         }
+        let seen = self.see_queued(verdict, argv, cmd, places);
         let session = self.sessions.at(Sessions::row(id));
         let multi = session.multi.as_mut().expect("it is between MULTI and EXEC");
         if multi.queue.bytes() > QUEUE_BYTES_MAX {
@@ -67,8 +78,43 @@ impl Shard {
                 reply.error_text(b"ERR the transaction is too long; EXEC or DISCARD it first");
             });
         }
-        multi.queue.push(verdict, argv);
+        multi.reach.all |= seen.all;
+        multi.reach.home |= seen.home;
+        multi.reach.is_mixed |= seen.is_mixed;
+        seen.owner.into_iter().for_each(|owner| multi.reach.add(owner));
+        let (slot, hash) = (cmd.slot, cmd.hash);
+        let key = match cmd.what {
+            What::Own(_, at) | What::Foreign(_, at) => Some(QueuedKey { at, slot, hash }),
+            _ => None,
+        };
+        multi.queue.push(verdict, argv, key);
         self.reply_here(id, |reply| reply.simple("QUEUED"));
+    }
+
+    /// What one command touches.
+    fn see_queued(
+        &self,
+        Verdict { index, args_at }: Verdict,
+        argv: &[&[u8]],
+        cmd: &Cmd,
+        places: &[Place],
+    ) -> QueueReach {
+        let mut seen = QueueReach::default();
+        match cmd.what {
+            What::Own(..) => seen.owner = Some(self.node.shard),
+            What::Foreign(..) => seen.owner = Some(owner_of(cmd.slot, self.node.shards)),
+            What::Many(_) => {
+                cmd.places(places).iter().for_each(|place| seen.add(place.owner));
+            }
+            _ => {
+                let mut queue = Queue::default();
+                queue.push(Verdict { index, args_at }, argv, None);
+                let Reach { owners, all, home } = self.reach(&queue);
+                owners.keys().for_each(|owner| seen.add(*owner));
+                (seen.all, seen.home) = (all, home);
+            }
+        }
+        seen
     }
 
     /// A refused command spoils the transaction it was meant for.
@@ -95,15 +141,13 @@ impl Shard {
         let watching = session.watching.clone();
         let client = session.id;
         let here = self.node.shard;
-        let mut reach = self.reach(&multi.queue);
-        for shard in watching {
-            reach.owners.entry(shard).or_default();
-        }
-        let elsewhere: Vec<ShardId> =
-            reach.owners.keys().copied().filter(|owner| *owner != here).collect();
-        let goes_away = !reach.all && !reach.home && reach.owners.len() == 1;
-        match *elsewhere.as_slice() {
-            [] if !reach.all || self.node.shards == 1 => {
+        let mut reach = multi.reach;
+        watching.iter().for_each(|shard| reach.add(*shard));
+        let alone = self.node.shards == 1;
+        match reach.owner.filter(|_| !reach.is_mixed) {
+            owner
+                if alone || !reach.is_mixed && !reach.all && owner.is_none_or(|it| it == here) =>
+            {
                 if !self.intents.is_idle()
                     && !self.has_turn(req.conn)
                     && let Some(scope) = self.queue_scope(&multi.queue, client)
@@ -114,17 +158,20 @@ impl Shard {
                 }
                 self.exec_here(req, &multi.queue, client);
             }
-            [owner] if goes_away => {
+            Some(owner) if !reach.all && !reach.home => {
                 self.sessions.at(Sessions::row(req.conn)).watching.clear();
                 let muted = self.takes_mute(req.conn);
                 let Some(conn) = self.conn(req.conn) else { return true };
                 let dest = Dest::Hole { conn: req.conn, ticket: conn.hole(muted) };
                 let job = Job { queue: multi.queue, client };
-                self.send(owner, req, dest, Ask::Exec(Box::new(job)), None);
+                self.send(owner, req, dest, Ask::Exec(Box::new(job)), Routed::No);
             }
             _ => {
                 self.sessions.at(Sessions::row(req.conn)).watching.clear();
-                let Reach { owners, all, .. } = reach;
+                let Reach { mut owners, all, .. } = self.reach(&multi.queue);
+                for shard in watching {
+                    owners.entry(shard).or_default();
+                }
                 let owned = |keys: BTreeSet<&[u8]>| keys.into_iter().map(<[u8]>::to_vec).collect();
                 let owners = owners.into_iter().map(|(owner, keys)| (owner, owned(keys))).collect();
                 self.exec_together(req, Job { queue: multi.queue, client }, owners, all);
@@ -259,8 +306,8 @@ impl Shard {
             self.run_here(req, None);
             return true;
         }
-        let parts = vec![Vec::new(); owners.len()];
-        let how = How::Bytes { join: Join::AllSucceeded, parts, order: Vec::new() };
+        let parts = Parts::new(owners.len());
+        let how = How::Bytes { join: Join::AllSucceeded, parts, order: KeyOrder::new() };
         let gather = self.open_gather(req, owners.len(), how, true);
         for (number, (owner, keys)) in owners.into_iter().enumerate() {
             let argv: Vec<&[u8]> = std::iter::once(req.argv[0]).chain(keys).collect();
@@ -269,7 +316,7 @@ impl Shard {
             if owner == here {
                 self.ask_self(share, dest, Ask::Watch(client));
             } else {
-                self.send(owner, share, dest, Ask::Watch(client), None);
+                self.send(owner, share, dest, Ask::Watch(client), Routed::No);
             }
         }
         true
