@@ -116,6 +116,20 @@ impl List {
         }
     }
 
+    /// Takes out the element at one end, after a look at it. Say [`List::settle`] when done.
+    pub fn pop(&mut self, end: End, look: impl FnOnce(Str<'_>)) {
+        match &mut self.0 {
+            Repr::Packed(packed) => {
+                let place = if end == End::Front { packed.first() } else { packed.last() };
+                if let Some(place) = place {
+                    look(packed.get(place));
+                    packed.remove(place, 1);
+                }
+            }
+            Repr::Quick(quick) => quick.pop(end, look),
+        }
+    }
+
     /// Takes out `count` elements at one end, or all. Say [`List::settle`] when done.
     pub fn cut(&mut self, end: End, count: usize) {
         match &mut self.0 {
@@ -233,6 +247,7 @@ enum Walk<'a> {
 impl<'a> Iterator for Elements<'a> {
     type Item = Str<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Str<'a>> {
         match &mut self.0 {
             Walk::Packed(rest) => rest.next(),

@@ -98,6 +98,7 @@ impl Quick {
     }
 
     /// The only node, if there is one only.
+    #[inline]
     pub(super) fn only_node(&self) -> Option<&Node> {
         let chunk = self.chunks.front().filter(|_| self.chunks.len() == 1)?;
         chunk.nodes.front().filter(|_| chunk.nodes.len() == 1)
@@ -204,17 +205,47 @@ impl Quick {
             self.len -= removed;
             count -= removed;
             if emptied {
-                match end {
-                    End::Front => chunk.nodes.pop_front(),
-                    End::Back => chunk.nodes.pop_back(),
-                };
-                if chunk.nodes.is_empty() {
-                    match end {
-                        End::Front => self.chunks.pop_front(),
-                        End::Back => self.chunks.pop_back(),
-                    };
-                }
+                self.drop_end_node(end);
             }
+        }
+    }
+
+    /// Takes out the element at one end, after a look at it.
+    pub(super) fn pop(&mut self, end: End, look: impl FnOnce(Str<'_>)) {
+        let chunk = match end {
+            End::Front => self.chunks.front_mut(),
+            End::Back => self.chunks.back_mut(),
+        };
+        let Some(chunk) = chunk else { return };
+        let node = match end {
+            End::Front => chunk.nodes.front_mut(),
+            End::Back => chunk.nodes.back_mut(),
+        };
+        let node = node.expect("no chunk is empty");
+        node.pop(end, look);
+        chunk.len -= 1;
+        self.len -= 1;
+        if node.count() == 0 {
+            self.drop_end_node(end);
+        }
+    }
+
+    /// The node at one end has become empty.
+    fn drop_end_node(&mut self, end: End) {
+        let chunk = match end {
+            End::Front => self.chunks.front_mut(),
+            End::Back => self.chunks.back_mut(),
+        };
+        let Some(chunk) = chunk else { return };
+        match end {
+            End::Front => chunk.nodes.pop_front(),
+            End::Back => chunk.nodes.pop_back(),
+        };
+        if chunk.nodes.is_empty() {
+            match end {
+                End::Front => self.chunks.pop_front(),
+                End::Back => self.chunks.pop_back(),
+            };
         }
     }
 
@@ -440,6 +471,7 @@ pub(super) struct QuickIter<'a> {
 impl<'a> Iterator for QuickIter<'a> {
     type Item = Str<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Str<'a>> {
         loop {
             if let Some(text) = self.rest.next() {

@@ -17,6 +17,8 @@ mod tree;
 
 use large::Large;
 pub use range::Range;
+pub(crate) use records::Records;
+pub(crate) use tree::{Item, Tree};
 
 use crate::{Packed, Rules, Str};
 

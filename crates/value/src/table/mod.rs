@@ -116,6 +116,14 @@ impl<S: Shape> Table<S> {
         self.root.remove::<S>(hash, 0, &self.seed, key)
     }
 
+    /// Takes out some item, each as likely as any other, after a look at it. False if there was none.
+    pub(crate) fn pop(&mut self, rng: &mut Rng, look: impl FnOnce(&[u8])) -> bool {
+        self.root.len() > 0 && {
+            self.root.pop::<S>(0, &self.seed, rng, look);
+            true
+        }
+    }
+
     /// Every item, in hash order.
     pub(crate) fn iter(&self) -> Items<'_, S> {
         Items {
@@ -279,6 +287,36 @@ impl Node {
                     self.join::<S>(level, seed);
                 }
                 removed
+            }
+        }
+    }
+
+    /// Takes out some item of this node, which has some.
+    fn pop<S: Shape>(
+        &mut self,
+        level: u32,
+        seed: &HashSeed,
+        rng: &mut Rng,
+        look: impl FnOnce(&[u8]),
+    ) {
+        match self {
+            Self::Leaf(leaf) => {
+                let at = leaf.random(rng).expect("it has some");
+                look(leaf.item::<S>(at));
+                leaf.remove::<S>(at);
+            }
+            Self::Inner(inner) => {
+                let mut n = rng.below(inner.len as u64) as usize;
+                let child = inner.children.iter_mut().find(|child| {
+                    let here = n < child.len();
+                    n -= if here { 0 } else { child.len() };
+                    here
+                });
+                child.expect("below the sum").pop::<S>(level + 1, seed, rng, look);
+                inner.len -= 1;
+                if inner.len <= JOIN_LEN {
+                    self.join::<S>(level, seed);
+                }
             }
         }
     }
