@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`make bench-values`: large values against the best peer in the run.
+"""Large values against the best peer in the run.
 
     python3 scripts/bench/values.py                      all three parts
     python3 scripts/bench/values.py --only memory
