@@ -297,6 +297,42 @@ impl<'a> Db<'a> {
         }
     }
 
+    /// The same for who only reads. The fields of a hash that somebody holds must not go before their
+    /// time: they are taken from a copy.
+    #[inline]
+    fn locate_to_read(&mut self, key: &Key<'_>) -> Option<Entry> {
+        if !self.keyspace.held.is_idle()
+            && let Some(entry) = self.database().find(key)
+            && entry.ty() == Type::Hash
+            && entry.deadline().is_none_or(|at| self.now <= at)
+            && let Some(copy) = self.copy_of_held(key, entry)
+        {
+            return copy;
+        }
+        self.locate(key)
+    }
+
+    /// A held hash with fields past their deadline as it looks without them; None if they may go.
+    #[cold]
+    fn copy_of_held(&mut self, key: &Key<'_>, entry: Entry) -> Option<Option<Entry>> {
+        let place = entry.kind::<Hash>()?;
+        // SAFETY: a Hash lies there, and the database is borrowed exclusively.
+        let hash = unsafe { place.as_ref() };
+        let next = hash.next_deadline().filter(|next| self.now > *next)?;
+        if !self.keyspace.held.keeps(key.hash, next) {
+            return None;
+        }
+        let mut copy = hash.clone();
+        copy.expire(self.now, usize::MAX);
+        if copy.is_empty() {
+            return Some(None);
+        }
+        let (value, due) = (NewValue::Object(copy.into_object()), entry.due());
+        let copy = Entry::new(&mut self.keyspace.arena, key.bytes, value, due, entry.clock());
+        self.keyspace.copies.push(copy);
+        Some(Some(copy))
+    }
+
     /// The entry of a hash, rid of the fields that are past their deadline. None if that was all.
     fn without_due_fields(&mut self, key: &Key<'_>, entry: Entry) -> Option<Entry> {
         let mut place = entry.kind::<Hash>()?;
@@ -314,7 +350,7 @@ impl<'a> Db<'a> {
     /// Reads `key` for its value: counts a hit or miss, moves the access clock.
     #[inline]
     pub fn get(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
-        let Some(entry) = self.locate(key) else {
+        let Some(entry) = self.locate_to_read(key) else {
             self.missed(key);
             return None;
         };
@@ -326,7 +362,7 @@ impl<'a> Db<'a> {
     /// Reads about `key` rather than its value (TYPE, TTL, OBJECT): counts a hit or miss, leaves the
     /// access clock.
     pub fn get_untouched(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
-        let found = self.locate(key);
+        let found = self.locate_to_read(key);
         match found {
             Some(_) => self.keyspace.stats.hits += 1,
             None => self.missed(key),
@@ -364,7 +400,7 @@ impl<'a> Db<'a> {
 
     /// Looks at `key` without a trace.
     pub fn peek(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
-        self.locate(key).map(|entry| EntryRef::new(entry, self.now))
+        self.locate_to_read(key).map(|entry| EntryRef::new(entry, self.now))
     }
 
     /// Looks up `key` in order to write it: touches, counts nothing.

@@ -122,6 +122,12 @@ impl Keyspace {
         // SAFETY: a Hash lies there; the keyspace is borrowed exclusively, and the entry is not moved
         // or freed before the last use.
         let hash = unsafe { place.as_mut() };
+        let next = hash.next_deadline();
+        if next.is_some_and(|next| now > next && self.held.keeps(key.hash, next)) {
+            hash.set_armed(Some(now));
+            let id = self.databases[index.0 as usize].id;
+            return self.wheel.add(after(now), FIELDS, cookie(id, key.slot, key.hash));
+        }
         let removed = hash.expire(now, FIELDS_LEN);
         hash.set_armed(None);
         self.databases[index.0 as usize].armed_hashes -= 1;
@@ -200,15 +206,24 @@ impl Keyspace {
 
     /// Empties a database; its memory goes back in portions (see [`Keyspace::free_condemned`]).
     pub(crate) fn clear(&mut self, index: DbIndex) {
-        self.note_database(index, None);
+        self.note_emptied(index);
         let database = &mut self.databases[index.0 as usize];
         self.condemned.extend(database.slots.take());
         *database = Database::new(database.id);
     }
 
+    /// Frees copies that readers were given. None reads them any more: nothing is borrowed from here.
+    fn free_copies(&mut self) {
+        for copy in self.copies.drain(..) {
+            // SAFETY: made by this arena, and in no table.
+            unsafe { copy.discard(&mut self.arena, &mut self.condemned_objects) };
+        }
+    }
+
     /// Frees about `limit` blocks of removed values and entries of flushed databases. True when more
     /// are waiting.
     pub fn free_condemned(&mut self, limit: usize) -> bool {
+        self.free_copies();
         if let Some(mut object) = self.condemned_objects.pop() {
             if object.free_some(limit) {
                 self.condemned_objects.push(object);

@@ -75,6 +75,7 @@ impl Held {
 #[cfg(test)]
 mod tests {
     use stoa_stdx::{DbIndex, HashSeed, UnixMs};
+    use stoa_value::{Hash, Limits, Rules};
 
     use crate::{Keyspace, Ttl};
 
@@ -102,6 +103,41 @@ mod tests {
         keyspace.held.release(key.hash);
         assert!(keyspace.db(DB, LATER, true).get(&key).is_none());
         assert_eq!(keyspace.counts(DB), (0, 0));
+    }
+
+    #[test]
+    fn fields_of_a_held_hash_are_gone_for_those_behind_their_deadlines_and_there_for_those_before()
+    {
+        let secret = HashSeed::new([1, 2, 3, 4]);
+        let rules = Rules { limits: Limits::default(), seed: secret.clone() };
+        let mut keyspace = Keyspace::new(1, secret.clone(), UnixMs(900));
+        for (name, fields) in [(b"k", 2), (b"e", 1)] {
+            let key = secret.key(name);
+            let db = keyspace.db(DB, UnixMs(900), true);
+            let mut hash = db.edit_or_new::<Hash>(&key).expect("a new key");
+            for field in 0..fields {
+                hash.set(&[b'f', field], b"v", &rules);
+            }
+            hash.set_deadline(b"f\0", Some(DEADLINE));
+        }
+        let mut seen = |keyspace: &mut Keyspace, name: &[u8], now| {
+            let read = keyspace.db(DB, now, true).read::<Hash>(&secret.key(name));
+            read.expect("a hash").map(Hash::len)
+        };
+        let hashes = [secret.key(b"k").hash, secret.key(b"e").hash];
+        hashes.iter().for_each(|hash| keyspace.held.hold(*hash));
+        for _ in 0..2 {
+            assert_eq!(seen(&mut keyspace, b"k", LATER), Some(1));
+            assert_eq!(seen(&mut keyspace, b"e", LATER), None);
+            keyspace.expire_due(UnixMs(2_000), 100);
+            assert_eq!(seen(&mut keyspace, b"k", DEADLINE), Some(2));
+            assert_eq!(seen(&mut keyspace, b"e", DEADLINE), Some(1));
+        }
+        hashes.iter().for_each(|hash| keyspace.held.release(*hash));
+        keyspace.expire_due(UnixMs(3_000), 100);
+        while keyspace.free_condemned(1) {}
+        assert_eq!(seen(&mut keyspace, b"k", DEADLINE), Some(1));
+        assert_eq!((keyspace.counts(DB).0, keyspace.copies.len()), (1, 0));
     }
 
     #[test]

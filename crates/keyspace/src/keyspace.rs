@@ -51,6 +51,8 @@ pub struct Keyspace {
     pub(crate) sift_owed: usize,
     /// Databases emptied by FLUSH*, freed in portions.
     pub(crate) condemned: Vec<Box<[Slot]>>,
+    /// Copies that readers of held hashes were given; they are in no table, and go with the next portion.
+    pub(crate) copies: Vec<Entry>,
     /// Removed values that take long to free.
     pub(crate) condemned_objects: Vec<Object>,
     pub(crate) compaction: Compaction,
@@ -80,6 +82,7 @@ impl Keyspace {
             is_sifting: false,
             sift_owed: 0,
             condemned: Vec::new(),
+            copies: Vec::new(),
             condemned_objects: Vec::new(),
             compaction: Compaction::default(),
         }
@@ -118,10 +121,10 @@ impl Keyspace {
     }
 
     /// Exchanges two databases.
-    pub fn swap(&mut self, a: DbIndex, b: DbIndex) {
+    pub fn swap(&mut self, a: DbIndex, b: DbIndex, now: UnixMs) {
         if a != b {
-            self.note_database(a, Some(b));
-            self.note_database(b, Some(a));
+            self.note_exchange(a, b, now);
+            self.note_exchange(b, a, now);
         }
         self.databases.swap(a.0 as usize, b.0 as usize);
     }

@@ -88,6 +88,7 @@ impl Shard {
         if !self.node.orders.is_empty() {
             self.carry_out_orders();
         }
+        self.serve_waiters();
     }
 
     /// After a script: if it wants keys that are not here, undoes what it did, and says so.

@@ -117,7 +117,7 @@ fn scripts_of_sixty_four_clients_increment_foreign_keys_exactly() {
         let mut rng = Rng::new(u64::from(shards));
         let mut world = World::new(&Options::rough(shards, 11 + u64::from(shards)));
         let clients: Vec<ClientId> = (0..CLIENTS).map(|_| world.connect()).collect();
-        let mut want = vec![0; KEYS];
+        let mut want = [0; KEYS];
         for client in &clients {
             for _ in 0..CALLS {
                 let key = rng.below(KEYS as u64) as usize;

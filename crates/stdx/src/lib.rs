@@ -22,7 +22,7 @@ pub use extended::Extended;
 pub use glob::glob_match;
 pub use hash::{HashSeed, Key, SLOT_COUNT, SlotId, key_slot};
 pub use lend::{Lender, Loan};
-pub use number::{format_double, general, parse_double, parse_int};
+pub use number::{c_double, format_double, general, parse_double, parse_int};
 pub use owner::{first_slot, owner_of};
 pub use rng::Rng;
 pub use units::{ConnId, DbIndex, MonoMs, MonoNs, ShardId, UnixMs};

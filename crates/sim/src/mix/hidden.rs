@@ -19,10 +19,22 @@ pub struct Hidden {
     deadlines: Vec<(u64, u64)>,
 }
 
+/// What the keys of a group hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Texts,
+    Lists,
+    Hashes,
+}
+
 /// A deed on a group.
 pub(super) fn deed(mix: &Mix, group: u32, token: u64, rng: &mut Rng) -> Deed {
     let features = mix.features;
-    let holds_lists = features.lists && group % 2 == 1;
+    let kind = match group % 3 {
+        1 if features.lists => Kind::Lists,
+        2 if features.fields => Kind::Hashes,
+        _ => Kind::Texts,
+    };
     let key = |rng: &mut Rng| {
         format!("{}group{group}:{}", mix.space.prefix, rng.below(u64::from(mix.space.hidden)))
     };
@@ -41,10 +53,12 @@ pub(super) fn deed(mix: &Mix, group: u32, token: u64, rng: &mut Rng) -> Deed {
         .map(|_| {
             if has_whole && rng.one_in(16) {
                 whole_command(rng)
-            } else if holds_lists {
-                list_command(features, alone, token, rng, &key)
             } else {
-                text_command(rng, &key)
+                match kind {
+                    Kind::Texts => text_command(rng, &key),
+                    Kind::Lists => list_command(features, alone, token, rng, &key),
+                    Kind::Hashes => hash_command(rng, &key),
+                }
             }
         })
         .collect();
@@ -52,7 +66,7 @@ pub(super) fn deed(mix: &Mix, group: u32, token: u64, rng: &mut Rng) -> Deed {
     for (at, command) in hidden.commands.iter_mut().enumerate() {
         if mix.deadline_one_in > 0 && rng.one_in(mix.deadline_one_in) {
             let (name, number) = (key(rng), token + at as u64);
-            *command = deadline_command(holds_lists, &name, number, rng);
+            *command = deadline_command(kind, &name, number, rng);
             hidden.deadlines.push((number, 1 + rng.below(60)));
         }
     }
@@ -66,11 +80,12 @@ fn whole_command(rng: &mut Rng) -> Vec<String> {
 }
 
 /// A command that sets deadline `number`.
-fn deadline_command(holds_lists: bool, key: &str, number: u64, rng: &mut Rng) -> Vec<String> {
-    let number = number.to_string();
-    let words: &[&str] = match rng.below(3) {
-        0 if !holds_lists => &["SET", key, &number, DEADLINE, &number],
-        1 if !holds_lists => &["SET", key, &number, "NX", DEADLINE, &number],
+fn deadline_command(kind: Kind, key: &str, number: u64, rng: &mut Rng) -> Vec<String> {
+    let (number, field) = (number.to_string(), field(rng));
+    let words: &[&str] = match (kind, rng.below(4)) {
+        (Kind::Texts, 0) => &["SET", key, &number, DEADLINE, &number],
+        (Kind::Texts, 1) => &["SET", key, &number, "NX", DEADLINE, &number],
+        (Kind::Hashes, 0..3) => &["HPEXPIRE", key, DEADLINE, &number, "FIELDS", "1", field],
         _ => &["PEXPIRE", key, DEADLINE, &number],
     };
     words.iter().map(|word| (*word).to_owned()).collect()
@@ -96,6 +111,29 @@ fn text_command(rng: &mut Rng, key: &impl Fn(&mut Rng) -> String) -> Vec<String>
         21 if one != two => &["COPY", &one, &two, "REPLACE"],
         22 => &["BITOP", "OR", &one, &two, &three],
         _ => &["APPEND", &one, "0"],
+    };
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+/// Few, so that one key's commands meet.
+fn field(rng: &mut Rng) -> &'static str {
+    const FIELDS: [&str; 3] = ["f", "g", "h"];
+    *rng.pick(&FIELDS)
+}
+
+fn hash_command(rng: &mut Rng, key: &impl Fn(&mut Rng) -> String) -> Vec<String> {
+    let (one, two, field) = (key(rng), key(rng), field(rng));
+    let value = rng.below(90).to_string();
+    let words: &[&str] = match rng.below(16) {
+        0..4 => &["HSET", &one, field, &value],
+        4..6 => &["HINCRBY", &one, field, "1"],
+        6 => &["HDEL", &one, field],
+        7..9 => &["HLEN", &one],
+        9 => &["RENAME", &one, &two],
+        10 if one != two => &["COPY", &one, &two, "REPLACE"],
+        11 => &["EXISTS", &one, &two],
+        12 => &["DEL", &one],
+        _ => &["HGETALL", &one],
     };
     words.iter().map(|word| (*word).to_owned()).collect()
 }
@@ -141,7 +179,7 @@ impl Hidden {
         for command in &mut commands {
             let Some(at) = command.iter().position(|word| word == DEADLINE) else { continue };
             let unit = (command[0] == "SET").then(|| "PX".to_owned());
-            command.splice(at.., unit.into_iter().chain(lengths.next()));
+            command.splice(at..at + 2, unit.into_iter().chain(lengths.next()));
         }
         if commands.len() > 1 {
             commands.insert(0, vec!["MULTI".to_owned()]);
@@ -175,10 +213,16 @@ impl Hidden {
             }
         };
         for (command, reply) in self.commands.iter().zip(&mut replies) {
-            if let (Some("KEYS"), Value::Array(keys)) = (command.first().map(String::as_str), reply)
-            {
+            let name = command.first().map(String::as_str).unwrap_or_default();
+            match (name, reply) {
                 // They come in any order.
-                keys.sort_by_cached_key(brief);
+                ("KEYS", Value::Array(keys)) => keys.sort_by_cached_key(brief),
+                ("HGETALL", Value::Array(words)) => {
+                    let mut pairs: Vec<&[Value]> = words.chunks(2).collect();
+                    pairs.sort_by_cached_key(|pair| brief(&pair[0]));
+                    *words = pairs.concat();
+                }
+                _ => {}
             }
         }
         // A refusal for want of memory is no reply of the specification; nothing was done.

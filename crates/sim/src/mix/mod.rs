@@ -36,6 +36,8 @@ pub struct Features {
     pub lmpop: bool,
     /// BLPOP.
     pub blpop: bool,
+    /// Hashes whose fields have deadlines.
+    pub fields: bool,
 }
 
 impl Features {
@@ -49,6 +51,7 @@ impl Features {
             lmove: all(&["lmove"]),
             lmpop: all(&["lmpop"]),
             blpop: all(&["blpop"]),
+            fields: all(&["hset", "hdel", "hincrby", "hlen", "hgetall", "hpexpire"]),
         }
     }
 
