@@ -5,6 +5,9 @@
 //! held against the bytes that are there before anything is allocated for it, and each element goes into
 //! its value the way a command would put it, so no layout from outside ever becomes one of ours. That
 //! costs a few times what adopting the bytes would, and a damaged payload can do no more than be refused.
+//!
+//! A value takes at most some sixteen times the bytes of its payload, compressed text counted as what it
+//! unpacks to; a stream of nothing but empty groups takes twice that.
 
 mod kind;
 mod listpack;

@@ -146,13 +146,24 @@ fn remains(world: &mut World) -> Result<Vec<Vec<u8>>, String> {
             all.push(reply_to(world, client, name)?);
         }
     }
+    let before = digest(world, client)?;
+    // Whatever came to be must come back from what a snapshot would write.
+    world.call(client, &["DEBUG", "RELOAD"]);
+    let reloaded = reply_to(world, client, "DEBUG RELOAD")?;
+    if reloaded != b"+OK\r\n" || digest(world, client)? != before {
+        return Err(format!("reloading changes keys: {}", String::from_utf8_lossy(&reloaded)));
+    }
+    all.push(before);
+    Ok(all)
+}
+
+fn digest(world: &mut World, client: crate::ClientId) -> Result<Vec<u8>, String> {
     world.call(client, &["DEBUG", "DIGEST"]);
     let digest = reply_to(world, client, "DEBUG DIGEST")?;
     if digest.starts_with(b"-") {
         return Err(format!("no digest: {}", String::from_utf8_lossy(&digest)));
     }
-    all.push(digest);
-    Ok(all)
+    Ok(digest)
 }
 
 fn reply_to(world: &mut World, client: crate::ClientId, name: &str) -> Result<Vec<u8>, String> {
