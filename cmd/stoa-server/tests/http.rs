@@ -243,3 +243,26 @@ fn a_taken_port_keeps_the_server_from_starting() {
     let output = node::refused("taken", &["--http-port", &port]);
     assert!(output.contains("cannot listen for HTTP") && output.contains("http-port"), "{output}");
 }
+
+#[test]
+fn who_never_reads_an_answer_is_let_go() {
+    let node = Node::start("deaf", &["--http-timeout", "1", "--http-max-connections", "1"]);
+    node.resp(&format!("SET big {}", "x".repeat(60_000)));
+    let mut deaf = node.connect();
+    let body = format!("[{}]", vec![r#"["GET","big"]"#; 1_000].join(","));
+    let head = format!("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
+    deaf.write_all((head + &body).as_bytes()).expect("it reads");
+    // Its place is taken until then.
+    let start = std::time::Instant::now();
+    let knock = || {
+        let mut stream = node.connect();
+        // Refused, it may be closed before it has read this.
+        let _ = stream.write_all(b"PUT / HTTP/1.1\r\nhost: x\r\n\r\n");
+        let mut first = [0; 12];
+        stream.read_exact(&mut first).is_ok_and(|()| &first == b"HTTP/1.1 405")
+    };
+    while !knock() {
+        assert!(start.elapsed() < PATIENCE, "it is still waited for");
+    }
+    drop(deaf);
+}

@@ -96,7 +96,7 @@ async fn accept(listener: TcpListener, shared: Rc<Shared>) {
                     continue;
                 };
                 // An error here means that the peer is gone already.
-                if let Ok(local) = prepare(&stream, shared.options.tcp_keepalive_s) {
+                if let Ok(local) = prepare(&stream, &shared.options) {
                     let shared = Rc::clone(&shared);
                     let conn = Rc::new(Conn { shared, peer, local, _place: place });
                     spawn_local(connection(stream, conn));
@@ -108,8 +108,11 @@ async fn accept(listener: TcpListener, shared: Rc<Shared>) {
     }
 }
 
-fn prepare(stream: &TcpStream, keepalive_s: u32) -> io::Result<SocketAddr> {
+fn prepare(stream: &TcpStream, options: &Options) -> io::Result<SocketAddr> {
+    let keepalive_s = options.tcp_keepalive_s;
     stream.set_nodelay(true)?;
+    // Who takes nothing of an answer for so long is let go by the kernel, window open or not.
+    SockRef::from(stream).set_tcp_user_timeout(Some(options.timeout))?;
     if keepalive_s > 0 {
         let idle = Duration::from_secs(u64::from(keepalive_s));
         let between = Duration::from_secs(u64::from((keepalive_s / 3).max(1)));

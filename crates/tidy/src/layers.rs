@@ -49,9 +49,11 @@ pub const APART: [&str; 1] = ["crates/tidy"];
 pub const STRANGERS: [(&str, &str); 1] = [("crates/commands", "crates/shard")];
 
 /// What must not be anywhere in a crate's tree, and why.
-pub const ABSENT: [(&str, &str, &str); 4] = [
+pub const ABSENT: [(&str, &str, &str); 6] = [
     ("crates/engine", "stoa-resp", "a reply is a value until the shard encodes it"),
     ("crates/engine", "serde_json", "the engine reads no text formats"),
+    ("crates/commands", "serde_json", "JSON ends at the edge; a command sees words"),
+    ("crates/shard", "serde_json", "JSON ends at the edge; a shard sees words"),
     ("crates/engine", "io-uring", "the core runs under any driver"),
     ("crates/shard", "io-uring", "the core runs under any driver"),
 ];
