@@ -109,12 +109,12 @@ impl Queue {
 }
 
 /// Runs what was queued, one command after the other; `ran` gets each command's row in the table and
-/// whether it failed. An error of one keeps no other from running.
+/// how often it counts as failed. An error of one keeps no other from running.
 pub fn exec(
     queue: &Queue,
     ctx: &mut Ctx<'_>,
     reply: &mut dyn Reply,
-    ran: &mut dyn FnMut(u16, bool),
+    ran: &mut dyn FnMut(u16, u32),
 ) {
     let table = ctx.node.table;
     let mut argv = Vec::new();
@@ -126,9 +126,10 @@ pub fn exec(
             slot,
             hash,
         });
+        let mark = reply.mark();
         let mut ctx = Ctx { key, blocking: Blocking::Denied, ..ctx.again() };
-        let good = run_unrouted(table.at(index), &argv, args_at, &mut ctx, reply);
-        ran(index, !good);
+        run_unrouted(table.at(index), &argv, args_at, &mut ctx, reply);
+        ran(index, ctx.node.failures_since(reply, mark));
     }
 }
 

@@ -290,7 +290,7 @@ impl<'a> Db<'a> {
         let entry = self.database().find(key)?;
         match entry.deadline() {
             Some(deadline) if self.now > deadline => {
-                if !self.keyspace.held.keeps(key.hash) {
+                if !self.keyspace.held.keeps(key.hash, deadline) {
                     self.keyspace.reclaim(self.index, key);
                 }
                 None
@@ -310,7 +310,7 @@ impl<'a> Db<'a> {
         }
         hash.see(self.now);
         let is_over = hash.is_over(self.now);
-        if !self.keyspace.held.keeps(key.hash) {
+        if !self.keyspace.keeps_fields(key, hash, self.now) {
             // SAFETY: as above, and whoever has the entry after this looks into it anew.
             unsafe {
                 self.keyspace.reclaim_fields(self.index, key, place, self.now, FIELDS_LEN_MAX);
@@ -349,8 +349,23 @@ impl<'a> Db<'a> {
         }
     }
 
-    /// A key that was not there before.
+    #[cold]
+    fn reclaim_passed_over(&mut self, key: &Key<'_>) {
+        let hash = self.database().find(key).and_then(Entry::kind::<Hash>);
+        // SAFETY: a Hash lies there, and the database is borrowed exclusively; nothing else refers to it.
+        let ended = hash.is_some_and(|place| unsafe {
+            self.keyspace.reclaim_fields(self.index, key, place, self.now, 0).1
+        });
+        if !ended {
+            self.keyspace.reclaim(self.index, key);
+        }
+    }
+
+    /// A key that was not there before, or was passed over because it is past its deadline and held.
     fn add(&mut self, key: &Key<'_>, entry: Entry) {
+        if !self.keyspace.held.is_idle() {
+            self.reclaim_passed_over(key);
+        }
         self.keyspace.insert(self.index, key, entry);
         if self.notices && self.keyspace.notices.heeds.added {
             self.keyspace.notices.push(self.index, "new", key.bytes);
@@ -632,7 +647,9 @@ impl<'a> Db<'a> {
             }
             let bytes = entry.key().to_vec();
             let key = self.keyspace.seed.key(&bytes);
-            self.keyspace.reclaim(self.index, &key);
+            if entry.deadline().is_none_or(|at| !self.keyspace.held.keeps(key.hash, at)) {
+                self.keyspace.reclaim(self.index, &key);
+            }
         }
         // Nearly all is past its deadline: whoever is left will do.
         let mut left = None;

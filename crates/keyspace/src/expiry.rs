@@ -93,7 +93,7 @@ impl Keyspace {
             if now > deadline {
                 let bytes = entry.key().to_vec();
                 let key = self.seed.key(&bytes);
-                if self.held.keeps_key(key.hash) {
+                if self.held.keeps(key.hash, deadline) {
                     self.wheel.add(after(now), item.arm(), item.cookie);
                 } else {
                     self.reclaim(index, &key);
@@ -129,7 +129,7 @@ impl Keyspace {
         // SAFETY: a Hash lies there; the keyspace is borrowed exclusively, and the entry is not moved
         // or freed before the last use.
         let hash = unsafe { place.as_mut() };
-        if self.held.keeps_key(key.hash) {
+        if self.keeps_fields(&key, hash, now) {
             // A transaction happens at a moment at which they are still there.
             hash.set_armed(Some(now));
             let id = self.databases[index.0 as usize].id;
@@ -145,6 +145,15 @@ impl Keyspace {
             self.arm_fields(index, &key, unsafe { place.as_mut() });
         }
         removed
+    }
+
+    /// Whether somebody happens at a moment at which fields of the hash that are past their deadlines now
+    /// are still there, or none are past them.
+    pub(crate) fn keeps_fields(&self, key: &Key<'_>, hash: &Hash, now: UnixMs) -> bool {
+        let over_from = hash.over_from().filter(|last| *last < now);
+        // What ends the key is its last field; else it may be any up to now.
+        let last = over_from.unwrap_or(UnixMs(now.0.saturating_sub(1)));
+        self.held.keeps(key.hash, last)
     }
 
     /// Reclaims up to `limit` fields of the hash at `key` that are past their deadline, or the key, if
@@ -230,7 +239,7 @@ impl Keyspace {
 
     /// Empties a database; its memory goes back in portions (see [`Keyspace::free_condemned`]).
     pub(crate) fn clear(&mut self, index: DbIndex) {
-        self.note_database(index, None);
+        self.note_emptied(index);
         let database = &mut self.databases[index.0 as usize];
         self.condemned.extend(database.slots.take().map(Vec::from));
         *database = Database::new(database.id);

@@ -118,10 +118,10 @@ impl Keyspace {
     }
 
     /// Exchanges two databases.
-    pub fn swap(&mut self, a: DbIndex, b: DbIndex) {
+    pub fn swap(&mut self, a: DbIndex, b: DbIndex, now: UnixMs) {
         if a != b {
-            self.note_database(a, Some(b));
-            self.note_database(b, Some(a));
+            self.note_exchange(a, b, now);
+            self.note_exchange(b, a, now);
         }
         self.databases.swap(a.0 as usize, b.0 as usize);
     }

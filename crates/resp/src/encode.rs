@@ -182,6 +182,14 @@ impl<'a> Encoder<'a> {
         }
     }
 
+    /// A double in digits of the caller's choice.
+    pub fn double_digits(&mut self, digits: &str) {
+        match self.proto {
+            Proto::Resp2 => self.bulk(digits.as_bytes()),
+            Proto::Resp3 => self.line(b',', digits.as_bytes()),
+        }
+    }
+
     /// True or false: `#t`, or `:1` in RESP2.
     pub fn boolean(&mut self, value: bool) {
         self.out.extend_from_slice(match (self.proto, value) {

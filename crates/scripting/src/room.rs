@@ -15,6 +15,7 @@ use smallvec::SmallVec;
 use stoa_stdx::Lender;
 
 use crate::api::{Api, natives};
+use crate::convert::is_counted;
 use crate::host::HostLoan;
 use crate::pause::{Ended, Paused, WayOut, Went};
 use crate::register::Registered;
@@ -293,7 +294,12 @@ impl Room {
         });
         match answered {
             Ok(None) => {}
-            Ok(Some(error)) => out.error(&self.located_text(&error, name)),
+            Ok(Some(error)) => {
+                let text = self.located_text(&error, name);
+                let counted = self.shared.stop.get().is_none()
+                    && error.as_table().is_some_and(|table| matches!(is_counted(table), Ok(true)));
+                if counted { out.counted_error(&text) } else { out.error(&text) }
+            }
             Err(error) => out.error(&self.failed(&error)),
         }
         self.shared.stop.get().map_or(Outcome::Answered, Outcome::Stopped)
@@ -367,7 +373,7 @@ impl Room {
         if let Some(stop) = self.shared.stop.get() {
             return format!("ERR {stop}").into_bytes();
         }
-        if let Some(Thrown::Reply(text)) = error.downcast_ref() {
+        if let Some(Thrown::Reply(text) | Thrown::Counted(text)) = error.downcast_ref() {
             return text.clone();
         }
         // What it filled the memory with is garbage now.

@@ -57,5 +57,6 @@ impl Shard {
         if !self.node.orders.is_empty() {
             self.carry_out_orders();
         }
+        self.serve_waiters();
     }
 }

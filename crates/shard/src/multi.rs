@@ -245,7 +245,7 @@ impl Shard {
     }
 
     fn exec_here(&mut self, req: Req<'_>, queue: &Queue, client: u64) {
-        let broken = self.keyspace.is_watch_broken(client, self.now.unix);
+        let broken = self.keyspace.is_watch_broken(client, self.unix());
         self.unwatch(req.conn);
         self.answer_here(req, None, |ctx, reply, ran| {
             run_queue(queue, broken, ctx, reply, ran);
@@ -272,7 +272,7 @@ impl Shard {
         let mut ctx = self.context(Sessions::PROXY, None);
         let mut reply = RespReply::new(replies, request.proto);
         run_queue(&job.queue, broken, &mut ctx, &mut reply, &mut ran);
-        ran.push(Ran::Whole { index: request.index, failed: false });
+        ran.push(Ran::Whole { index: request.index, failures: 0 });
         self.ran.append(&mut ran);
     }
 
@@ -335,10 +335,24 @@ impl Shard {
         }
     }
 
-    /// A refusal of a client's request: it spoils the transaction it belongs to.
+    /// A refusal of a client's request: it spoils the transaction it belongs to, and ends it if it is
+    /// EXEC itself that is refused.
     pub(crate) fn refused(&mut self, id: ConnId, argv: &[&[u8]], refusal: Refusal) {
-        self.abort_multi(id);
+        match refusal {
+            Refusal::Error(Some(index), _) if self.plans[index as usize] == Plan::Exec => {
+                self.drop_multi(id);
+            }
+            Refusal::Error(..) | Refusal::UnknownCommand | Refusal::UnknownSubcommand(_) => {
+                self.abort_multi(id);
+            }
+        }
         self.refuse(id, argv, refusal);
+    }
+
+    /// Ends a transaction unrun.
+    pub(crate) fn drop_multi(&mut self, id: ConnId) {
+        self.sessions.at(Sessions::row(id)).multi = None;
+        self.unwatch(id);
     }
 }
 
@@ -353,5 +367,5 @@ pub(crate) fn run_queue(
     if broken {
         return reply.null_array();
     }
-    exec(queue, ctx, reply, &mut |index, failed| ran.push(Ran::Whole { index, failed }));
+    exec(queue, ctx, reply, &mut |index, failures| ran.push(Ran::Whole { index, failures }));
 }

@@ -16,6 +16,7 @@ use crate::execute::Req;
 use crate::gather::{Gather, How, Kept};
 use crate::message::{Args as ArgStore, Request};
 use crate::reply::RespReply;
+use crate::sites::Site;
 
 /// Names of scripts that are remembered. More are forgotten all at once: each costs one run in vain.
 const REMEMBERED_MAX: usize = 10_000;
@@ -57,7 +58,7 @@ impl Shard {
         if escape == Escape::Unshared {
             return;
         }
-        if self.escaped.len() >= REMEMBERED_MAX {
+        if self.escaped.len() >= REMEMBERED_MAX || self.rarely(Site::ForgetScripts) {
             self.escaped.clear();
         }
         self.escaped.insert(self.keyspace.seed().hash(argv[1]));
@@ -87,6 +88,7 @@ impl Shard {
         if !self.node.orders.is_empty() {
             self.carry_out_orders();
         }
+        self.serve_waiters();
     }
 
     /// After a script: if it wants keys that are not here, undoes what it did, and says so.

@@ -52,6 +52,14 @@ impl Packed {
         packed
     }
 
+    /// Of such elements, written in one step.
+    #[must_use]
+    pub fn collect<'a>(texts: impl Iterator<Item = Str<'a>> + Clone) -> Self {
+        let mut packed = Self::new();
+        packed.append(texts.map(Encoded::of_str));
+        packed
+    }
+
     /// How many elements there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -101,6 +101,24 @@ impl Set {
         }
     }
 
+    /// The buffer of a set that is packed.
+    #[must_use]
+    pub fn as_packed(&self) -> Option<&Packed> {
+        match &self.0 {
+            Repr::Packed(packed) => Some(packed),
+            Repr::Ints(_) | Repr::Table(_) => None,
+        }
+    }
+
+    /// Bytes of an integer, if the set is an array of them.
+    #[must_use]
+    pub fn int_width(&self) -> Option<usize> {
+        match &self.0 {
+            Repr::Ints(ints) => Some(ints.width()),
+            Repr::Packed(_) | Repr::Table(_) => None,
+        }
+    }
+
     /// Whether `member` is in it.
     #[must_use]
     pub fn contains(&self, member: &[u8]) -> bool {

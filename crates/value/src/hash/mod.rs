@@ -113,6 +113,17 @@ impl Hash {
         }
     }
 
+    /// The buffer of a small hash: fields and values, or with [`Hash::encoding`] `listpackex` their
+    /// deadlines, too (0: none).
+    #[must_use]
+    pub fn packed(&self) -> Option<&Packed> {
+        match &self.0 {
+            Repr::Packed(packed) => Some(packed),
+            Repr::Expiring(expiring) => Some(&expiring.packed),
+            Repr::Table(_) => None,
+        }
+    }
+
     /// The value of `field`.
     #[must_use]
     pub fn get(&self, field: &[u8]) -> Option<Str<'_>> {

@@ -97,6 +97,11 @@ impl Quick {
             + self.chunks.iter().map(of_chunk).sum::<usize>()
     }
 
+    /// All nodes in order.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.chunks.iter().flat_map(|chunk| &chunk.nodes)
+    }
+
     /// The only node, if there is one only.
     #[inline]
     pub(super) fn only_node(&self) -> Option<&Node> {

@@ -75,6 +75,15 @@ impl SortedSet {
         }
     }
 
+    /// The buffer of a small set: member, score, member, score in order.
+    #[must_use]
+    pub fn packed(&self) -> Option<&Packed> {
+        match &self.0 {
+            Repr::Small(packed) => Some(packed),
+            Repr::Large(_) => None,
+        }
+    }
+
     /// The score of a member.
     #[must_use]
     pub fn score(&self, member: &[u8]) -> Option<f64> {

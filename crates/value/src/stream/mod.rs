@@ -4,6 +4,7 @@
 //! of an id. Adding writes at the end of the last block; trimming drops whole blocks.
 
 mod block;
+mod checked;
 mod group;
 mod id;
 mod lag;
