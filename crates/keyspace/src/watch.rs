@@ -97,19 +97,6 @@ impl Watches {
         }
     }
 
-    /// Counts the end of fields that reached their deadlines, the last one `last`. For who saw them all
-    /// past that already it is no change.
-    fn end_fields(&mut self, db: DbIndex, key: &[u8], last: UnixMs) {
-        self.change(db, key);
-        let Some(version) = self.get(db, key).map(|watched| watched.version) else { return };
-        for note in self.clients.values_mut().flatten() {
-            let is_hers = note.db == db && *note.key == *key && note.version + 1 == version;
-            if is_hers && last < note.at {
-                note.version = version;
-            }
-        }
-    }
-
     /// Counts that another database's key takes the place of this one's, if that `was_there`. `due`: it
     /// is past its deadline.
     fn replace(&mut self, db: DbIndex, key: &[u8], was_there: bool, due: bool) {
@@ -122,6 +109,19 @@ impl Watches {
             if due && saw_none && note.version == before {
                 note.version = version;
                 note.expired = true;
+            }
+        }
+    }
+
+    /// Counts the end of fields that reached their deadlines, the last one `last`. For who saw them all
+    /// past that already it is no change.
+    fn end_fields(&mut self, db: DbIndex, key: &[u8], last: UnixMs) {
+        self.change(db, key);
+        let Some(version) = self.get(db, key).map(|watched| watched.version) else { return };
+        for note in self.clients.values_mut().flatten() {
+            let is_hers = note.db == db && *note.key == *key && note.version + 1 == version;
+            if is_hers && last < note.at {
+                note.version = version;
             }
         }
     }
@@ -159,11 +159,17 @@ impl Keyspace {
         notes.iter().any(|note| {
             let keys = self.watches.keys.get(&note.db.0);
             let watched = keys.and_then(|keys| keys.get(&note.key));
+            let found = || self.entry_of(note.db, &note.key);
+            // Whether or not they were reclaimed yet.
+            let fields_are_due = |entry: Entry| match entry.object() {
+                Some(ObjectRef::Hash(hash)) => {
+                    hash.next_deadline_from(note.at).is_some_and(|at| at < now)
+                }
+                Some(_) | None => false,
+            };
             watched.is_none_or(|watched| watched.version != note.version)
                 || !note.expired
-                    && self.entry_of(note.db, &note.key).is_some_and(|entry| {
-                        is_due(entry, now) || fields_are_due(entry, note.at, now)
-                    })
+                    && found().is_some_and(|entry| is_due(entry, now) || fields_are_due(entry))
         })
     }
 
@@ -309,14 +315,6 @@ impl Keyspace {
 
 fn is_due(entry: Entry, now: UnixMs) -> bool {
     entry.deadline().is_some_and(|at| now > at)
-}
-
-/// Whether a field that was there at `from` is past its deadline, reclaimed or not.
-fn fields_are_due(entry: Entry, from: UnixMs, now: UnixMs) -> bool {
-    match entry.object() {
-        Some(ObjectRef::Hash(hash)) => hash.next_deadline_from(from).is_some_and(|at| at < now),
-        Some(_) | None => false,
-    }
 }
 
 #[cfg(test)]
