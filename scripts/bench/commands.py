@@ -29,6 +29,8 @@ import wire
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OURS = ROOT / "target" / "release" / "stoa-server"
 TYPES = "lpush,rpush,lpop,rpop,sadd,hset,spop,zadd,zpopmin,lrange_100,lrange_300,lrange_500,lrange_600,mset".split(",")
+FILLED_BY = {"lpop": "lpush", "rpop": "lpush", "spop": "sadd", "zpopmin": "zadd"}
+"""Without something to take out, a pop only answers that there is nothing."""
 CONNECTIONS = 50
 BATCH = 16
 KEYS = 100_000
@@ -77,6 +79,9 @@ def types(options, targets, cores, scratch):
                 runs = {name: [] for name in names}
                 for number in range(options.rounds):
                     for server in alive[number % len(alive):] + alive[:number % len(alive)]:
+                        if test in FILLED_BY:
+                            # Members come by chance, so more of them are added than are taken out.
+                            _tool(tool, server, cores[-1], FILLED_BY[test], 16, 3 * requests)
                         runs[server.target.name].append(_tool(tool, server, cores[-1], test, pipeline, requests))
                 lines.append(_row(test, pipeline, names, runs))
                 _say(lines[-1])

@@ -305,10 +305,12 @@ impl<'a> Db<'a> {
         let mut place = entry.kind::<Hash>()?;
         // SAFETY: a Hash lies there, and the database is borrowed exclusively.
         let hash = unsafe { place.as_mut() };
-        let Some(next) = hash.next_deadline() else { return Some(entry) };
+        if hash.next_deadline().is_none() {
+            return Some(entry);
+        }
         hash.see(self.now);
         let is_over = hash.is_over(self.now);
-        if !self.keyspace.held.keeps(key.hash, next) {
+        if !self.keyspace.keeps_fields(key, hash, self.now) {
             // SAFETY: as above, and whoever has the entry after this looks into it anew.
             unsafe {
                 self.keyspace.reclaim_fields(self.index, key, place, self.now, FIELDS_LEN_MAX);
@@ -347,10 +349,22 @@ impl<'a> Db<'a> {
         }
     }
 
+    #[cold]
+    fn reclaim_passed_over(&mut self, key: &Key<'_>) {
+        let hash = self.database().find(key).and_then(Entry::kind::<Hash>);
+        // SAFETY: a Hash lies there, and the database is borrowed exclusively; nothing else refers to it.
+        let ended = hash.is_some_and(|place| unsafe {
+            self.keyspace.reclaim_fields(self.index, key, place, self.now, 0).1
+        });
+        if !ended {
+            self.keyspace.reclaim(self.index, key);
+        }
+    }
+
     /// A key that was not there before, or was passed over because it is past its deadline and held.
     fn add(&mut self, key: &Key<'_>, entry: Entry) {
         if !self.keyspace.held.is_idle() {
-            self.keyspace.reclaim(self.index, key);
+            self.reclaim_passed_over(key);
         }
         self.keyspace.insert(self.index, key, entry);
         if self.notices && self.keyspace.notices.heeds.added {

@@ -129,8 +129,7 @@ impl Keyspace {
         // SAFETY: a Hash lies there; the keyspace is borrowed exclusively, and the entry is not moved
         // or freed before the last use.
         let hash = unsafe { place.as_mut() };
-        let next = hash.next_deadline();
-        if next.is_some_and(|next| now > next && self.held.keeps(key.hash, next)) {
+        if self.keeps_fields(&key, hash, now) {
             // A transaction happens at a moment at which they are still there.
             hash.set_armed(Some(now));
             let id = self.databases[index.0 as usize].id;
@@ -146,6 +145,15 @@ impl Keyspace {
             self.arm_fields(index, &key, unsafe { place.as_mut() });
         }
         removed
+    }
+
+    /// Whether somebody happens at a moment at which fields of the hash that are past their deadlines now
+    /// are still there, or none are past them.
+    pub(crate) fn keeps_fields(&self, key: &Key<'_>, hash: &Hash, now: UnixMs) -> bool {
+        let over_from = hash.over_from().filter(|last| *last < now);
+        // What ends the key is its last field; else it may be any up to now.
+        let last = over_from.unwrap_or(UnixMs(now.0.saturating_sub(1)));
+        self.held.keeps(key.hash, last)
     }
 
     /// Reclaims up to `limit` fields of the hash at `key` that are past their deadline, or the key, if
