@@ -7,7 +7,7 @@ use stoa_stdx::{DbIndex, Key, MonoMs, Rng, SLOT_COUNT, UnixMs, owner_of};
 use stoa_value::{Kind, Rules};
 
 use crate::session::SessionRow;
-use crate::{Blocking, Borrowed, Node, Proto, Session, Sessions};
+use crate::{Blocking, Borrowed, Node, Proto, Session, Sessions, Stage};
 
 /// The context of one command.
 pub struct Ctx<'a> {
@@ -86,8 +86,11 @@ impl Ctx<'_> {
     /// The client's database.
     #[inline]
     pub fn db(&mut self) -> Db<'_> {
+        self.node.tracer.mark(Stage::Engine);
         let session = self.sessions.at(self.row);
-        self.keyspace.db(session.db, self.now, !session.no_touch).noticing()
+        let (index, touch) = (session.db, !session.no_touch);
+        self.node.tracer.mark(Stage::Database);
+        self.keyspace.db(index, self.now, touch).noticing()
     }
 
     /// Another database.

@@ -19,6 +19,7 @@ mod script;
 mod session;
 mod table;
 mod tally;
+mod trace;
 
 pub use block::{Block, Blocking, OnTimeout};
 pub use borrowed::{Borrowed, run_unrouted};
@@ -34,3 +35,4 @@ pub use session::{ReplyMode, Session, SessionRow, Sessions};
 pub use stoa_config::EventClass as Class;
 pub use stoa_pubsub::Kind;
 pub use table::{Command, Entry, Part, Table, entry};
+pub use trace::{Sample, Stage, Tracer};

@@ -9,7 +9,7 @@ use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_pubsub::PubSub;
 use stoa_stdx::{ConnId, MonoMs, Rng, ShardId, UnixMs};
 
-use crate::{ScriptBoard, Scripts, Table};
+use crate::{ScriptBoard, Scripts, Table, Tracer};
 
 /// Facts that do not change while the server runs.
 #[derive(Clone, Debug, Default)]
@@ -123,6 +123,8 @@ pub struct Node {
     pub errors: ErrorStats,
     /// How long inserting a new key took inside the shard (DEBUG INSERT-HISTOGRAM).
     pub inserts: Histogram,
+    /// The way of sampled requests.
+    pub tracer: Tracer,
     /// Changes of keys since the start.
     pub dirty: u64,
     /// Who listens to which channel, and what is to be sent there after the command.

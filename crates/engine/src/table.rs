@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use stoa_command::{Args, Flags, ReplyError, Spec};
 
-use crate::{Ctx, Reply};
+use crate::{Ctx, Reply, Stage};
 
 /// What one shard contributes to a command of all shards ([`ResponsePolicy::Merge`] and walks).
 ///
@@ -81,11 +81,23 @@ pub struct Entry {
 pub const fn entry<C: Command>() -> Entry {
     Entry {
         spec: C::SPEC,
-        execute: |args, ctx, reply| C::execute(C::parse(args)?, ctx, reply),
+        execute: |args, ctx, reply| C::execute(parsed::<C>(args, ctx)?, ctx, reply),
         check: |args| C::parse(args).map(drop),
-        collect: |args, ctx| Ok(C::collect(C::parse(args)?, ctx)),
+        collect: |args, ctx| Ok(C::collect(parsed::<C>(args, ctx)?, ctx)),
         merge: |args, parts, ctx, reply| C::merge(C::parse(args)?, parts, ctx, reply),
     }
+}
+
+/// The typed arguments of a command that is about to run.
+#[inline]
+fn parsed<'a, C: Command>(
+    args: &mut Args<'a>,
+    ctx: &mut Ctx<'_>,
+) -> Result<C::Args<'a>, ReplyError> {
+    ctx.node.tracer.mark(Stage::Parse);
+    let parsed = C::parse(args)?;
+    ctx.node.tracer.mark(Stage::Execute);
+    Ok(parsed)
 }
 
 /// All commands, found by name in any case.

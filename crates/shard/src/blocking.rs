@@ -53,6 +53,23 @@ pub(crate) struct Togethers {
     next: u32,
 }
 
+/// Clients that wait though their peer has said all it will.
+#[derive(Default)]
+pub(crate) struct Parting {
+    clients: Vec<ConnId>,
+    due: MonoMs,
+}
+
+impl Parting {
+    /// When to look at them.
+    pub(crate) fn due(&self) -> Option<MonoMs> {
+        (!self.clients.is_empty()).then_some(self.due)
+    }
+}
+
+/// After that long a wait that did not end is ended again.
+const PART_AGAIN_MS: u64 = 100;
+
 /// How a wait ends from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
@@ -230,11 +247,35 @@ impl Shard {
         true
     }
 
+    /// Notes that the peer of a client that waits will send no more.
+    pub(crate) fn part(&mut self, id: ConnId) {
+        self.parting.clients.push(id);
+        self.parting.due = self.now.mono.ms();
+    }
+
+    /// Ends the waits of clients whose peers will send no more: they may be gone, and what came for
+    /// them would be lost. One that still listens hears what it would if its time were up.
+    ///
+    /// A pass later than it was noticed, and again after a while: at another shard this may overtake the
+    /// request itself, which waits there as long as its keys are held.
+    pub(crate) fn end_parting(&mut self) {
+        let now = self.now.mono.ms();
+        if self.parting.clients.is_empty() || now < self.parting.due {
+            return;
+        }
+        let mut clients = std::mem::take(&mut self.parting.clients);
+        clients.retain(|id| self.unblock(*id, End::Timeout));
+        self.parting = Parting { clients, due: MonoMs(now.0 + PART_AGAIN_MS) };
+    }
+
     /// A request of a client of this shard waits, or may wait, at `owner`.
     pub(crate) fn now_waits(&mut self, id: ConnId, waits: Waits) {
         if let Some(conn) = self.conn(id) {
             conn.waits = Some(waits);
             conn.stall = Some(Stall::Blocked);
+            if conn.ended {
+                self.part(id);
+            }
         }
         if let Some(session) = self.sessions.get(id) {
             session.blocked = true;

@@ -145,6 +145,11 @@ impl Conn {
         ticket
     }
 
+    /// Whether nothing was asked after the request of that hole.
+    pub(crate) fn is_last(&self, ticket: u32) -> bool {
+        ticket.wrapping_sub(self.owed.base) as usize + 1 == self.owed.queue.len()
+    }
+
     /// Fills a hole, and lets go all that waited behind it.
     pub(crate) fn fill(&mut self, ticket: u32, reply: &[u8]) {
         let at = ticket.wrapping_sub(self.owed.base) as usize;

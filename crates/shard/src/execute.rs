@@ -16,7 +16,7 @@ use crate::conn::Stall;
 use crate::input::{Cmd, Source, What};
 use crate::intents::{Hold, Scope};
 use crate::keys::owner_of;
-use crate::message::{Ask, Batch, Dest, Keyed, Request};
+use crate::message::{Ask, Batch, Dest, Followed, Keyed, Request};
 use crate::notices::is_other_protocol;
 use crate::orders::holds_back;
 use crate::places::{Place, Routed, Spot};
@@ -81,6 +81,9 @@ impl Shard {
                 self.run_argv(cmd, places, id, &argv)
             }
         };
+        if self.node.tracer.is_on() {
+            self.end_sample(id, ran);
+        }
         if !ran {
             sources[cmd.source as usize].hold_from(cmd.start);
         }
@@ -88,6 +91,17 @@ impl Shard {
         // A shard that was put to sleep keeps what did not run for later.
         if !self.intents.is_idle() && (ran || self.stalled_until.is_none()) {
             self.end_turn_of(id);
+        }
+    }
+
+    /// The request that is followed has run here, was sent, or has to wait and come again.
+    #[cold]
+    fn end_sample(&mut self, id: ConnId, ran: bool) {
+        if ran {
+            let is_awaited = self.conn(id).is_some_and(|conn| conn.owed.is_waiting());
+            self.node.tracer.end(is_awaited);
+        } else {
+            self.node.tracer.forget();
         }
     }
 
@@ -126,6 +140,9 @@ impl Shard {
         };
         let spec = &self.node.table.at(verdict.index).spec;
         session.last_command = spec.name;
+        if self.node.tracer.takes(self.node.config.trace_sample) {
+            self.node.tracer.begin(session.id, spec.name, self.now.mono);
+        }
         if let Some(pause) = &self.pause
             && holds_back(pause, spec.flags)
         {
@@ -568,6 +585,10 @@ impl Shard {
         };
         let (db, proto) = (session.db, session.proto);
         let (no_touch, is_local) = (session.no_touch, session.is_local || session.is_unix);
+        if self.node.tracer.is_on() && batch.followed.is_none() {
+            let (number, id) = (batch.requests.len() as u32, self.node.tracer.id());
+            batch.followed = Some(Followed { number, id });
+        }
         let argv = batch.args.push(req.argv);
         let keyed = match routed {
             Routed::No => Keyed::No,

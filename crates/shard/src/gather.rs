@@ -139,6 +139,9 @@ impl Shard {
     /// A batch came back from `from` with its answers.
     pub(crate) fn batch_done(&mut self, from: ShardId, mut batch: Box<Batch>) {
         self.witness(batch.clock);
+        if let Some(followed) = batch.followed {
+            self.node.tracer.answered(followed.id);
+        }
         let mut start = 0;
         let mut parts = std::mem::take(&mut batch.parts).into_iter().peekable();
         let Batch { requests, args, replies, ends, .. } = &mut *batch;
@@ -177,7 +180,10 @@ impl Shard {
         match request.dest {
             Dest::Nowhere => {}
             Dest::Hole { conn: id, ticket } => {
-                self.waits_no_more(id);
+                // What a client waits for is the last it asked; this may be an earlier one's answer.
+                if self.conn(id).is_some_and(|conn| conn.is_last(ticket)) {
+                    self.waits_no_more(id);
+                }
                 if let Some(conn) = self.conn(id) {
                     conn.fill(ticket, reply);
                     if self.is_scripted(request.index) {

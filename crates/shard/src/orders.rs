@@ -207,6 +207,7 @@ impl Shard {
         let pause = self.pause.map(|pause| pause.until);
         let cron = self.needs_cron().then_some(self.next_cron);
         let wait = self.next_wait_end();
-        [expiry, pause, cron, wait, self.stalled_until].into_iter().flatten().min()
+        let parting = self.parting.due();
+        [expiry, pause, cron, wait, parting, self.stalled_until].into_iter().flatten().min()
     }
 }

@@ -69,7 +69,7 @@ impl Shard {
     }
 
     fn run_requests(&mut self, from: ShardId, batch: &mut Batch) {
-        let Batch { requests, args, replies, ends, parts, .. } = batch;
+        let Batch { requests, args, replies, ends, parts, followed, .. } = batch;
         for number in 0..requests.len() {
             if number.is_multiple_of(STAGE_LEN) {
                 let stage = &requests[number..requests.len().min(number + STAGE_LEN)];
@@ -78,6 +78,11 @@ impl Shard {
             let request = &mut requests[number];
             let answers = !matches!(request.dest, Dest::Nowhere);
             self.node.counters.commands_for_others += u64::from(answers);
+            if let Some(followed) = followed
+                && followed.number == number as u32
+            {
+                self.node.tracer.resume(followed.id, self.node.table.at(request.index).spec.name);
+            }
             let part = match request.ask {
                 Ask::Execute | Ask::Collect | Ask::Walk(_) | Ask::Exec(_) | Ask::Watch(_) => {
                     if self.intents.is_idle() || !self.parks(from, request, args) {
@@ -134,6 +139,9 @@ impl Shard {
             };
             parts.extend(part.map(|part| (number as u32, part)));
             ends.push(replies.len());
+            if self.node.tracer.is_on() {
+                self.node.tracer.end(true);
+            }
             if self.keyspace.has_woken() {
                 self.serve_waiters();
             }

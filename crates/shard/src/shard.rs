@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use stoa_config::Config;
-use stoa_engine::{Block, Facts, Node, Scripts, Session, Sessions, Table};
+use stoa_engine::{Block, Facts, Node, Scripts, Session, Sessions, Table, Tracer};
 use stoa_keyspace::Keyspace;
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_pubsub::PubSub;
@@ -18,7 +18,7 @@ use stoa_resp::Span;
 use stoa_stdx::{ConnId, DbIndex, HashSeed, MonoMs, MonoNs, Rng, ShardId, UnixMs};
 
 use crate::account::Ran;
-use crate::blocking::{End, Togethers};
+use crate::blocking::{End, Parting, Togethers};
 use crate::busy::BusyScript;
 use crate::conn::{Conn, Stall};
 use crate::event::{Action, Moment, Pass, PeerFacts};
@@ -95,6 +95,7 @@ pub struct Shard {
     pub(crate) waiters: Waiters,
     /// Clients of this shard that wait for keys of several.
     pub(crate) togethers: Togethers,
+    pub(crate) parting: Parting,
     /// What the command that just ran waits for.
     pub(crate) asked_block: Option<Box<Block>>,
     /// Keys that are on loan with all others, for which somebody waits no more.
@@ -172,6 +173,7 @@ impl Shard {
             commands,
             errors: ErrorStats::default(),
             inserts: Histogram::new(),
+            tracer: Tracer::new(id, shards, clock),
             dirty: 0,
             pubsub: PubSub::new(id),
             orders: Vec::new(),
@@ -200,6 +202,7 @@ impl Shard {
             escaped: BTreeSet::new(),
             waiters: Waiters::default(),
             togethers: Togethers::default(),
+            parting: Parting::default(),
             asked_block: None,
             unwait_later: Vec::new(),
             keys_are_lent: false,
@@ -285,12 +288,17 @@ impl Shard {
             self.receive(from, message);
         }
         self.cron();
+        self.end_parting();
         self.ingest(pass.data);
         for conn in pass.ended {
-            if let Some(conn) = self.conn(*conn) {
+            let id = *conn;
+            if let Some(conn) = self.conn(id) {
                 conn.ended = true;
+                if conn.waits.is_some() {
+                    self.part(id);
+                }
             }
-            self.close_if_done(*conn);
+            self.close_if_done(id);
         }
         self.resume_busy_script();
         self.settle();

@@ -102,6 +102,55 @@ fn waits_end_by_time_by_command_and_with_their_client() {
 }
 
 #[test]
+fn who_will_say_no_more_waits_no_more_and_hears_all_that_is_owed() {
+    for shards in SHARDS {
+        for seed in 0..20 {
+            let case = format!("{shards} shards, seed {seed}");
+            let mut world = World::new(&Options::rough(shards, seed));
+            let [later, at_once, other] = [(); 3].map(|()| world.connect());
+            call(&mut world, later, "BLPOP k 0");
+            world.end(later);
+            assert_eq!(heard(&mut world, later), "*-1\r\n", "{case}");
+            assert!(world.is_closed(later), "{case}");
+            // All in one breath, as a shell pipe sends it; with keys of one shard and of several.
+            let pipe = b"RPUSH q x\r\nBLPOP q 0\r\nBLPOP k 0\r\nBLPOP a b c d 0\r\nECHO end\r\n";
+            world.write(at_once, pipe);
+            world.end(at_once);
+            let want = ":1\r\n*2\r\n$1\r\nq\r\n$1\r\nx\r\n*-1\r\n*-1\r\n$3\r\nend\r\n";
+            let mut said = heard(&mut world, at_once);
+            // Where a key was held, it takes another try.
+            for _ in 0..3 {
+                world.advance(100);
+                said += &heard(&mut world, at_once);
+            }
+            assert_eq!(said, want, "{case}");
+            assert!(world.is_closed(at_once), "{case}");
+            call(&mut world, other, "RPUSH k y");
+            call(&mut world, other, "LPOP k");
+            assert_eq!(heard(&mut world, other), ":1\r\n$1\r\ny\r\n", "{case}");
+        }
+    }
+}
+
+#[test]
+fn an_answer_to_an_earlier_request_does_not_end_a_wait() {
+    for shards in SHARDS {
+        for seed in 0..40 {
+            let case = format!("{shards} shards, seed {seed}");
+            let mut world = World::new(&Options::rough(shards, seed));
+            let (waits, other) = (world.connect(), world.connect());
+            world.write(waits, b"RPUSH q x\r\nINCR n\r\nBLPOP k 0\r\nSET after 1\r\n");
+            assert!(world.settle(STEPS_MAX), "{case}");
+            call(&mut world, other, "EXISTS after");
+            assert_eq!(heard(&mut world, other), ":0\r\n", "{case}");
+            call(&mut world, other, "RPUSH k 1");
+            let want = ":1\r\n:1\r\n*2\r\n$1\r\nk\r\n$1\r\n1\r\n+OK\r\n";
+            assert_eq!(heard(&mut world, waits), want, "{case}");
+        }
+    }
+}
+
+#[test]
 fn what_follows_a_blocked_command_waits_with_it() {
     for shards in SHARDS {
         let mut world = World::new(&Options::calm(shards, 1));

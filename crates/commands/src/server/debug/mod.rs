@@ -9,9 +9,10 @@ mod object;
 mod parse;
 mod protocol;
 mod reload;
+mod trace;
 
 use stoa_command::{Args, Arity, Group, ReplyError, RequestPolicy, ResponsePolicy, Spec};
-use stoa_engine::{Command, Ctx, Order, Part, Reply};
+use stoa_engine::{Command, Ctx, Order, Part, Reply, Sample};
 use stoa_keyspace::Ttl;
 use stoa_observability::Histogram;
 use stoa_stdx::MonoMs;
@@ -57,6 +58,8 @@ enum Said {
     Reloaded(bool),
     /// How long its inserts took.
     Inserts(Box<Histogram>),
+    /// Of the requests it followed.
+    Samples(Vec<Sample>),
 }
 
 impl Command for Debug {
@@ -138,6 +141,7 @@ fn act(what: &What<'_>, ctx: &mut Ctx<'_>) -> Said {
         What::DigestValue(keys) => return Said::Values(digest::of_values(keys, ctx)),
         What::InsertHistogram => return Said::Inserts(Box::new(ctx.node.inserts.clone())),
         What::Reload { with_options: false } => return Said::Reloaded(reload::reload(ctx)),
+        What::Trace => return Said::Samples(ctx.node.tracer.samples().cloned().collect()),
         What::Help
         | What::Error(_)
         | What::Protocol(_)
@@ -211,6 +215,7 @@ fn answer(what: &What<'_>, said: Vec<Said>, reply: &mut dyn Reply) -> Result<(),
                 reply.simple(&value.unwrap_or_default().to_string());
             }
         }
+        What::Trace => trace::print(samples(said), reply),
         What::InsertHistogram => {
             let mut all = Histogram::new();
             for said in &said {
@@ -232,8 +237,14 @@ fn digests(said: Vec<Said>) -> impl Iterator<Item = Vec<Total>> {
         | Said::Table(_)
         | Said::Values(_)
         | Said::Reloaded(_)
+        | Said::Samples(_)
         | Said::Inserts(_) => None,
     })
+}
+
+fn samples(said: Vec<Said>) -> Vec<Sample> {
+    let samples = |said| if let Said::Samples(samples) = said { samples } else { Vec::new() };
+    said.into_iter().flat_map(samples).collect()
 }
 
 /// Each key's value from the shard that has it.

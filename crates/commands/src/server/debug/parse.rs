@@ -31,6 +31,8 @@ pub enum What<'a> {
     DigestValue(&'a [&'a [u8]]),
     /// How long inserts took.
     InsertHistogram,
+    /// The way of sampled requests.
+    Trace,
     /// Answer this error.
     Error(&'a [u8]),
     /// Answer a value of this type.
@@ -87,6 +89,7 @@ const HELP: &[(&str, usize, usize, &str, &str)] = &[
     ("SET-ACTIVE-EXPIRE", 1, 1, "<0|1>", "Reclaims expired keys in the background, or not."),
     ("SET-SKIP-CHECKSUM-VALIDATION", 1, 1, "<0|1>", "RESTORE takes any checksum, or not."),
     ("SLEEP", 1, 1, "<seconds>", "Serves nobody for a while. Decimals are allowed."),
+    ("TRACE", 0, 0, "", "Shows the way of the last requests that `trace-sample` took."),
 ];
 
 /// Prints the table.
@@ -128,6 +131,7 @@ impl<'a> What<'a> {
                 Self::Object(key)
             }
             "POPULATE" => Self::Populate(populate(args)?),
+            "TRACE" => Self::Trace,
             "PROTOCOL" => Self::Protocol(args.bytes()?),
             "QUICKLIST-PACKED-THRESHOLD" => Self::PackedThreshold(
                 parse_memory(args.bytes()?).is_some_and(|bytes| bytes <= PACKED_MAX),
