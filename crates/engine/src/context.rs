@@ -110,6 +110,7 @@ impl Ctx<'_> {
 
     /// What collections must know to grow.
     #[must_use]
+    #[inline]
     pub fn rules(&self) -> Rules {
         Rules { limits: self.node.config.limits, seed: self.keyspace.seed().clone() }
     }
@@ -123,6 +124,7 @@ impl Ctx<'_> {
     ///
     /// # Errors
     /// [`ReplyError::WrongType`].
+    #[inline]
     pub fn read<T: Kind>(&mut self, key: &[u8]) -> Result<Option<&T>, ReplyError> {
         let key = self.key(key);
         self.db().read(&key).map_err(|WrongType| ReplyError::WrongType)
@@ -141,6 +143,7 @@ impl Ctx<'_> {
     ///
     /// # Errors
     /// [`ReplyError::WrongType`].
+    #[inline(always)]
     pub fn edit<'e, T: Kind>(
         &'e mut self,
         key: &'e [u8],
@@ -153,6 +156,7 @@ impl Ctx<'_> {
     ///
     /// # Errors
     /// [`ReplyError::WrongType`].
+    #[inline(always)]
     pub fn edit_or_new<'e, T: Kind>(
         &'e mut self,
         key: &'e [u8],

@@ -61,6 +61,9 @@ pub(crate) struct Database {
     pub(crate) blocks: [u32; BLOCKS],
 }
 
+/// Fields past their deadline that whoever opens their hash reclaims.
+const FIELDS_LEN_MAX: usize = 16;
+
 /// Slots of a block, and blocks: about as many of each, so that both are short to walk.
 pub(crate) const BLOCK_LEN: usize = 128;
 const BLOCKS: usize = SLOT_COUNT / BLOCK_LEN;
@@ -297,60 +300,27 @@ impl<'a> Db<'a> {
         }
     }
 
-    /// The same for who only reads. The fields of a hash that somebody holds must not go before their
-    /// time: they are taken from a copy.
-    #[inline]
-    fn locate_to_read(&mut self, key: &Key<'_>) -> Option<Entry> {
-        if !self.keyspace.held.is_idle()
-            && let Some(entry) = self.database().find(key)
-            && entry.ty() == Type::Hash
-            && entry.deadline().is_none_or(|at| self.now <= at)
-            && let Some(copy) = self.copy_of_held(key, entry)
-        {
-            return copy;
-        }
-        self.locate(key)
-    }
-
-    /// A held hash with fields past their deadline as it looks without them; None if they may go.
-    #[cold]
-    fn copy_of_held(&mut self, key: &Key<'_>, entry: Entry) -> Option<Option<Entry>> {
-        let place = entry.kind::<Hash>()?;
-        // SAFETY: a Hash lies there, and the database is borrowed exclusively.
-        let hash = unsafe { place.as_ref() };
-        let next = hash.next_deadline().filter(|next| self.now > *next)?;
-        if !self.keyspace.held.keeps(key.hash, next) {
-            return None;
-        }
-        let mut copy = hash.clone();
-        copy.expire(self.now, usize::MAX);
-        if copy.is_empty() {
-            return Some(None);
-        }
-        let (value, due) = (NewValue::Object(copy.into_object()), entry.due());
-        let copy = Entry::new(&mut self.keyspace.arena, key.bytes, value, due, entry.clock());
-        self.keyspace.copies.push(copy);
-        Some(Some(copy))
-    }
-
-    /// The entry of a hash, rid of the fields that are past their deadline. None if that was all.
+    /// The entry of a hash, its fields that are past their deadline hidden. None if that is all of them.
     fn without_due_fields(&mut self, key: &Key<'_>, entry: Entry) -> Option<Entry> {
         let mut place = entry.kind::<Hash>()?;
         // SAFETY: a Hash lies there, and the database is borrowed exclusively.
         let hash = unsafe { place.as_mut() };
-        let removed = hash.expire(self.now, usize::MAX);
-        if removed == 0 {
-            return Some(entry);
+        let Some(next) = hash.next_deadline() else { return Some(entry) };
+        hash.see(self.now);
+        let is_over = hash.is_over(self.now);
+        if !self.keyspace.held.keeps(key.hash, next) {
+            // SAFETY: as above, and whoever has the entry after this looks into it anew.
+            unsafe {
+                self.keyspace.reclaim_fields(self.index, key, place, self.now, FIELDS_LEN_MAX);
+            }
         }
-        let is_empty = hash.is_empty();
-        self.keyspace.fields_expired(self.index, key, removed, is_empty);
-        (!is_empty).then_some(entry)
+        (!is_over).then_some(entry)
     }
 
     /// Reads `key` for its value: counts a hit or miss, moves the access clock.
     #[inline]
     pub fn get(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
-        let Some(entry) = self.locate_to_read(key) else {
+        let Some(entry) = self.locate(key) else {
             self.missed(key);
             return None;
         };
@@ -362,7 +332,7 @@ impl<'a> Db<'a> {
     /// Reads about `key` rather than its value (TYPE, TTL, OBJECT): counts a hit or miss, leaves the
     /// access clock.
     pub fn get_untouched(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
-        let found = self.locate_to_read(key);
+        let found = self.locate(key);
         match found {
             Some(_) => self.keyspace.stats.hits += 1,
             None => self.missed(key),
@@ -400,7 +370,7 @@ impl<'a> Db<'a> {
 
     /// Looks at `key` without a trace.
     pub fn peek(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
-        self.locate_to_read(key).map(|entry| EntryRef::new(entry, self.now))
+        self.locate(key).map(|entry| EntryRef::new(entry, self.now))
     }
 
     /// Looks up `key` in order to write it: touches, counts nothing.
@@ -443,6 +413,7 @@ impl<'a> Db<'a> {
     ///
     /// # Errors
     /// [`WrongType`] when the key holds something else.
+    #[inline]
     pub fn edit<T: Kind>(mut self, key: &Key<'a>) -> Result<Option<Edit<'a, T>>, WrongType> {
         let Some(entry) = self.locate(key) else { return Ok(None) };
         let place = entry.kind::<T>().ok_or(WrongType)?;
@@ -456,6 +427,7 @@ impl<'a> Db<'a> {
     ///
     /// # Errors
     /// [`WrongType`] when the key holds something else.
+    #[inline]
     pub fn edit_or_new<T: Kind>(mut self, key: &Key<'a>) -> Result<Edit<'a, T>, WrongType> {
         let found = self.locate(key);
         if found.is_some_and(|entry| entry.kind::<T>().is_none()) {
@@ -463,16 +435,22 @@ impl<'a> Db<'a> {
         }
         // Before the key comes to be: undoing it must find that it was not there.
         self.keyspace.note(self.index, key.bytes);
-        let entry = found.unwrap_or_else(|| {
-            let value = NewValue::Object(T::default().into_object());
-            let clock = access_clock(self.now);
-            let entry = Entry::new(&mut self.keyspace.arena, key.bytes, value, None, clock);
-            self.add(key, entry);
-            entry
-        });
+        let entry = match found {
+            Some(entry) => entry,
+            None => self.add_empty::<T>(key),
+        };
         self.touched(entry);
         let place = entry.kind::<T>().ok_or(WrongType)?;
         Ok(Edit::new(self.keyspace, self.index, *key, place))
+    }
+
+    #[cold]
+    fn add_empty<T: Kind>(&mut self, key: &Key<'_>) -> Entry {
+        let value = NewValue::Object(T::default().into_object());
+        let clock = access_clock(self.now);
+        let entry = Entry::new(&mut self.keyspace.arena, key.bytes, value, None, clock);
+        self.add(key, entry);
+        entry
     }
 
     #[inline]

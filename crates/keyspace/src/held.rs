@@ -120,7 +120,7 @@ mod tests {
             }
             hash.set_deadline(b"f\0", Some(DEADLINE));
         }
-        let mut seen = |keyspace: &mut Keyspace, name: &[u8], now| {
+        let seen = |keyspace: &mut Keyspace, name: &[u8], now| {
             let read = keyspace.db(DB, now, true).read::<Hash>(&secret.key(name));
             read.expect("a hash").map(Hash::len)
         };
@@ -137,7 +137,7 @@ mod tests {
         keyspace.expire_due(UnixMs(3_000), 100);
         while keyspace.free_condemned(1) {}
         assert_eq!(seen(&mut keyspace, b"k", DEADLINE), Some(1));
-        assert_eq!((keyspace.counts(DB).0, keyspace.copies.len()), (1, 0));
+        assert_eq!(keyspace.counts(DB).0, 1);
     }
 
     #[test]

@@ -50,9 +50,7 @@ pub struct Keyspace {
     /// Items to be sifted by the next command, for those that the last one added.
     pub(crate) sift_owed: usize,
     /// Databases emptied by FLUSH*, freed in portions.
-    pub(crate) condemned: Vec<Box<[Slot]>>,
-    /// Copies that readers of held hashes were given; they are in no table, and go with the next portion.
-    pub(crate) copies: Vec<Entry>,
+    pub(crate) condemned: Vec<Vec<Slot>>,
     /// Removed values that take long to free.
     pub(crate) condemned_objects: Vec<Object>,
     pub(crate) compaction: Compaction,
@@ -82,7 +80,6 @@ impl Keyspace {
             is_sifting: false,
             sift_owed: 0,
             condemned: Vec::new(),
-            copies: Vec::new(),
             condemned_objects: Vec::new(),
             compaction: Compaction::default(),
         }

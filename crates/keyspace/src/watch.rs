@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 
 use stoa_stdx::{DbIndex, Key, UnixMs};
+use stoa_value::ObjectRef;
 
 use crate::Keyspace;
 use crate::entry::Entry;
@@ -51,6 +52,8 @@ struct Note {
     version: u64,
     /// It was past its deadline already, so its end is no change.
     expired: bool,
+    /// When this was. The end of fields that were past their deadlines then is no change.
+    at: UnixMs,
 }
 
 impl Watches {
@@ -109,6 +112,19 @@ impl Watches {
             }
         }
     }
+
+    /// Counts the end of fields that reached their deadlines, the last one `last`. For who saw them all
+    /// past that already it is no change.
+    fn end_fields(&mut self, db: DbIndex, key: &[u8], last: UnixMs) {
+        self.change(db, key);
+        let Some(version) = self.get(db, key).map(|watched| watched.version) else { return };
+        for note in self.clients.values_mut().flatten() {
+            let is_hers = note.db == db && *note.key == *key && note.version + 1 == version;
+            if is_hers && last < note.at {
+                note.version = version;
+            }
+        }
+    }
 }
 
 impl Keyspace {
@@ -122,7 +138,7 @@ impl Keyspace {
         let watched = self.watches.get_or_add(db, key.bytes);
         watched.watchers += 1;
         let version = watched.version;
-        let note = Note { db, key: key.bytes.into(), hash: key.hash, version, expired };
+        let note = Note { db, key: key.bytes.into(), hash: key.hash, version, expired, at: now };
         self.watches.clients.entry(client).or_default().push(note);
     }
 
@@ -143,9 +159,17 @@ impl Keyspace {
         notes.iter().any(|note| {
             let keys = self.watches.keys.get(&note.db.0);
             let watched = keys.and_then(|keys| keys.get(&note.key));
+            let found = || self.entry_of(note.db, &note.key);
+            // Whether or not they were reclaimed yet.
+            let fields_are_due = |entry: Entry| match entry.object() {
+                Some(ObjectRef::Hash(hash)) => {
+                    hash.next_deadline_from(note.at).is_some_and(|at| at < now)
+                }
+                Some(_) | None => false,
+            };
             watched.is_none_or(|watched| watched.version != note.version)
                 || !note.expired
-                    && self.entry_of(note.db, &note.key).is_some_and(|entry| is_due(entry, now))
+                    && found().is_some_and(|entry| is_due(entry, now) || fields_are_due(entry))
         })
     }
 
@@ -251,6 +275,13 @@ impl Keyspace {
         }
     }
 
+    /// Fields of a hash reached their deadlines.
+    pub(crate) fn note_fields_end(&mut self, db: DbIndex, key: &[u8], last: UnixMs) {
+        if self.watches.active {
+            self.watches.end_fields(db, key, last);
+        }
+    }
+
     /// Database `db` loses all its keys.
     pub(crate) fn note_emptied(&mut self, db: DbIndex) {
         for key in self.watched_keys(db) {
@@ -289,6 +320,7 @@ fn is_due(entry: Entry, now: UnixMs) -> bool {
 #[cfg(test)]
 mod tests {
     use stoa_stdx::{DbIndex, HashSeed, UnixMs};
+    use stoa_value::{Hash, Limits, Rules};
 
     use crate::{Keyspace, Ttl};
 
@@ -332,6 +364,35 @@ mod tests {
         keyspace.db(DB, late, true).set_string(&key, b"w", Ttl::Clear);
         keyspace.settle_notes(true);
         assert!(keyspace.is_watch_broken(2, late));
+    }
+
+    #[test]
+    fn a_field_that_reaches_its_deadline_breaks_a_watch_whether_or_not_it_is_reclaimed() {
+        for fields in [3_u64, 900] {
+            let (mut keyspace, secret) = keyspace();
+            let rules = Rules { limits: Limits::default(), seed: secret.clone() };
+            let key = secret.key(b"k");
+            let db = keyspace.db(DB, NOW, true);
+            let mut hash = db.edit_or_new::<Hash>(&key).expect("a new key");
+            for n in 0..fields {
+                hash.set(&n.to_be_bytes(), b"v", &rules);
+            }
+            hash.set_deadline(&0_u64.to_be_bytes(), Some(UnixMs(1_010)));
+            hash.set_deadline(&1_u64.to_be_bytes(), Some(UnixMs(1_030)));
+            drop(hash);
+            keyspace.watch(1, DB, &key, NOW);
+            keyspace.watch(2, DB, &key, UnixMs(1_020));
+            let broken =
+                |keyspace: &Keyspace, at| [1, 2].map(|id| keyspace.is_watch_broken(id, UnixMs(at)));
+            assert_eq!(broken(&keyspace, 1_010), [false, false]);
+            assert_eq!(broken(&keyspace, 1_020), [true, false]);
+            while keyspace.next_deadline().is_some_and(|at| at <= UnixMs(1_020)) {
+                keyspace.expire_due(UnixMs(1_020), 10);
+            }
+            assert_eq!(keyspace.stats.expired_fields, 1);
+            assert_eq!(broken(&keyspace, 1_020), [true, false]);
+            assert_eq!(broken(&keyspace, 1_040), [true, true]);
+        }
     }
 
     #[test]

@@ -329,6 +329,7 @@ impl<'a> Iter<'a> {
 impl<'a> Iterator for Iter<'a> {
     type Item = Str<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Str<'a>> {
         if self.bytes.is_empty() {
             return None;

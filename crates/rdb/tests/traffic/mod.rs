@@ -47,7 +47,7 @@ fn goes_out(object: Object, rules: &Rules) {
     }
     comes_back(&Loaded::Object(object.clone()), rules);
     let mut object = object;
-    while object.free_some(7) {}
+    while object.free_some(&mut 7) {}
 }
 
 fn text(rng: &mut Rng) -> Vec<u8> {
@@ -98,7 +98,7 @@ fn with_set(mut set: Set, rules: &Rules, rng: &mut Rng, steps: usize) {
         let one = known(set.iter(), set.len(), rng);
         match rng.below(4) {
             0 => assert_eq!(set.contains(&one), set.remove(&one)),
-            1 => drop(set.pop(rng)),
+            1 => drop(set.pop(rng, |_| ())),
             2 => assert!(!set.contains(&one) || !set.add(&one, rules)),
             _ => drop(set.add(&text(rng), rules)),
         }

@@ -68,11 +68,14 @@ impl List {
         }
     }
 
-    /// Frees about `limit` blocks. True when there are more.
-    pub fn free_some(&mut self, limit: usize) -> bool {
+    /// Frees about `left` blocks, and takes them off it. True when there are more.
+    pub fn free_some(&mut self, left: &mut usize) -> bool {
         match &mut self.0 {
-            Repr::Packed(_) => false,
-            Repr::Quick(quick) => quick.free_some(limit),
+            Repr::Packed(_) => {
+                *left = left.saturating_sub(1);
+                false
+            }
+            Repr::Quick(quick) => quick.free_some(left),
         }
     }
 
@@ -110,6 +113,20 @@ impl List {
             (Repr::Packed(packed), End::Front) => packed.first().map(|place| packed.get(place)),
             (Repr::Packed(packed), End::Back) => packed.last().map(|place| packed.get(place)),
             (Repr::Quick(quick), _) => quick.end(end),
+        }
+    }
+
+    /// Takes out the element at one end, after a look at it. Say [`List::settle`] when done.
+    pub fn pop(&mut self, end: End, look: impl FnOnce(Str<'_>)) {
+        match &mut self.0 {
+            Repr::Packed(packed) => {
+                let place = if end == End::Front { packed.first() } else { packed.last() };
+                if let Some(place) = place {
+                    look(packed.get(place));
+                    packed.remove(place, 1);
+                }
+            }
+            Repr::Quick(quick) => quick.pop(end, look),
         }
     }
 
@@ -267,6 +284,7 @@ enum Walk<'a> {
 impl<'a> Iterator for Elements<'a> {
     type Item = Str<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Str<'a>> {
         match &mut self.0 {
             Walk::Packed(rest) => rest.next(),
