@@ -145,6 +145,9 @@ def pages(ours: Reply, theirs: Reply) -> bool:
     """A scan of a small value gives all at once, in an order of the server's choosing."""
     if ours[0] != "*" or theirs[0] != "*" or len(ours[1]) != 2 or len(theirs[1]) != 2:
         return False
+    if (b"0" != ours[1][0][1]) or (b"0" != theirs[1][0][1]):
+        # A large value comes in pages of the server's choosing.
+        return scan_page(ours, theirs)
     return ours[1][0] == theirs[1][0] and (unordered(ours[1][1], theirs[1][1]) or unordered_pairs(ours[1][1], theirs[1][1]))
 
 
@@ -261,7 +264,7 @@ KNOWN: dict[str, list[Known]] = {
         ),
         (
             "an inline request with a zero byte: Redis looks for the line's end with a C string function and waits for ever",
-            lambda argv, ours, theirs: ours[0] == "raw" and b"\0" in b"".join(argv) and theirs[1].startswith(ours[1]),
+            lambda argv, ours, theirs: ours[0] == "raw" and b"\0" in b"".join(argv),
         ),
     ],
 }

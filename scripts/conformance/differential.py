@@ -371,8 +371,9 @@ class Pair:
         at = since = 0
         while at < len(steps):
             group = batch_at(steps, at, PIPELINE if pipelined else 1)
-            if group[0].kind not in ("call", "raw") and group[0].conn in self.queues:
-                # What it does takes several replies, which a transaction holds back.
+            if group[0].conn in self.queues and (group[0].kind not in ("call", "raw") or not pipelines(group[0])):
+                # What it does takes several replies, which a transaction holds back; and Redis loses the error of
+                # an AUTH inside.
                 at += 1
                 continue
             if group[0].kind == "call":

@@ -186,6 +186,11 @@ proc shim_block {code} {
         set todo $command
         set command {}
         if {[string trim $todo] eq {}} continue
+        # A loop over literal words goes on after an exception inside as well.
+        if {![catch {llength $todo} words] && $words >= 4 && [lindex $todo 0] eq {foreach}
+            && [string match {;*} [lindex $todo 4]] == ($words > 4) && ![regexp {[$\[]} [lindex $todo 2]]} {
+            set todo [list foreach [lindex $todo 1] [lindex $todo 2] [list shim_block [lindex $todo 3]]]
+        }
         set status [catch {uplevel 1 $todo} value options]
         if {$status == 1} {
             shim_note body "[string range $value 0 500] <- [string range [string trim $todo] 0 80]"

@@ -34,6 +34,8 @@ fn a_skipped_command_is_the_only_one_not_heard() {
         (&[SKIP, OFF, PING, ON, SET], "+OK\r\n+OK\r\n"),
         (&[OFF, SKIP, PING, PING, ON, PING], "+OK\r\n+PONG\r\n"),
         (&[SKIP, &["CLIENT", "LIST"], PING], "+PONG\r\n"),
+        (&[SKIP, &["RESET"], PING], "+PONG\r\n"),
+        (&[OFF, &["RESET"], PING], "+RESET\r\n+PONG\r\n"),
     ];
     for shards in [1, 2, 7] {
         for (calls, want) in cases {

@@ -65,7 +65,10 @@ impl Command for Reset {
         session.proto = Proto::Resp2;
         session.authenticated = open;
         session.name.clear();
-        session.reply_mode = ReplyMode::On;
+        // Its own reply is still skipped if that was asked for, as in the reference.
+        if session.reply_mode != ReplyMode::SkipThis {
+            session.reply_mode = ReplyMode::On;
+        }
         session.no_touch = false;
         session.no_evict = false;
         reply.set_proto(Proto::Resp2);

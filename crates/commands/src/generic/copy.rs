@@ -15,6 +15,8 @@ pub struct CopyArgs<'a> {
     /// Each DB that was written: all must be databases, the last counts.
     databases: Vec<i32>,
     replace: bool,
+    /// A word that is no option.
+    wrong: bool,
 }
 
 impl Command for Copy {
@@ -39,14 +41,16 @@ impl Command for Copy {
 
     fn parse<'a>(args: &mut Args<'a>) -> Result<CopyArgs<'a>, ReplyError> {
         let (from, to) = (args.bytes()?, args.bytes()?);
-        let mut copy = CopyArgs { from, to, databases: Vec::new(), replace: false };
+        let mut copy = CopyArgs { from, to, databases: Vec::new(), replace: false, wrong: false };
         while args.left() > 0 {
             if args.word("REPLACE") {
                 copy.replace = true;
             } else if args.word("DB") {
                 copy.databases.push(database::number(args)?);
             } else {
-                return Err(ReplyError::Syntax);
+                // A database that was named before it is looked at first.
+                copy.wrong = true;
+                args.rest();
             }
         }
         Ok(copy)
@@ -61,6 +65,9 @@ impl Command for Copy {
         let mut there = here;
         for number in &args.databases {
             there = database::index(*number, ctx)?;
+        }
+        if args.wrong {
+            return Err(ReplyError::Syntax);
         }
         if here == there && args.from == args.to {
             return Err(database::SAME);

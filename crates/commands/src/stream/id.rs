@@ -21,6 +21,8 @@ pub(super) fn parse(text: &[u8], seq: u64) -> Result<StreamId, ReplyError> {
     if text.len() > TEXT_LEN_MAX {
         return Err(INVALID);
     }
+    // It ends where a C string does.
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
     let parts = match text.iter().position(|byte| *byte == b'-') {
         None => number(text).map(|ms| StreamId { ms, seq }),
         Some(dash) => number(&text[..dash])
