@@ -263,7 +263,7 @@ impl Shard {
         let mut ran = Vec::new();
         let may_escape = borrowed.is_none() && self.is_scripted(index);
         if may_escape {
-            self.keyspace.begin_undo();
+            self.begin_script();
         }
         // A client that left meanwhile waits for nothing.
         let may_wait = request.job.is_none() && borrowed.is_none() && self.conn(conn).is_some();

@@ -15,6 +15,7 @@ use crate::conn::Stall;
 use crate::execute::Req;
 use crate::gather::{Gather, How, Kept};
 use crate::message::{Args as ArgStore, Request};
+use crate::publish::NO_ROW;
 use crate::reply::RespReply;
 
 /// Names of scripts that are remembered. More are forgotten all at once: each costs one run in vain.
@@ -73,7 +74,7 @@ impl Shard {
         let proto = self.sessions.at(row).proto;
         let entry = self.node.table.at(req.verdict.index);
         let mut out = Vec::new();
-        self.keyspace.begin_undo();
+        self.begin_script();
         let mut ctx = self.context(row, None);
         ctx.key = key;
         run(entry, req.argv, req.verdict.args_at, &mut ctx, &mut RespReply::new(&mut out, proto));
@@ -87,6 +88,14 @@ impl Shard {
         if !self.node.orders.is_empty() {
             self.carry_out_orders();
         }
+    }
+
+    /// Before a script that may have to be undone. What others said goes first: it stays said.
+    pub(crate) fn begin_script(&mut self) {
+        if self.is_stirred() {
+            self.send_outbox(NO_ROW);
+        }
+        self.keyspace.begin_undo();
     }
 
     /// After a script: if it wants keys that are not here, undoes what it did, and says so.

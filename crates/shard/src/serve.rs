@@ -496,6 +496,9 @@ impl Shard {
         let is_whole = matches!(request.dest, Dest::Hole { .. });
         let blocking = if is_whole { Blocking::Allowed } else { Blocking::Denied };
         let now = self.unix();
+        if scripted {
+            self.begin_script();
+        }
         let mut ctx = Ctx {
             keyspace: &mut self.keyspace,
             sessions: &mut self.sessions,
@@ -511,9 +514,6 @@ impl Shard {
         let at = request.args_at as usize;
         match request.ask {
             Ask::Execute | Ask::Watch(_) => {
-                if scripted {
-                    ctx.keyspace.begin_undo();
-                }
                 let mut reply = RespReply::new(replies, request.proto);
                 let start = stoa_engine::Reply::mark(&reply);
                 run(entry, argv, at, &mut ctx, &mut reply);
