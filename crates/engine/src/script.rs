@@ -37,9 +37,8 @@ pub struct Scripts {
     /// Why the last script ended early. Taken by whoever routes, after a command ran; the reply, an
     /// error, is what a client gets that is not run again.
     pub escape: Option<Escape>,
-    /// The next script may pause when it takes long. Set by who can resume it, for one command.
-    pub may_pause: bool,
-    /// The script that pauses. Its command has not answered.
+    /// The script that pauses, because it takes long. Its command has not answered: whoever ran it sees
+    /// to that, and runs no other meanwhile.
     pub paused: Option<PausedScript>,
     /// Measures how long scripts and their commands take.
     clock: fn() -> MonoNs,
@@ -88,7 +87,6 @@ impl Scripts {
             scripting: Scripting::new(REDIS_VERSION, chance),
             reach,
             escape: None,
-            may_pause: false,
             paused: None,
             clock,
         }
@@ -147,10 +145,9 @@ impl Ctx<'_> {
         let session = self.session();
         let (db, proto, no_touch) = (session.db, session.proto, session.no_touch);
         let read_only = call.read_only || found.flags.has(Flags::NO_WRITES);
-        let may_pause = std::mem::take(&mut self.node.scripts.may_pause);
         let mut scripting = self.take_scripting();
         let mut host = ScriptHost::new(self, call.keys, read_only);
-        (host.may_pause, host.is_function) = (may_pause, found.is_function());
+        host.is_function = found.is_function();
         let outcome =
             scripting.run(found, call.keys, call.argv, &mut host, &mut ToReply(&mut *reply));
         let paused = (outcome == Outcome::Paused).then(|| host.pause(found.name()));
@@ -175,7 +172,7 @@ impl Ctx<'_> {
         let mut host = ScriptHost::new(self, &keys, was.read_only);
         (host.wrote, host.started, host.looks) = (was.wrote, was.started, was.looks);
         (host.home_db, host.is_function) = (was.home_db, was.is_function);
-        (host.may_pause, host.shows) = (true, true);
+        host.shows = true;
         let outcome = scripting.resume(&mut host, &mut ToReply(&mut *reply));
         let paused = (outcome == Outcome::Paused).then(|| host.pause(was.name.clone()));
         let wrote = host.wrote;
@@ -243,7 +240,6 @@ struct ScriptHost<'h, 'c> {
     read_only: bool,
     loads: bool,
     wrote: bool,
-    may_pause: bool,
     is_function: bool,
     /// It is on the board.
     shows: bool,
@@ -264,7 +260,6 @@ impl<'h, 'c> ScriptHost<'h, 'c> {
             read_only,
             loads: false,
             wrote: false,
-            may_pause: false,
             is_function: false,
             shows: false,
             started,
@@ -442,7 +437,11 @@ impl Host for ScriptHost<'_, '_> {
         }
         let threshold_ms = self.ctx.node.config.busy_reply_ms;
         let is_busy = threshold_ms > 0 && ran_ns / 1_000_000 >= threshold_ms;
-        Ok(if self.may_pause && is_busy { Tick::Pause } else { Tick::Go })
+        if !is_busy {
+            return Ok(Tick::Go);
+        }
+        self.ctx.node.facts.scripts.is_late(self.ctx.node.shard);
+        Ok(Tick::Pause)
     }
 }
 

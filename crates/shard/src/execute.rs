@@ -120,20 +120,17 @@ impl Shard {
             self.paused.push(id);
             return false;
         }
-        if let Some(paused) = &self.node.scripts.paused
+        if let Some(text) = self.refusal
             && !spec.flags.has(Flags::ALLOW_BUSY)
         {
-            let text = paused.refusal();
-            self.node.commands.rejected(verdict.index as usize);
-            self.abort_multi(id);
-            self.reply_here(id, |reply| reply.error_text(text.as_bytes()));
+            self.turn_away_client(id, verdict.index, text);
             return true;
         }
         if session.multi.is_some() && !spec.flags.has(Flags::IMMEDIATE) {
             self.queue(id, verdict, argv);
             return true;
         }
-        if self.keys_are_lent && !self.has_turn(id) {
+        if self.keys_are_lent && !spec.flags.has(Flags::ALLOW_BUSY) && !self.has_turn(id) {
             return self.wait_for_turn(id, Scope::All { writes: false });
         }
         let req = Req { conn: id, verdict, argv };

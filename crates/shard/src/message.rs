@@ -19,6 +19,8 @@ pub enum Message {
     Done(Box<Batch>),
     /// A key changed that a client of the receiver waits for.
     Hint(WaiterId),
+    /// A script of the sender has run for too long: nobody is served until it is over.
+    Busy,
     /// About channels.
     Mail(Box<Mail>),
     /// What became of it.

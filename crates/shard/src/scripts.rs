@@ -11,6 +11,7 @@ use stoa_engine::{Escape, Sessions, run};
 use stoa_stdx::{ConnId, Key};
 
 use crate::Shard;
+use crate::busy::Running;
 use crate::conn::Stall;
 use crate::execute::Req;
 use crate::gather::{Gather, How, Kept};
@@ -78,6 +79,10 @@ impl Shard {
         let mut ctx = self.context(row, None);
         ctx.key = key;
         run(entry, req.argv, req.verdict.args_at, &mut ctx, &mut RespReply::new(&mut out, proto));
+        if self.is_pausing() {
+            let run = Running { proto, may_escape: true, ..Running::default() };
+            return self.pause_client(req, ticket, db, run);
+        }
         if let Some(escape) = self.undo_escape() {
             self.remember(escape, req.argv);
             self.borrow_all_into(req.conn, ticket, Kept::of(req, db));

@@ -28,7 +28,11 @@ impl Shard {
         match message {
             Message::Done(batch) => self.batch_done(from, batch),
             Message::Hint(id) => self.hinted(id),
-            Message::Batch(_) if !self.deferred.is_empty() || self.stalled_until.is_some() => {
+            Message::Busy => self.turn_waiting_away(),
+            Message::Batch(_)
+                if self.stalled_until.is_some()
+                    || !self.deferred.is_empty() && self.busy_script.is_none() =>
+            {
                 self.deferred.push_back((from, message));
             }
             Message::Batch(batch) => self.serve_batch(from, batch),
@@ -76,11 +80,18 @@ impl Shard {
             let request = &mut requests[number];
             let answers = !matches!(request.dest, Dest::Nowhere);
             self.node.counters.commands_for_others += u64::from(answers);
+            if self.is_pausing() && self.turn_away(from, request, args, replies) {
+                ends.push(replies.len());
+                continue;
+            }
             let part = match request.ask {
                 Ask::Execute | Ask::Collect | Ask::Walk(_) | Ask::Exec(_) | Ask::Watch(_) => {
                     if self.intents.is_idle() || !self.parks(from, request, args) {
                         let part = self.run_request(request, args, replies);
-                        if let Some(block) = self.asked_block.take() {
+                        if self.is_pausing() && self.busy_script.is_none() {
+                            self.pause_request(from, request, args);
+                            None
+                        } else if let Some(block) = self.asked_block.take() {
                             let kept = self.keep(request, Ask::Execute, args);
                             request.dest = Dest::Nowhere;
                             self.wait_here(from, kept, *block);
@@ -143,7 +154,9 @@ impl Shard {
         let scope = match self.request_scope(request, args) {
             Some(scope) => scope,
             // Whatever looks at the keys of a shard that has none for the moment.
-            None if self.keys_are_lent => Scope::All { writes: false },
+            None if self.keys_are_lent && !self.may_run_anyhow(request) => {
+                Scope::All { writes: false }
+            }
             None => return false,
         };
         if !self.intents.hinders_scope(&scope) {
@@ -158,7 +171,7 @@ impl Shard {
     }
 
     /// A batch of one request, for later.
-    fn keep(&mut self, request: &Request, ask: Ask, args: &ArgStore) -> Box<Batch> {
+    pub(crate) fn keep(&mut self, request: &Request, ask: Ask, args: &ArgStore) -> Box<Batch> {
         let mut batch = self.spare_batches.pop().unwrap_or_default();
         let argv: Vec<&[u8]> = args.get(request.argv).collect();
         let argv = batch.args.push(&argv);
@@ -321,6 +334,7 @@ impl Shard {
     /// Starts the rows whose turn has come, until none is left.
     pub(crate) fn settle(&mut self) {
         while self.stalled_until.is_none()
+            && !self.is_pausing()
             && let Some((row, work)) = self.intents.next_ready()
         {
             match work {
@@ -347,6 +361,9 @@ impl Shard {
             }
             _ => {
                 self.answer_kept(from, batch);
+                if self.is_pausing() {
+                    return self.keep_row(row);
+                }
                 self.remove_row(row);
                 if self.keyspace.has_woken() {
                     self.serve_waiters();
@@ -519,6 +536,11 @@ impl Shard {
                 run(entry, argv, at, &mut ctx, &mut reply);
                 if let Blocking::Asked(block) = ctx.blocking {
                     self.asked_block = Some(block);
+                    return None;
+                }
+                if scripted && self.is_pausing() {
+                    self.name_command(argv);
+                    replies.truncate(start);
                     return None;
                 }
                 if scripted && let Some(escape) = self.undo_escape() {

@@ -21,6 +21,7 @@ use stoa_engine::{Borrowed, Sessions, Verdict};
 use stoa_stdx::{ConnId, ShardId, UnixMs};
 
 use crate::Shard;
+use crate::busy::{Running, Whose};
 use crate::conn::Stall;
 use crate::execute::Req;
 use crate::gather::{How, Kept};
@@ -43,6 +44,27 @@ pub(crate) struct Transaction {
     unix: UnixMs,
     /// The other shards with their rows, once they have proposed.
     others: Vec<(ShardId, RowId)>,
+}
+
+/// A request that runs here on borrowed keys: what follows it.
+pub(crate) struct Lent {
+    pub(crate) conn: ConnId,
+    ticket: u32,
+    pub(crate) request: Kept,
+    /// The row that holds our keys.
+    own: Option<RowId>,
+    /// Owners, their rows, and the keys they lent.
+    borrowed: Vec<(ShardId, RowId, Vec<Vec<u8>>)>,
+}
+
+/// The same for one that runs on all keys.
+pub(crate) struct LentAll {
+    pub(crate) conn: ConnId,
+    ticket: u32,
+    pub(crate) request: Kept,
+    own: Option<RowId>,
+    pub(crate) borrowed: Borrowed,
+    owners: Vec<(ShardId, RowId)>,
 }
 
 /// Keys by their owners.
@@ -277,7 +299,16 @@ impl Shard {
         if gather.missing > 0 {
             return;
         }
-        match gather.join {
+        // Its keys are not in the way of a script that pauses, but one runs at a time.
+        if self.is_pausing() {
+            return self.late.push_back(id);
+        }
+        self.run_borrower(id);
+    }
+
+    /// Runs what has all that it wanted to borrow.
+    pub(crate) fn run_borrower(&mut self, id: GatherId) {
+        match self.gathers.get(id).join {
             How::Loan { .. } => self.run_transaction(id),
             How::LoanOfAll { .. } => self.run_on_all(id),
             How::Bytes { .. } | How::Facts { .. } | How::Walk { .. } => {
@@ -336,11 +367,22 @@ impl Shard {
             owners.push((owner, row));
             broken |= there;
         }
+        let (conn, ticket, moment) = (gather.conn, gather.ticket, gather.moment);
+        let mut lent = LentAll { conn, ticket, request, own, borrowed, owners };
         self.keyspace.note_all(true);
-        self.moment = gather.moment;
-        let reply = self.run_kept(gather.conn, &request, broken, Some(&mut borrowed));
-        let reply = reply.expect("no script asks for more than all keys");
+        self.moment = moment;
+        let run = self.run_kept(conn, &lent.request, broken, Some(&mut lent.borrowed));
         self.moment = None;
+        if self.is_pausing() {
+            return self.pause_script(Whose::LoanOfAll(Box::new(lent)), run, moment);
+        }
+        self.loan_of_all_over(lent, run);
+    }
+
+    /// What ran on all keys is over: they go back.
+    pub(crate) fn loan_of_all_over(&mut self, lent: LentAll, run: Running) {
+        let LentAll { conn, ticket, request, own, mut borrowed, owners } = lent;
+        let reply = self.kept_ran(&request, run).expect("no script asks for more than all keys");
         borrowed.give_back(&mut self.keyspace, self.now.unix);
         self.keyspace.note_all(false);
         for (owner, row) in owners {
@@ -350,7 +392,7 @@ impl Shard {
         }
         self.remove_row(own.expect("home holds its own row"));
         self.serve_waiters();
-        self.publish_then_answer(gather.conn, gather.ticket, reply, true);
+        self.publish_then_answer(conn, ticket, reply, true);
     }
 
     /// Whether something that the client of an EXEC watches here changed.
@@ -372,13 +414,24 @@ impl Shard {
             borrowed.push((owner, row, names));
             broken |= there;
         }
-        let conn = gather.conn;
+        let (conn, ticket, moment) = (gather.conn, gather.ticket, gather.moment);
         self.keyspace.note_all(true);
-        self.moment = gather.moment;
-        let reply = self.run_kept(conn, &request, broken, None);
+        self.moment = moment;
+        let run = self.run_kept(conn, &request, broken, None);
         self.moment = None;
+        let lent = Lent { conn, ticket, request, own, borrowed };
+        if self.is_pausing() {
+            return self.pause_script(Whose::Loan(lent), run, moment);
+        }
+        self.loan_over(lent, run);
+    }
+
+    /// What ran on borrowed keys is over: they go back.
+    pub(crate) fn loan_over(&mut self, lent: Lent, run: Running) {
+        let Lent { conn, ticket, request, own, borrowed } = lent;
+        let reply = self.kept_ran(&request, run);
         let changed = self.keyspace.note_all(false);
-        let place = (conn, gather.ticket);
+        let place = (conn, ticket);
         let waiter = self.asked_block.take().map(|block| {
             let owners = self.owners_of(&request).into_keys().collect();
             self.wait_together(place, request.clone(), *block, owners)
@@ -408,8 +461,8 @@ impl Shard {
         self.remove_row(own.expect("home holds its own row"));
         self.serve_waiters();
         match reply {
-            Some(reply) => self.publish_then_answer(conn, gather.ticket, reply, true),
-            None => self.borrow_all_into(conn, gather.ticket, request),
+            Some(reply) => self.publish_then_answer(conn, ticket, reply, true),
+            None => self.borrow_all_into(conn, ticket, request),
         }
     }
 

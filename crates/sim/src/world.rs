@@ -72,6 +72,9 @@ pub struct Options {
     pub chaos: Chaos,
     /// Directives as in a configuration file.
     pub directives: Vec<(&'static str, &'static str)>,
+    /// What shards measure their work with. A script that takes long is told by it; else only statistics
+    /// hang on it.
+    pub clock: fn() -> MonoNs,
 }
 
 impl Options {
@@ -80,7 +83,7 @@ impl Options {
     pub fn calm(shards: u16, seed: u64) -> Self {
         // Small limits, so that edges are reached without moving gigabytes.
         let directives = vec![("proto-max-bulk-len", "1mb"), ("enable-debug-command", "yes")];
-        Self { shards, seed, chaos: Chaos::CALM, directives }
+        Self { shards, seed, chaos: Chaos::CALM, directives, clock: || MonoNs(0) }
     }
 
     /// A world where much goes wrong.
@@ -172,7 +175,7 @@ impl World {
                 seed: seed.clone(),
                 chance: rng.next(),
                 now: START,
-                clock: || MonoNs(0),
+                clock: options.clock,
             }),
             links: (0..options.shards * 2).map(|_| Link::default()).collect(),
             mail_len: 0,
@@ -595,6 +598,7 @@ fn line_of(
             Message::Batch(_) => "batch",
             Message::Done(_) => "done",
             Message::Hint(_) => "hint",
+            Message::Busy => "busy",
             Message::Mail(_) => "mail",
             Message::Receipts(_) => "receipts",
         };
