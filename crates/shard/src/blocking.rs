@@ -19,7 +19,7 @@ use crate::conn::Stall;
 use crate::event::Action;
 use crate::gather::{Gather, How, Kept};
 use crate::intents::Work;
-use crate::message::{Ask, Batch, Dest, Message, RemoteWaiter, Waited, WaiterId};
+use crate::message::{Ask, Batch, Dest, Keyed, Message, RemoteWaiter, Waited, WaiterId};
 use crate::reply::RespReply;
 use crate::waiters::{Served, Waiter};
 
@@ -80,7 +80,7 @@ impl Shard {
             let argv: Vec<&[u8]> = argv.iter().map(Vec::as_slice).collect();
             batch.args.clear();
             request.argv = batch.args.push(&argv);
-            request.key_at = 0;
+            request.keyed = Keyed::No;
         }
         let Dest::Hole { conn, .. } = dest else { unreachable!("only a client's request waits") };
         let keys = std::mem::take(&mut block.keys);

@@ -1,5 +1,6 @@
 //! From a request to its reply, or to the shards that have it.
 
+use smallvec::SmallVec;
 use stoa_command::{Args, Flags, KeyPositions, ReplyError, ResponsePolicy};
 use stoa_engine::{
     Block, Blocking, Ctx, Part, Refusal, Reply, ReplyMode, SessionRow, Sessions, Verdict, Walk,
@@ -15,9 +16,10 @@ use crate::conn::Stall;
 use crate::input::{Cmd, Source, What};
 use crate::intents::{Hold, Scope};
 use crate::keys::owner_of;
-use crate::message::{Ask, Batch, Dest, Request};
+use crate::message::{Ask, Batch, Dest, Keyed, Request};
 use crate::notices::is_other_protocol;
 use crate::orders::holds_back;
+use crate::places::{Place, Routed, Spot};
 use crate::plan::{Join, Plan};
 use crate::reply::RespReply;
 
@@ -33,6 +35,9 @@ const PUSHES: Flags = Flags::PUBSUB.with(Flags::IN_SUBSCRIBED);
 /// Arguments of a request that fit on the stack.
 pub(crate) const ARGV_INLINE: usize = 8;
 
+/// Arguments of a request, on the stack as long as they are no more than MSET of ten has.
+pub(crate) type Argv<'a> = SmallVec<[&'a [u8]; 24]>;
+
 /// A request on its way.
 #[derive(Clone, Copy)]
 pub(crate) struct Req<'a> {
@@ -44,7 +49,7 @@ pub(crate) struct Req<'a> {
 impl Shard {
     /// Runs one request of a window, or holds it back.
     #[inline]
-    pub(crate) fn run_cmd(&mut self, cmd: &Cmd, sources: &mut [Source<'_>]) {
+    pub(crate) fn run_cmd(&mut self, cmd: &Cmd, places: &[Place], sources: &mut [Source<'_>]) {
         let source = &sources[cmd.source as usize];
         let id = source.conn;
         let holes_max = self.holes_max();
@@ -66,10 +71,10 @@ impl Shard {
                 for (to, span) in argv.iter_mut().zip(spans) {
                     *to = source.arg(*span);
                 }
-                self.run_argv(cmd, id, &argv[..argc])
+                self.run_argv(cmd, places, id, &argv[..argc])
             } else {
-                let argv: Vec<&[u8]> = spans.iter().map(|span| source.arg(*span)).collect();
-                self.run_argv(cmd, id, &argv)
+                let argv: Argv<'_> = spans.iter().map(|span| source.arg(*span)).collect();
+                self.run_argv(cmd, places, id, &argv)
             }
         };
         if !ran {
@@ -83,7 +88,7 @@ impl Shard {
 
     /// False when it has to wait.
     #[inline]
-    fn run_argv(&mut self, cmd: &Cmd, id: ConnId, argv: &[&[u8]]) -> bool {
+    fn run_argv(&mut self, cmd: &Cmd, places: &[Place], id: ConnId, argv: &[&[u8]]) -> bool {
         let found = match cmd.what {
             What::Malformed(error) => {
                 self.refuse_bytes(id, error);
@@ -95,7 +100,10 @@ impl Shard {
                 return true;
             }
             What::Unknown => None,
-            What::Own(index, _) | What::Foreign(index, _) | What::Other(index) => Some(index),
+            What::Own(index, _)
+            | What::Foreign(index, _)
+            | What::Many(index)
+            | What::Other(index) => Some(index),
         };
         let session = self.sessions.at(Sessions::row(id));
         session.active = self.now.mono.ms();
@@ -136,7 +144,7 @@ impl Shard {
         let req = Req { conn: id, verdict, argv };
         let follows = self.conns[id.index as usize].as_ref().map(|c| (c.undecided, c.decider));
         if let Some((1.., decider)) = follows
-            && !self.may_follow(decider, cmd, req)
+            && !self.may_follow(decider, cmd, places, req)
         {
             self.stall(id, Stall::Undecided);
             return false;
@@ -156,9 +164,10 @@ impl Shard {
             What::Foreign(..) if self.waits_for_confirmation(id) => false,
             What::Foreign(_, at) => {
                 let key = Key { bytes: argv[at as usize], slot: cmd.slot, hash: cmd.hash };
-                self.send_whole(req, owner_of(cmd.slot, self.node.shards), Some((key, at)));
+                self.send_whole(req, owner_of(cmd.slot, self.node.shards), Routed::By(key, at));
                 true
             }
+            What::Many(_) => self.route_many(req, cmd.places(places)),
             What::Other(_) => self.route(req),
             What::Malformed(_) | What::Empty | What::Unknown => unreachable!("answered above"),
         }
@@ -268,21 +277,57 @@ impl Shard {
                 .all(|(position, _)| owner_of(at(*position).slot, shards) == owner);
         if one_owner && owner != self.node.shard {
             // One so far behind is looked for again by its owner.
-            let key = u8::try_from(first_at).ok().map(|at| (first, at));
-            self.send_whole(req, owner, key);
+            let routed = u8::try_from(first_at).map_or(Routed::No, |at| Routed::By(first, at));
+            self.send_whole(req, owner, routed);
         } else if one_owner {
             if let Some(scope) = self.hindering(req) {
                 return self.wait_for_turn(req.conn, scope);
             }
             self.run_or_script(req, Some(first));
+        } else {
+            self.transact(req, keys.as_slice().iter().map(|(at, _)| *at));
+        }
+        true
+    }
+
+    /// A request with several keys whose places are known. False when it has to wait.
+    fn route_many(&mut self, req: Req<'_>, places: &[Place]) -> bool {
+        let here = self.node.shard;
+        if self.node.shards > 1 && self.waits_for_confirmation(req.conn) {
+            return false;
+        }
+        let first = &places[0];
+        let one_owner = places.iter().all(|place| place.owner == first.owner);
+        if one_owner && first.owner == here {
+            if let Some(scope) = self.hindering_places(req, places) {
+                return self.wait_for_turn(req.conn, scope);
+            }
+            let Spot { slot, hash } = first.spot;
+            self.run_here(req, Some(Key { bytes: req.argv[first.at as usize], slot, hash }));
+        } else if one_owner {
+            self.send_whole(req, first.owner, Routed::At(places, first.owner));
         } else if let Plan::Split(join) = self.plans[req.verdict.index as usize]
             && !self.events_are_heard()
         {
-            self.split(req, keys, join);
+            self.split(req, places, join);
         } else {
-            self.transact(req, keys);
+            self.transact(req, places.iter().map(|place| place.at as usize));
         }
         true
+    }
+
+    /// What a request on these keys of this shard touches, if it has to wait for some of it.
+    fn hindering_places(&mut self, req: Req<'_>, places: &[Place]) -> Option<Scope> {
+        if self.intents.is_idle() || self.has_turn(req.conn) {
+            return None;
+        }
+        let spec = &self.node.table.at(req.verdict.index).spec;
+        let writes = !spec.flags.has(Flags::READONLY);
+        let holds = places.iter().map(|place| Hold { hash: place.spot.hash, writes });
+        if !holds.clone().any(|hold| self.intents.hinders(hold)) {
+            return None;
+        }
+        Some(Scope::Keys(holds.collect()))
     }
 
     fn run_or_script(&mut self, req: Req<'_>, key: Option<Key<'_>>) {
@@ -420,7 +465,7 @@ impl Shard {
         let Some(conn) = self.conn(req.conn) else { return };
         let dest = Dest::Hole { conn: req.conn, ticket: conn.hole(mode != ReplyMode::On) };
         let mut batch = self.spare_batches.pop().unwrap_or_default();
-        self.put_request(&mut batch, req, dest, Ask::Execute, None);
+        self.put_request(&mut batch, req, dest, Ask::Execute, Routed::No);
         let here = self.node.shard;
         self.now_waits(req.conn, Waits::At(here));
         self.wait_here(here, batch, block);
@@ -437,7 +482,7 @@ impl Shard {
     }
 
     /// Sends a request whose keys all are at one other shard.
-    fn send_whole(&mut self, req: Req<'_>, owner: ShardId, key: Option<(Key<'_>, u8)>) {
+    fn send_whole(&mut self, req: Req<'_>, owner: ShardId, routed: Routed<'_>) {
         let muted = self.takes_mute(req.conn);
         let Some(conn) = self.conn(req.conn) else { return };
         let ticket = conn.hole(muted);
@@ -448,7 +493,7 @@ impl Shard {
         } else if spec.flags.has(Flags::BLOCKING) {
             self.now_waits(req.conn, Waits::At(owner));
         }
-        self.send(owner, req, dest, Ask::Execute, key);
+        self.send(owner, req, dest, Ask::Execute, routed);
     }
 
     /// Puts a request into this pass's batch for `owner`.
@@ -458,11 +503,11 @@ impl Shard {
         req: Req<'_>,
         dest: Dest,
         ask: Ask,
-        key: Option<(Key<'_>, u8)>,
+        routed: Routed<'_>,
     ) {
         let waiting = self.outbound[owner.0 as usize].take();
         let mut batch = waiting.or_else(|| self.spare_batches.pop()).unwrap_or_default();
-        self.put_request(&mut batch, req, dest, ask, key);
+        self.put_request(&mut batch, req, dest, ask, routed);
         // Large values make a batch of their own: its places are counted in 32 bits, and both ends
         // hold it in memory.
         let long = batch.args.len() > BATCH_BYTES_MAX;
@@ -507,7 +552,7 @@ impl Shard {
         req: Req<'_>,
         dest: Dest,
         ask: Ask,
-        key: Option<(Key<'_>, u8)>,
+        routed: Routed<'_>,
     ) {
         // A client may be gone when its transaction goes on.
         let session = match self.sessions.get(req.conn) {
@@ -517,19 +562,24 @@ impl Shard {
         let (db, proto) = (session.db, session.proto);
         let (no_touch, is_local) = (session.no_touch, session.is_local || session.is_unix);
         let argv = batch.args.push(req.argv);
-        let (slot, hash) = key.map_or_else(Default::default, |(key, _)| (key.slot, key.hash));
+        let keyed = match routed {
+            Routed::No => Keyed::No,
+            Routed::By(Key { slot, hash, .. }, at) => Keyed::By { at, slot, hash },
+            Routed::At(places, owner) => {
+                let own = places.iter().filter(|place| place.owner == owner);
+                batch.args.push_spots(own.map(|place| place.spot))
+            }
+        };
         batch.requests.push(Request {
             dest,
             index: req.verdict.index,
             args_at: req.verdict.args_at as u8,
-            key_at: key.map_or(0, |(_, at)| at),
             argv,
             db,
             proto,
             no_touch,
             is_local,
-            slot,
-            hash,
+            keyed,
             ask,
         });
     }

@@ -3,7 +3,7 @@
 //! A gather is a row: what it waits for, and how the parts become one reply. The reply's place in its
 //! connection's order is a hole from the beginning.
 
-use stoa_command::{Args as Cursor, Flags, KeyPositions};
+use stoa_command::{Args as Cursor, Flags};
 use stoa_engine::{
     Blocking, Borrowed, Ctx, Part, SessionRow, Sessions, Verdict, Walk, WalkStep, run_unrouted,
 };
@@ -19,13 +19,19 @@ use crate::intents::{RowId, Scope, Work};
 use crate::keys::{first_slot, owner_of};
 use crate::message::{Ask, Batch, Dest, GatherId, Loan, LoanOfAll, Request, WaiterId};
 use crate::multi::{Job, run_queue};
+use crate::places::Routed;
 use crate::plan::Join;
 use crate::reply::RespReply;
 use crate::scripts::Escaped;
+use crate::split::{KeyOrder, Parts};
 use crate::transact::{Share, Transaction};
 
 /// A batch whose buffers are larger is not kept: dozens of them would hold memory for good.
 const SPARE_BYTES_MAX: usize = 256 * 1024;
+/// The same of those that hold one request each, and how many are kept: 2 MiB at most, when as many
+/// transactions were under way at once.
+const SPARE_KEPT_BYTES_MAX: usize = 4 * 1024;
+const SPARE_KEPT_MAX: usize = 512;
 
 /// All gathers of a shard.
 #[derive(Default)]
@@ -46,7 +52,7 @@ pub(crate) struct Gather {
     /// The connection waits, and goes on after this.
     pub(crate) stalls: bool,
     /// Its shards have not agreed on a moment yet.
-    pub(crate) transaction: Option<Box<Transaction>>,
+    pub(crate) transaction: Option<Transaction>,
     /// The moment they agreed on.
     pub(crate) moment: Option<UnixMs>,
 }
@@ -54,7 +60,7 @@ pub(crate) struct Gather {
 /// How parts become one reply.
 pub(crate) enum How {
     /// Encoded replies, joined by bytes. For `ByKey`, the part of each key, in order.
-    Bytes { join: Join, parts: Vec<Vec<u8>>, order: Vec<u16> },
+    Bytes { join: Join, parts: Parts, order: KeyOrder },
     /// Facts, merged by the command.
     Facts { request: Kept, parts: Vec<Option<Part>> },
     /// Steps of a walk so far.
@@ -148,12 +154,24 @@ impl Shard {
             }
             self.answered(from, request, part, reply);
         }
+        self.recycle(batch);
+    }
+
+    /// Keeps an empty batch for later. A few long ones for the next passes: a burst's buffers go back,
+    /// and so do a large value's; and many short ones for requests that wait alone.
+    fn recycle(&mut self, mut batch: Box<Batch>) {
         batch.clear();
-        // A few are kept for the next passes; a burst's buffers go back, and so do a large value's.
-        if self.spare_batches.len() < 4 * self.outbound.len() && batch.capacity() <= SPARE_BYTES_MAX
-        {
+        let capacity = batch.capacity();
+        if self.spare_batches.len() < 4 * self.outbound.len() && capacity <= SPARE_BYTES_MAX {
             self.spare_batches.push(batch);
+        } else if self.spare_kept.len() < SPARE_KEPT_MAX && capacity <= SPARE_KEPT_BYTES_MAX {
+            self.spare_kept.push(batch);
         }
+    }
+
+    /// A batch for one request.
+    pub(crate) fn spare_kept(&mut self) -> Box<Batch> {
+        self.spare_kept.pop().unwrap_or_default()
     }
 
     fn answered(&mut self, from: ShardId, request: &mut Request, part: Option<Part>, reply: &[u8]) {
@@ -180,7 +198,7 @@ impl Shard {
                 }
                 match part {
                     Some(part) => self.part_came(from, gather, number, part),
-                    None => self.bytes_came(gather, number, reply.to_vec()),
+                    None => self.bytes_came(gather, number, reply),
                 }
             }
         }
@@ -210,39 +228,6 @@ impl Shard {
             transaction: None,
             moment: None,
         })
-    }
-
-    /// Sends each owner a request with its share of the keys.
-    pub(crate) fn split(&mut self, req: Req<'_>, keys: &KeyPositions, join: Join) {
-        let entry = self.node.table.at(req.verdict.index);
-        // What can be refused without looking at keys is refused before a part leaves.
-        let mut cursor = Cursor::new(req.argv, req.verdict.args_at);
-        if let Err(error) = (entry.check)(&mut cursor) {
-            return self.refuse_parsed(req, error);
-        }
-        let positions: Vec<usize> = keys.as_slice().iter().map(|(at, _)| *at).collect();
-        // MSET: what follows a key up to the next belongs to it.
-        let step = positions.get(1).map_or(1, |second| second - positions[0]);
-        let mut shares: Vec<Share<'_>> = Vec::new();
-        let mut order = Vec::with_capacity(positions.len());
-        for at in positions.iter().copied() {
-            let slot = stoa_stdx::key_slot(req.argv[at]);
-            let owner = owner_of(slot, self.node.shards);
-            let number = shares.iter().position(|share| share.owner == owner);
-            let number = number.unwrap_or_else(|| {
-                let argv = req.argv[..positions[0]].to_vec();
-                let number = shares.len() as u16;
-                shares.push(Share { owner, number, argv, then: Ask::Execute });
-                shares.len() - 1
-            });
-            let end = (at + step).min(req.argv.len());
-            shares[number].argv.extend_from_slice(&req.argv[at..end]);
-            order.push(number as u16);
-        }
-        let parts = vec![Vec::new(); shares.len()];
-        let how = How::Bytes { join, parts, order };
-        let gather = self.open_gather(req, shares.len(), how, false);
-        self.begin(req, gather, shares);
     }
 
     /// Runs a request that waited, for a client that may be gone, on this shard's keys and those that
@@ -352,8 +337,8 @@ impl Shard {
                 (How::Facts { request: Kept::of(req, db), parts }, Ask::Collect)
             }
             Join::ByKey | Join::Concat | Join::AllSucceeded | Join::Sum => {
-                let parts = vec![Vec::new(); shards];
-                (How::Bytes { join, parts, order: Vec::new() }, Ask::Execute)
+                let parts = Parts::new(shards);
+                (How::Bytes { join, parts, order: KeyOrder::new() }, Ask::Execute)
             }
         };
         let gather = self.open_gather(req, shards, how, true);
@@ -368,7 +353,7 @@ impl Shard {
         }
         for number in (0..self.node.shards).filter(|number| *number != here.0) {
             let dest = Dest::Part { gather, number };
-            self.send(ShardId(number), req, dest, again(&ask), None);
+            self.send(ShardId(number), req, dest, again(&ask), Routed::No);
         }
         match ask {
             Ask::Collect => {
@@ -379,7 +364,7 @@ impl Shard {
             _ => {
                 let reply = self.run_aside(req);
                 self.ran.push(Ran::Share(req.verdict.index));
-                self.bytes_came(gather, here.0, reply);
+                self.bytes_came(gather, here.0, &reply);
             }
         }
         if !self.node.orders.is_empty() {
@@ -415,7 +400,7 @@ impl Shard {
         let ask = Ask::Walk(Box::new(Walk { from, left, end_slot }));
         let dest = Dest::Part { gather, number: 0 };
         if at != self.node.shard {
-            return self.send(at, req, dest, ask, None);
+            return self.send(at, req, dest, ask, Routed::No);
         }
         // A walk must not pass by a key that is only lent.
         let scope = Scope::All { writes: false };
@@ -429,7 +414,7 @@ impl Shard {
     /// Asks this very shard, in its place in the order of transactions.
     pub(crate) fn ask_self(&mut self, req: Req<'_>, dest: Dest, ask: Ask) {
         let mut batch = self.spare_batches.pop().unwrap_or_default();
-        self.put_request(&mut batch, req, dest, ask, None);
+        self.put_request(&mut batch, req, dest, ask, Routed::No);
         let scope = self.request_scope(&batch.requests[0], &batch.args);
         let scope = scope.unwrap_or(Scope::Keys(Vec::new()));
         let order = self.order_here();
@@ -438,21 +423,6 @@ impl Shard {
 
     fn node_entry(&self, verdict: Verdict) -> stoa_engine::Entry {
         *self.node.table.at(verdict.index)
-    }
-
-    fn bytes_came(&mut self, id: GatherId, number: u16, reply: Vec<u8>) {
-        let gather = self.gathers.get(id);
-        let How::Bytes { parts, .. } = &mut gather.join else {
-            unreachable!("bytes for a gather of facts")
-        };
-        parts[number as usize] = reply;
-        gather.missing -= 1;
-        if gather.missing == 0 {
-            let gather = self.gathers.remove(id);
-            let How::Bytes { join, parts, order } = &gather.join else { unreachable!("as above") };
-            let reply = join_bytes(*join, parts, order);
-            self.finish_gather(&gather, &reply);
-        }
     }
 
     fn part_came(&mut self, from: ShardId, id: GatherId, number: u16, part: Part) {
@@ -552,7 +522,7 @@ impl Shard {
         out
     }
 
-    fn finish_gather(&mut self, gather: &Gather, reply: &[u8]) {
+    pub(crate) fn finish_gather(&mut self, gather: &Gather, reply: &[u8]) {
         self.ran_whole(gather.index, reply);
         self.answer_waiting(gather.conn, gather.ticket, reply, gather.stalls);
     }
@@ -576,60 +546,4 @@ impl Shard {
 /// What every shard is asked.
 fn again(ask: &Ask) -> Ask {
     if matches!(ask, Ask::Collect) { Ask::Collect } else { Ask::Execute }
-}
-
-/// One reply from encoded parts.
-fn join_bytes(join: Join, parts: &[Vec<u8>], order: &[u16]) -> Vec<u8> {
-    if let Some(error) = parts.iter().find(|part| part.first() == Some(&b'-')) {
-        return error.clone();
-    }
-    match join {
-        Join::AllSucceeded => parts[0].clone(),
-        Join::Sum => {
-            let sum: i64 = parts.iter().map(|part| int_of(part)).sum();
-            format!(":{sum}\r\n").into_bytes()
-        }
-        Join::Concat => {
-            let bodies: Vec<(usize, &[u8])> = parts.iter().map(|part| array_of(part)).collect();
-            let count: usize = bodies.iter().map(|(count, _)| count).sum();
-            let mut out = format!("*{count}\r\n").into_bytes();
-            bodies.iter().for_each(|(_, body)| out.extend_from_slice(body));
-            out
-        }
-        Join::ByKey => {
-            let mut bodies: Vec<&[u8]> = parts.iter().map(|part| array_of(part).1).collect();
-            let mut out = format!("*{}\r\n", order.len()).into_bytes();
-            for part in order {
-                let body = &mut bodies[*part as usize];
-                let len = element_len(body);
-                out.extend_from_slice(&body[..len]);
-                *body = &body[len..];
-            }
-            out
-        }
-        Join::Merge => unreachable!("facts are merged by their command"),
-    }
-}
-
-fn line_of(part: &[u8]) -> (&[u8], &[u8]) {
-    let end = part.iter().position(|byte| *byte == b'\r').expect("our encoder ends lines");
-    (&part[1..end], &part[end + 2..])
-}
-
-fn int_of(part: &[u8]) -> i64 {
-    stoa_stdx::parse_int(line_of(part).0).expect("a summed command answers an integer")
-}
-
-fn array_of(part: &[u8]) -> (usize, &[u8]) {
-    let (count, body) = line_of(part);
-    (stoa_stdx::parse_int(count).expect("our encoder wrote the length") as usize, body)
-}
-
-/// Length of the encoded element in front.
-fn element_len(body: &[u8]) -> usize {
-    stoa_resp::Framer::new()
-        .advance(body)
-        .ok()
-        .flatten()
-        .expect("our encoder writes whole elements")
 }

@@ -12,12 +12,15 @@ use crate::Shard;
 use crate::conn::Stall;
 use crate::event::Action;
 use crate::keys::owner_of;
+use crate::places::{Place, Spot, prefetch};
 use crate::plan::Plan;
 
 /// Requests parsed before any of them runs. Bounds the scratch tables; a pipeline goes on after it.
 const WINDOW_LEN: usize = 512;
 /// Requests whose memory is fetched together: enough to overlap misses, few enough to stay in L1.
 pub(crate) const STAGE_LEN: usize = 32;
+/// Keys of requests that have many: the next stage begins once a stage has as many.
+const STAGE_KEYS: u32 = 64;
 /// Below this, staging costs more than it hides.
 const STAGE_LEN_MIN: usize = 2;
 /// The most unfinished input a client may have, whatever `client-query-buffer-limit` says.
@@ -74,9 +77,20 @@ pub(crate) struct Cmd {
     pub(crate) start: usize,
     pub(crate) spans_at: u32,
     pub(crate) argc: u32,
+    /// Its key, if it has one.
     pub(crate) hash: u64,
     pub(crate) slot: SlotId,
+    /// Its keys, if it has several at fixed distances.
+    pub(crate) places_at: u32,
+    pub(crate) places: u32,
     pub(crate) what: What,
+}
+
+impl Cmd {
+    /// Its keys, if it has several at fixed distances.
+    pub(crate) fn places<'p>(&self, all: &'p [Place]) -> &'p [Place] {
+        &all[self.places_at as usize..][..self.places as usize]
+    }
 }
 
 /// What a request turned out to be.
@@ -92,6 +106,8 @@ pub(crate) enum What {
     Own(u16, u8),
     /// A command; its first key at this argument is another shard's.
     Foreign(u16, u8),
+    /// A command with several keys, whose places are known.
+    Many(u16),
     /// A command that needs a closer look.
     Other(u16),
 }
@@ -183,6 +199,7 @@ impl Shard {
         while first < sources.len() {
             self.cmds.clear();
             self.spans.clear();
+            self.places.clear();
             for (at, source) in sources.iter_mut().enumerate().skip(first) {
                 self.read_requests(source, at as u32);
                 if self.cmds.len() >= WINDOW_LEN {
@@ -245,6 +262,8 @@ impl Shard {
                 argc,
                 hash: 0,
                 slot: SlotId(0),
+                places_at: 0,
+                places: 0,
                 what: what.unwrap_or(What::Unknown),
             };
             if what.is_none() {
@@ -259,7 +278,7 @@ impl Shard {
     }
 
     #[inline]
-    fn look_up(&self, cmd: &mut Cmd, source: &Source<'_>) {
+    fn look_up(&mut self, cmd: &mut Cmd, source: &Source<'_>) {
         let spans = &self.spans[cmd.spans_at as usize..];
         let Some(index) = self.node.table.find(source.arg(spans[0])) else { return };
         cmd.what = match self.plans[index as usize] {
@@ -272,10 +291,18 @@ impl Shard {
                     What::Foreign(index, at)
                 }
             }
+            Plan::Keys | Plan::Split(_) => {
+                if let Some(stride) = self.strides[index as usize] {
+                    cmd.places_at = self.places.len() as u32;
+                    let arg = |at: usize| source.arg(spans[at]);
+                    let (seed, shards) = (self.keyspace.seed(), self.node.shards);
+                    let found = stride.find(cmd.argc as usize, arg, seed, shards, &mut self.places);
+                    cmd.places = found as u32;
+                }
+                if cmd.places > 0 { What::Many(index) } else { What::Other(index) }
+            }
             Plan::OneKey(_)
             | Plan::Home
-            | Plan::Keys
-            | Plan::Split(_)
             | Plan::AllShards(_)
             | Plan::Walk
             | Plan::Exec
@@ -285,14 +312,18 @@ impl Shard {
 
     fn run_window(&mut self, sources: &mut [Source<'_>]) {
         let cmds = std::mem::take(&mut self.cmds);
+        let places = std::mem::take(&mut self.places);
         let mut started = (self.clock)();
-        for stage in cmds.chunks(STAGE_LEN) {
+        let mut rest = cmds.as_slice();
+        while !rest.is_empty() {
+            let stage;
+            (stage, rest) = rest.split_at(stage_len(rest));
             let inserted = self.keyspace.stats.inserted;
-            if stage.len() >= STAGE_LEN_MIN {
-                self.prefetch(stage, sources);
+            if stage.len() >= STAGE_LEN_MIN || stage[0].places >= STAGE_LEN_MIN as u32 {
+                self.prefetch(stage, &places, sources);
             }
             for cmd in stage {
-                self.run_cmd(cmd, sources);
+                self.run_cmd(cmd, &places, sources);
             }
             let ended = (self.clock)();
             let took_ns = ended.0.saturating_sub(started.0);
@@ -304,18 +335,23 @@ impl Shard {
             }
         }
         self.cmds = cmds;
+        self.places = places;
     }
 
-    fn prefetch(&mut self, stage: &[Cmd], sources: &[Source<'_>]) {
-        let own = |cmd: &&Cmd| matches!(cmd.what, What::Own(..));
+    fn prefetch(&mut self, stage: &[Cmd], places: &[Place], sources: &[Source<'_>]) {
         // A guess where SELECT stands in the pipeline; a wrong one only fetches for nothing.
         let Some(first) = stage.first() else { return };
         let conn = sources[first.source as usize].conn;
         let Some(db) = self.sessions.get(conn).map(|session| session.db) else { return };
-        let keyspace = &self.keyspace;
-        stage.iter().filter(own).for_each(|cmd| keyspace.prefetch_slot(db, cmd.slot));
-        stage.iter().filter(own).for_each(|cmd| keyspace.prefetch_table(db, cmd.slot, cmd.hash));
-        stage.iter().filter(own).for_each(|cmd| keyspace.prefetch_entry(db, cmd.slot, cmd.hash));
+        let own = stage.iter().filter(|cmd| matches!(cmd.what, What::Own(..)));
+        let spots = own.map(|cmd| (db, Spot { slot: cmd.slot, hash: cmd.hash }));
+        prefetch(&self.keyspace, spots);
+        if !places.is_empty() {
+            let here = self.node.shard;
+            let keys = stage.iter().flat_map(|cmd| cmd.places(places));
+            let own = keys.filter(|place| place.owner == here);
+            prefetch(&self.keyspace, own.map(|place| (db, place.spot)));
+        }
     }
 
     /// Gives a connection back what did not run.
@@ -363,6 +399,17 @@ impl Shard {
             conn.stall = Some(stall);
         }
     }
+}
+
+/// How many requests run together: so many that their keys are as many as one stage may have.
+fn stage_len(cmds: &[Cmd]) -> usize {
+    let mut keys = 0;
+    let fits = cmds.iter().take(STAGE_LEN).take_while(|cmd| {
+        let fits = keys < STAGE_KEYS;
+        keys += cmd.places.max(1);
+        fits
+    });
+    fits.count()
 }
 
 /// The same allocation for the next pass's borrows.

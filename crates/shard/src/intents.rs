@@ -161,18 +161,32 @@ impl Intents {
         assert!(!row.committed, "a row is committed once");
         assert!(stamp >= row.order.stamp, "{stamp:?} lies before the proposal {:?}", row.order);
         row.committed = true;
-        let moved = row.order.stamp != stamp;
-        if moved {
-            let (before, scope) = (row.order, row.scope.clone());
-            row.order.stamp = stamp;
-            let order = row.order;
-            self.unhang(id.0, before, &scope);
-            self.hang(id.0, order, &scope);
-        }
+        let before = std::mem::replace(&mut row.order.stamp, stamp);
+        let passed = before != stamp && self.restamp(id.0, before);
         self.look(id.0);
-        if moved {
+        if passed {
             self.look_around(id.0);
         }
+    }
+
+    /// Hangs a row where its new stamp belongs. True if it may have passed another.
+    fn restamp(&mut self, id: u32, before: Stamp) -> bool {
+        let row = self.rows[id as usize].as_ref().expect("it stands");
+        let order = row.order;
+        let Scope::Keys(holds) = &row.scope else { return true };
+        let mut passed = !self.alls.is_empty();
+        for hold in holds {
+            let bucket = &mut self.buckets[hold.hash as usize & (BUCKETS - 1)];
+            let from = bucket.partition_point(|place| place.order.stamp < before);
+            let found =
+                bucket[from..].iter().position(|place| place.row == id && place.hash == hold.hash);
+            let at = from + found.expect("what was hung up is there");
+            let end = at + 1 + bucket[at + 1..].partition_point(|place| place.order < order);
+            bucket[at].order = order;
+            bucket[at..end].rotate_left(1);
+            passed |= end > at + 1;
+        }
+        passed
     }
 
     /// Takes a row away, whatever became of it. Those who waited for it may become ready.

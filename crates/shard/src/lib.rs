@@ -19,12 +19,14 @@ mod message;
 mod multi;
 mod notices;
 mod orders;
+mod places;
 mod plan;
 mod publish;
 mod reply;
 mod scripts;
 mod serve;
 mod shard;
+mod split;
 mod transact;
 mod waiters;
 

@@ -8,6 +8,7 @@ use stoa_stdx::{ConnId, DbIndex, MonoMs, ShardId, SlotId, UnixMs};
 use crate::blocking::End;
 use crate::intents::{RowId, Stamp};
 use crate::multi::Job;
+use crate::places::Spot;
 use crate::publish::{Mail, Receipts};
 
 /// One message.
@@ -65,17 +66,19 @@ impl Batch {
     }
 }
 
-/// Arguments of many requests in two buffers.
+/// Arguments of many requests, and where their keys are.
 #[derive(Debug, Default)]
 pub(crate) struct Args {
     bytes: Vec<u8>,
     ends: Vec<u32>,
+    spots: Vec<Spot>,
 }
 
 impl Args {
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
+        self.spots.clear();
     }
 
     /// Bytes of all arguments so far.
@@ -101,13 +104,40 @@ impl Args {
             &self.bytes[start as usize..self.ends[at as usize] as usize]
         })
     }
+
+    /// Adds the keys of a request.
+    pub(crate) fn push_spots(&mut self, spots: impl Iterator<Item = Spot>) -> Keyed {
+        let first = self.spots.len() as u32;
+        self.spots.extend(spots);
+        Keyed::At { first, count: self.spots.len() as u32 - first }
+    }
+
+    /// Where the keys of a request are, if its sender found them.
+    pub(crate) fn spots(&self, keyed: Keyed) -> &[Spot] {
+        match keyed {
+            Keyed::No | Keyed::By { .. } => &[],
+            Keyed::At { first, count } => &self.spots[first as usize..(first + count) as usize],
+        }
+    }
 }
 
 /// Some neighbours in [`Args`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ArgRange {
     first: u32,
-    count: u32,
+    pub(crate) count: u32,
+}
+
+/// What the sender of a request knows of its keys.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Keyed {
+    /// Nothing.
+    #[default]
+    No,
+    /// It was routed by this argument.
+    By { at: u8, slot: SlotId, hash: u64 },
+    /// All of them, in [`Args`].
+    At { first: u32, count: u32 },
 }
 
 /// One request at its owner.
@@ -117,16 +147,13 @@ pub(crate) struct Request {
     /// Row in the command table.
     pub(crate) index: u16,
     pub(crate) args_at: u8,
-    /// Which argument the key is, if it was routed by one.
-    pub(crate) key_at: u8,
     pub(crate) argv: ArgRange,
     pub(crate) db: DbIndex,
     pub(crate) proto: Proto,
     pub(crate) no_touch: bool,
     /// The client is on this host: some commands are for those only.
     pub(crate) is_local: bool,
-    pub(crate) slot: SlotId,
-    pub(crate) hash: u64,
+    pub(crate) keyed: Keyed,
     pub(crate) ask: Ask,
 }
 
@@ -137,14 +164,12 @@ impl Request {
             dest: Dest::Nowhere,
             index: 0,
             args_at: 0,
-            key_at: 0,
             argv,
             db: DbIndex::default(),
             proto: Proto::default(),
             no_touch: false,
             is_local: false,
-            slot: SlotId::default(),
-            hash: 0,
+            keyed: Keyed::No,
             ask,
         }
     }

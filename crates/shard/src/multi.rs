@@ -20,8 +20,10 @@ use crate::gather::{How, Kept};
 use crate::intents::{Hold, Scope};
 use crate::keys::owner_of;
 use crate::message::{Ask, Dest, Request};
+use crate::places::Routed;
 use crate::plan::{Join, Plan};
 use crate::reply::RespReply;
+use crate::split::{KeyOrder, Parts};
 use crate::transact::Owners;
 
 /// Bytes that a client may queue: as much as it may have in its query buffer.
@@ -121,7 +123,7 @@ impl Shard {
                 let Some(conn) = self.conn(req.conn) else { return true };
                 let dest = Dest::Hole { conn: req.conn, ticket: conn.hole(muted) };
                 let job = Job { queue: multi.queue, client };
-                self.send(owner, req, dest, Ask::Exec(Box::new(job)), None);
+                self.send(owner, req, dest, Ask::Exec(Box::new(job)), Routed::No);
             }
             _ => {
                 self.sessions.at(Sessions::row(req.conn)).watching.clear();
@@ -286,8 +288,8 @@ impl Shard {
             self.run_here(req, None);
             return true;
         }
-        let parts = vec![Vec::new(); owners.len()];
-        let how = How::Bytes { join: Join::AllSucceeded, parts, order: Vec::new() };
+        let parts = Parts::new(owners.len());
+        let how = How::Bytes { join: Join::AllSucceeded, parts, order: KeyOrder::new() };
         let gather = self.open_gather(req, owners.len(), how, true);
         for (number, (owner, keys)) in owners.into_iter().enumerate() {
             let argv: Vec<&[u8]> = std::iter::once(req.argv[0]).chain(keys).collect();
@@ -296,7 +298,7 @@ impl Shard {
             if owner == here {
                 self.ask_self(share, dest, Ask::Watch(client));
             } else {
-                self.send(owner, share, dest, Ask::Watch(client), None);
+                self.send(owner, share, dest, Ask::Watch(client), Routed::No);
             }
         }
         true

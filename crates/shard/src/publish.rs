@@ -50,7 +50,7 @@ use crate::Shard;
 use crate::conn::Stall;
 use crate::event::Action;
 use crate::execute::OUTPUT_LOOK_LEN;
-use crate::message::{Ask, Batch, Dest, Message, Request};
+use crate::message::{Ask, Batch, Dest, Keyed, Message, Request};
 use crate::reply::RespReply;
 
 /// What a row waits for while the sequencer has not said how many shards deliver the message: more
@@ -222,7 +222,8 @@ impl Shard {
         }
         let mut batch = self.spare_batches.pop().unwrap_or_default();
         let argv = batch.args.push(&[]);
-        batch.requests.push(Request { argv, ask: Ask::Execute, ..*request });
+        let (ask, keyed) = (Ask::Execute, Keyed::No);
+        batch.requests.push(Request { argv, ask, keyed, ..*request });
         batch.replies.extend_from_slice(&replies[start..]);
         batch.ends.push(batch.replies.len());
         batch.parts.extend(part.map(|part| (0, part)));

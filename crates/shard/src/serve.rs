@@ -11,13 +11,14 @@ use stoa_stdx::{DbIndex, Key, ShardId};
 use crate::Shard;
 use crate::account::Ran;
 use crate::event::Action;
-use crate::execute::ARGV_INLINE;
+use crate::execute::Argv;
 use crate::input::STAGE_LEN;
 use crate::intents::{Hold, Order, RowId, Scope, Stamp, TransactionId, Work};
 use crate::message::{
-    Args as ArgStore, Ask, Batch, Dest, Intent, LentKey, Loan, LoanOfAll, Message,
+    Args as ArgStore, Ask, Batch, Dest, Intent, Keyed, LentKey, Loan, LoanOfAll, Message,
 };
 use crate::message::{Request, Step};
+use crate::places::{Spot, prefetch};
 use crate::reply::RespReply;
 use crate::scripts::Escaped;
 
@@ -72,10 +73,7 @@ impl Shard {
         for number in 0..requests.len() {
             if number.is_multiple_of(STAGE_LEN) {
                 let stage = &requests[number..requests.len().min(number + STAGE_LEN)];
-                let keyspace = &self.keyspace;
-                stage.iter().for_each(|r| keyspace.prefetch_slot(r.db, r.slot));
-                stage.iter().for_each(|r| keyspace.prefetch_table(r.db, r.slot, r.hash));
-                stage.iter().for_each(|r| keyspace.prefetch_entry(r.db, r.slot, r.hash));
+                prefetch(&self.keyspace, stage.iter().flat_map(|request| spots(request, args)));
             }
             let request = &mut requests[number];
             let answers = !matches!(request.dest, Dest::Nowhere);
@@ -151,6 +149,9 @@ impl Shard {
 
     /// Puts a request that meets an intent into a row of its own. False if it may run.
     fn parks(&mut self, from: ShardId, request: &mut Request, args: &ArgStore) -> bool {
+        if self.is_free(request, args) {
+            return false;
+        }
         let scope = match self.request_scope(request, args) {
             Some(scope) => scope,
             // Whatever looks at the keys of a shard that has none for the moment.
@@ -172,11 +173,26 @@ impl Shard {
 
     /// A batch of one request, for later.
     pub(crate) fn keep(&mut self, request: &Request, ask: Ask, args: &ArgStore) -> Box<Batch> {
-        let mut batch = self.spare_batches.pop().unwrap_or_default();
-        let argv: Vec<&[u8]> = args.get(request.argv).collect();
+        let mut batch = self.spare_kept();
+        let argv: Argv<'_> = args.get(request.argv).collect();
         let argv = batch.args.push(&argv);
-        batch.requests.push(Request { argv, ask, ..*request });
+        let keyed = match request.keyed {
+            Keyed::At { .. } => batch.args.push_spots(args.spots(request.keyed).iter().copied()),
+            Keyed::No | Keyed::By { .. } => request.keyed,
+        };
+        batch.requests.push(Request { argv, ask, keyed, ..*request });
         batch
+    }
+
+    /// Whether it is seen at a glance that a request meets no intent.
+    fn is_free(&self, request: &Request, args: &ArgStore) -> bool {
+        let is_plain = matches!(request.ask, Ask::Execute | Ask::Intent(_));
+        let spots = args.spots(request.keyed);
+        if !is_plain || spots.is_empty() || self.keys_are_lent {
+            return false;
+        }
+        let writes = !self.node.table.at(request.index).spec.flags.has(Flags::READONLY);
+        !spots.iter().any(|spot| self.intents.hinders(Hold { hash: spot.hash, writes }))
     }
 
     /// Takes a step of a transaction whose home is `from`.
@@ -226,7 +242,7 @@ impl Shard {
         let runs = match intent.then {
             // What is lent needs a row that keeps others away.
             Ask::Lend(_) | Ask::LendAll(_) => false,
-            _ if self.intents.is_idle() => true,
+            _ if self.intents.is_idle() || self.is_free(request, args) => true,
             _ => {
                 let scope = self.request_scope(request, args);
                 !scope.is_some_and(|scope| self.intents.hinders_scope(&scope))
@@ -287,7 +303,13 @@ impl Shard {
             | Ask::Return(_)
             | Ask::ReturnAll(_) => {}
         }
-        let argv: Vec<&[u8]> = args.get(request.argv).collect();
+        let spots = args.spots(request.keyed);
+        if !spots.is_empty() {
+            let mut holds = self.intents.holds();
+            holds.extend(spots.iter().map(|spot| Hold { hash: spot.hash, writes }));
+            return Some(Scope::Keys(holds));
+        }
+        let argv: Argv<'_> = args.get(request.argv).collect();
         self.scope_of(request.index, &argv, request.args_at as usize, writes)
     }
 
@@ -475,31 +497,17 @@ impl Shard {
         args: &ArgStore,
         replies: &mut Vec<u8>,
     ) -> Option<Part> {
-        let mut inline: [&[u8]; ARGV_INLINE] = [&[]; ARGV_INLINE];
-        let mut count = 0;
-        let mut many = Vec::new();
-        for arg in args.get(request.argv) {
-            if count < ARGV_INLINE {
-                inline[count] = arg;
-            } else {
-                if count == ARGV_INLINE {
-                    many.extend_from_slice(&inline);
-                }
-                many.push(arg);
-            }
-            count += 1;
-        }
-        let argv = if count <= ARGV_INLINE { &inline[..count] } else { many.as_slice() };
+        let argv: Argv<'_> = args.get(request.argv).collect();
+        let argv = argv.as_slice();
         if let Ask::Exec(job) = &request.ask {
             self.run_job(request, job, replies);
             return None;
         }
         self.set_proxy(request);
-        let key = (request.key_at != 0).then(|| Key {
-            bytes: argv[request.key_at as usize],
-            slot: request.slot,
-            hash: request.hash,
-        });
+        let key = match request.keyed {
+            Keyed::By { at, slot, hash } => Some(Key { bytes: argv[at as usize], slot, hash }),
+            Keyed::No | Keyed::At { .. } => None,
+        };
         let entry = self.node.table.at(request.index);
         let scripted = self.is_scripted(request.index);
         let walk = match &request.ask {
@@ -595,4 +603,17 @@ impl Shard {
         let id = TransactionId { home: self.node.shard, number: self.next_transaction };
         Order { stamp, id }
     }
+}
+
+/// Where the keys of a request are, as far as its sender said.
+fn spots<'b>(
+    request: &'b Request,
+    args: &'b ArgStore,
+) -> impl Iterator<Item = (DbIndex, Spot)> + Clone + 'b {
+    let by = match request.keyed {
+        Keyed::By { slot, hash, .. } => Some(Spot { slot, hash }),
+        Keyed::No | Keyed::At { .. } => None,
+    };
+    let all = by.into_iter().chain(args.spots(request.keyed).iter().copied());
+    all.map(|spot| (request.db, spot))
 }

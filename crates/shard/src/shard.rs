@@ -28,6 +28,7 @@ use crate::intents::{Intents, Stamp};
 use crate::message::{Batch, GatherId, Message};
 use crate::notices::Notices;
 use crate::orders::Pause;
+use crate::places::{Place, Stride, strides};
 use crate::plan::{Plan, plans};
 use crate::publish::Publishing;
 use crate::scripts::may_escape;
@@ -71,6 +72,7 @@ pub struct Shard {
     pub(crate) sessions: Sessions,
     pub(crate) node: Node,
     pub(crate) plans: Vec<Plan>,
+    pub(crate) strides: Vec<Option<Stride>>,
     pub(crate) conns: Vec<Option<Box<Conn>>>,
     pub(crate) actions: VecDeque<Action>,
     pub(crate) now: Moment,
@@ -80,6 +82,9 @@ pub struct Shard {
     /// Batches that came back, to be used again.
     #[expect(clippy::vec_box, reason = "they travel as boxes")]
     pub(crate) spare_batches: Vec<Box<Batch>>,
+    /// Smaller ones, of one request each.
+    #[expect(clippy::vec_box, reason = "they travel as boxes")]
+    pub(crate) spare_kept: Vec<Box<Batch>>,
     pub(crate) gathers: Gathers,
     pub(crate) intents: Intents,
     /// Who waits for keys of this shard.
@@ -137,6 +142,8 @@ pub struct Shard {
     // Used again in every pass.
     pub(crate) spans: Vec<Span>,
     pub(crate) cmds: Vec<Cmd>,
+    pub(crate) places: Vec<Place>,
+    pub(crate) joined: Vec<u8>,
     /// What ran and is not counted yet.
     pub(crate) ran: Vec<Ran>,
     pub(crate) sources: Vec<Source<'static>>,
@@ -174,12 +181,14 @@ impl Shard {
             sessions: Sessions::default(),
             node,
             plans: plans(table),
+            strides: strides(table),
             conns: Vec::new(),
             actions: VecDeque::new(),
             now,
             clock,
             outbound: (0..shards).map(|_| None).collect(),
             spare_batches: Vec::new(),
+            spare_kept: Vec::new(),
             gathers: Gathers::default(),
             intents: Intents::default(),
             scripted: table.entries().iter().map(|entry| may_escape(&entry.spec)).collect(),
@@ -213,6 +222,8 @@ impl Shard {
             next_client: 0,
             spans: Vec::new(),
             cmds: Vec::new(),
+            places: Vec::new(),
+            joined: Vec::new(),
             ran: Vec::new(),
             sources: Vec::new(),
         }

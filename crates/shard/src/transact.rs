@@ -28,7 +28,8 @@ use crate::gather::{How, Kept};
 use crate::input::{Cmd, What};
 use crate::intents::{Order, RowId, Scope, Stamp, Work};
 use crate::keys::owner_of;
-use crate::message::{Ask, Batch, Dest, GatherId, Intent, LentKey, Loan, LoanOfAll, Step};
+use crate::message::{Ask, Dest, GatherId, Intent, LentKey, Loan, LoanOfAll, Step};
+use crate::places::{Place, Routed};
 use crate::plan::Plan;
 
 /// A transaction that is under way at its home.
@@ -70,6 +71,14 @@ pub(crate) struct LentAll {
 /// Keys by their owners.
 pub(crate) type Owners = BTreeMap<ShardId, BTreeSet<Vec<u8>>>;
 
+/// A transaction whose shares are on their way.
+pub(crate) struct Opening {
+    id: GatherId,
+    order: Order,
+    unix: UnixMs,
+    step: Step,
+}
+
 /// One shard's share of a transaction.
 pub(crate) struct Share<'a> {
     pub(crate) owner: ShardId,
@@ -83,48 +92,83 @@ impl Shard {
     /// Starts the transaction of gather `id` on the shares of all shards that take part. A share of
     /// this shard that is a loan is the executor's own.
     pub(crate) fn begin(&mut self, req: Req<'_>, id: GatherId, shares: Vec<Share<'_>>) {
-        let here = self.node.shard;
-        let order = self.order_here();
-        let others = shares.iter().filter(|share| share.owner != here).count();
-        let unix = self.now.unix;
-        let mut transaction = Transaction { missing: others, unix, ..Transaction::default() };
-        let mut sends = Vec::with_capacity(others);
-        for share in shares {
-            if share.owner == here {
-                transaction.own = Some(self.hold_own(req, id, order, share));
-                transaction.stamp = order.stamp;
-            } else {
-                sends.push(share);
-            }
-        }
-        self.gathers.get(id).transaction = Some(Box::new(transaction));
-        let step = if others == 1 { Step::Decide } else { Step::Prepare };
-        let decider = sends.first().filter(|_| others == 1).map(|share| share.owner);
-        if !self.gathers.get(id).stalls
-            && let Some(conn) = self.conn(req.conn)
-        {
-            conn.undecided += 1;
-            conn.decider = decider;
-        }
-        for Share { owner, number, argv, then } in sends {
-            let (number_here, stamp) = (order.id.number, order.stamp);
-            let intent = Intent { step, then, number: number_here, stamp, unix, row: None };
-            let dest = Dest::Part { gather: id, number };
-            self.send(owner, Req { argv: &argv, ..req }, dest, Ask::Intent(Box::new(intent)), None);
+        let opening = self.open_transaction(req.conn, id, shares.iter().map(|share| share.owner));
+        for Share { owner, number, argv, then } in shares {
+            self.open_share(
+                &opening,
+                Req { argv: &argv, ..req },
+                (owner, number),
+                then,
+                Routed::No,
+            );
         }
     }
 
-    fn hold_own(&mut self, req: Req<'_>, id: GatherId, order: Order, share: Share<'_>) -> RowId {
-        let req = Req { argv: &share.argv, ..req };
-        let scope = match share.then {
-            Ask::Lend(client) => {
-                let keys = share.argv.iter().copied();
-                Some(self.lent_scope(keys, client))
-            }
+    /// Makes gather `id` a transaction of these shards.
+    pub(crate) fn open_transaction(
+        &mut self,
+        conn: ConnId,
+        id: GatherId,
+        owners: impl Iterator<Item = ShardId>,
+    ) -> Opening {
+        let here = self.node.shard;
+        let order = self.order_here();
+        let unix = self.now.unix;
+        let (mut missing, mut other) = (0, None);
+        for owner in owners.filter(|owner| *owner != here) {
+            missing += 1;
+            other = Some(owner);
+        }
+        let gather = self.gathers.get(id);
+        gather.transaction = Some(Transaction { missing, unix, ..Transaction::default() });
+        if !gather.stalls
+            && let Some(conn) = self.conn(conn)
+        {
+            conn.undecided += 1;
+            conn.decider = other.filter(|_| missing == 1);
+        }
+        let step = if missing == 1 { Step::Decide } else { Step::Prepare };
+        Opening { id, order, unix, step }
+    }
+
+    /// Gives a shard its share, which is `number` among the parts.
+    pub(crate) fn open_share(
+        &mut self,
+        opening: &Opening,
+        req: Req<'_>,
+        (owner, number): (ShardId, u16),
+        then: Ask,
+        routed: Routed<'_>,
+    ) {
+        let Opening { id, order, unix, step } = *opening;
+        let dest = Dest::Part { gather: id, number };
+        if owner == self.node.shard {
+            let row = self.hold_own(req, order, dest, then, routed);
+            let transaction = self.gathers.get(id).transaction.as_mut();
+            let transaction = transaction.expect("it was opened");
+            (transaction.own, transaction.stamp) = (Some(row), order.stamp);
+        } else {
+            let (number, stamp) = (order.id.number, order.stamp);
+            let intent = Box::new(Intent { step, then, number, stamp, unix, row: None });
+            self.send(owner, req, dest, Ask::Intent(intent), routed);
+        }
+    }
+
+    fn hold_own(
+        &mut self,
+        req: Req<'_>,
+        order: Order,
+        dest: Dest,
+        then: Ask,
+        routed: Routed<'_>,
+    ) -> RowId {
+        let scope = match then {
+            Ask::Lend(client) => Some(self.lent_scope(req.argv.iter().copied(), client)),
             Ask::LendAll(_) => Some(Scope::All { writes: true }),
             _ => None,
         };
         if let Some(scope) = scope {
+            let Dest::Part { gather: id, .. } = dest else { unreachable!("it is a share") };
             let row = self.add_row(order, false, scope, Work::Own(id));
             match &mut self.gathers.get(id).join {
                 How::Loan { own, .. } | How::LoanOfAll { own, .. } => *own = Some(row),
@@ -134,9 +178,8 @@ impl Shard {
             }
             return row;
         }
-        let dest = Dest::Part { gather: id, number: share.number };
-        let mut batch: Box<Batch> = self.spare_batches.pop().unwrap_or_default();
-        self.put_request(&mut batch, req, dest, share.then, None);
+        let mut batch = self.spare_kept();
+        self.put_request(&mut batch, req, dest, then, routed);
         let scope = self.request_scope(&batch.requests[0], &batch.args);
         let scope = scope.unwrap_or(Scope::Keys(Vec::new()));
         self.add_row(order, false, scope, Work::Kept(self.node.shard, batch))
@@ -169,7 +212,7 @@ impl Shard {
     }
 
     /// The shards have agreed on a moment: what the client sent next comes after it.
-    fn decided(&mut self, id: GatherId, unix: UnixMs) -> Box<Transaction> {
+    fn decided(&mut self, id: GatherId, unix: UnixMs) -> Transaction {
         let gather = self.gathers.get(id);
         gather.moment = Some(unix);
         let transaction = gather.transaction.take().expect("it is under way");
@@ -186,35 +229,34 @@ impl Shard {
     /// Whether a request may start though transactions before it on its connection have no stamp yet.
     /// It must come after them in the order of all. The shard that decides on them sees to that for
     /// what it gets behind them; whatever else there is waits.
-    pub(crate) fn may_follow(&self, decider: Option<ShardId>, cmd: &Cmd, req: Req<'_>) -> bool {
+    pub(crate) fn may_follow(
+        &self,
+        decider: Option<ShardId>,
+        cmd: &Cmd,
+        places: &[Place],
+        req: Req<'_>,
+    ) -> bool {
         let Some(decider) = decider else { return false };
         match cmd.what {
             What::Foreign(..) => owner_of(cmd.slot, self.node.shards) == decider,
-            What::Other(_) => {
-                let index = req.verdict.index;
-                let mut keys = KeyPositions::default();
-                let args = stoa_command::Args::new(req.argv, req.verdict.args_at);
-                let spec = &self.node.table.at(index).spec;
-                if !matches!(self.plans[index as usize], Plan::Split(_))
-                    || self.events_are_heard()
-                    || spec.key_positions(&args, &mut keys).is_err()
-                {
-                    return false;
-                }
-                let owner =
-                    |at: usize| owner_of(stoa_stdx::key_slot(req.argv[at]), self.node.shards);
-                let mut owners = keys.as_slice().iter().map(|(at, _)| owner(*at));
+            What::Many(_) => {
+                let plan = self.plans[req.verdict.index as usize];
                 let here = self.node.shard;
-                owners.clone().all(|owner| owner == here || owner == decider)
+                let mut owners = cmd.places(places).iter().map(|place| place.owner);
+                matches!(plan, Plan::Split(_))
+                    && !self.events_are_heard()
+                    && owners.clone().all(|owner| owner == here || owner == decider)
                     && owners.any(|owner| owner == decider)
             }
-            What::Own(..) | What::Malformed(_) | What::Unknown | What::Empty => false,
+            What::Own(..) | What::Other(_) | What::Malformed(_) | What::Unknown | What::Empty => {
+                false
+            }
         }
     }
 
     fn commit(&mut self, id: GatherId) {
         let unix = self.gathers.get(id).transaction.as_ref().map_or(UnixMs(0), |it| it.unix);
-        let Transaction { own, stamp, others, .. } = *self.decided(id, unix);
+        let Transaction { own, stamp, others, .. } = self.decided(id, unix);
         self.witness(stamp);
         for (owner, row) in others {
             let intent = Intent {
@@ -232,14 +274,15 @@ impl Shard {
         }
     }
 
-    /// Runs a command whose keys lie on several shards, on entries that are brought here.
-    pub(crate) fn transact(&mut self, req: Req<'_>, keys: &KeyPositions) {
+    /// Runs a command whose keys, the arguments at `positions`, lie on several shards, on entries that
+    /// are brought here.
+    pub(crate) fn transact(&mut self, req: Req<'_>, positions: impl Iterator<Item = usize>) {
         let entry = self.node.table.at(req.verdict.index);
         let mut cursor = stoa_command::Args::new(req.argv, req.verdict.args_at);
         if let Err(error) = (entry.check)(&mut cursor) {
             return self.refuse_parsed(req, error);
         }
-        let owners = self.owners(req.argv, keys);
+        let owners = self.owners(req.argv, positions);
         let db = self.sessions.at(Sessions::row(req.conn)).db;
         let how = How::loan(Kept::of(req, db));
         let id = self.open_gather(req, owners.len(), how, true);
@@ -248,10 +291,10 @@ impl Shard {
 
     /// The keys of a request by their owners. Home runs it, so it waits for its own turn even if no key
     /// is its own.
-    fn owners(&self, argv: &[&[u8]], keys: &KeyPositions) -> Owners {
+    fn owners(&self, argv: &[&[u8]], positions: impl Iterator<Item = usize>) -> Owners {
         let mut owners = Owners::new();
-        for (at, _) in keys.as_slice() {
-            let key = argv[*at];
+        for at in positions {
+            let key = argv[at];
             let owner = owner_of(stoa_stdx::key_slot(key), self.node.shards);
             owners.entry(owner).or_default().insert(key.to_vec());
         }
@@ -266,7 +309,7 @@ impl Shard {
         let spec = &self.node.table.at(request.verdict.index).spec;
         let args = stoa_command::Args::new(&argv, request.verdict.args_at);
         spec.key_positions(&args, &mut keys).expect("its keys were found before");
-        self.owners(&argv, &keys)
+        self.owners(&argv, keys.as_slice().iter().map(|(at, _)| *at))
     }
 
     /// Asks the owners of keys to lend them, and to say whether what `client` watches changed (0:

@@ -6,14 +6,12 @@
 
 use std::hash::{BuildHasher, Hasher};
 
-use crc::{CRC_16_XMODEM, Crc, Table};
+use crate::crc16::crc16;
 
 /// Slots of a keyspace: the Redis Cluster number.
 pub const SLOT_COUNT: usize = 16_384;
 
 const _: () = assert!(SLOT_COUNT.is_power_of_two(), "a slot is taken by mask");
-
-static CRC16: Crc<u16, Table<16>> = Crc::<u16, Table<16>>::new(&CRC_16_XMODEM);
 
 /// A hash slot, `0..SLOT_COUNT`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,7 +20,7 @@ pub struct SlotId(pub u16);
 /// The slot of `key`, with hash tags as in the Redis Cluster specification.
 #[must_use]
 pub fn key_slot(key: &[u8]) -> SlotId {
-    SlotId(CRC16.checksum(hash_tag(key)) & (SLOT_COUNT as u16 - 1))
+    SlotId(crc16(hash_tag(key)) & (SLOT_COUNT as u16 - 1))
 }
 
 fn hash_tag(key: &[u8]) -> &[u8] {

@@ -4,6 +4,7 @@
 //! Pure: no clock, no thread, no file. Time and chance are arguments everywhere above, and these
 //! are the types they come in.
 
+mod crc16;
 mod double;
 mod extended;
 mod glob;
