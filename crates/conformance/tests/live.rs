@@ -1,6 +1,7 @@
 //! The live check itself, in short: the server runs in this process, the clients talk TCP.
 
 use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use stoa_client::{Connection, Endpoint, Value};
 use stoa_config::Startup;
@@ -35,11 +36,11 @@ fn with_server<R>(shards: u16, does: impl FnOnce(&Endpoint) -> R) -> R {
             assert!(!server.is_finished(), "the server ended at once");
             std::thread::yield_now();
         }
-        let outcome = does(&endpoint);
+        let outcome = catch_unwind(AssertUnwindSafe(|| does(&endpoint)));
         let mut last = Connection::connect(&endpoint, None).expect("a last client");
         // It ends without a reply.
         let _ = last.call(&["SHUTDOWN", "NOSAVE"]);
-        outcome
+        outcome.unwrap_or_else(|panic| resume_unwind(panic))
     })
 }
 
@@ -50,9 +51,16 @@ fn check(shards: u16) {
     assert_eq!(tally.inconclusive, 0);
 }
 
-/// What is said to the server, in one text.
+/// What the server says to this, in one text.
 fn told(client: &mut Connection, words: &[&str]) -> String {
-    format!("{:?}", client.call(words).expect("the server answers"))
+    text(&client.call(words).expect("the server answers"))
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Error(text) | Value::Simple(text) => String::from_utf8_lossy(text).into_owned(),
+        other => format!("{other:?}"),
+    }
 }
 
 /// Clients of a server of two shards, some of each.
@@ -87,9 +95,9 @@ fn a_script_without_end_is_heard_of_and_ended_by_clients_of_any_shard() {
                 }
                 let began = std::time::Instant::now();
                 assert!(told(&mut clients[ends][0], &["SCRIPT", "KILL"]).contains("OK"));
-                let end = runs.receive();
+                let end = text(&runs.receive().expect("the script is over"));
                 println!("ended after {:?}", began.elapsed());
-                assert!(format!("{end:?}").contains("Script killed by user"), "{end:?}");
+                assert!(end.contains("Script killed by user"), "{end}");
                 for client in clients.iter_mut().flatten() {
                     assert!(told(client, &["PING"]).contains("PONG"));
                     assert!(told(client, &["SCRIPT", "KILL"]).contains("NOTBUSY"));
@@ -97,6 +105,38 @@ fn a_script_without_end_is_heard_of_and_ended_by_clients_of_any_shard() {
                 clients[from].push(runs);
             }
         }
+    });
+}
+
+#[test]
+fn a_server_without_memory_refuses_what_needs_some_and_takes_it_when_there_is() {
+    with_server(2, |endpoint| {
+        let mut clients = clients_of_both(endpoint);
+        let mut clients: Vec<&mut Connection> = clients.iter_mut().flatten().collect();
+        assert!(told(clients[0], &["MSET", "a", "0", "b", "0"]).contains("OK"));
+        assert!(told(clients[0], &["CONFIG", "SET", "maxmemory", "1"]).contains("OK"));
+        let told_of_zeros = told(clients[0], &["MGET", "a", "b"]);
+        for client in &mut clients {
+            for line in [&["SET", "a", "1"][..], &["MSET", "a", "1", "b", "1"], &["COPY", "a", "c"]]
+            {
+                assert!(told(client, line).contains("OOM"), "{line:?}");
+            }
+            assert!(told(client, &["MGET", "a", "b"]).contains(&told_of_zeros), "both are 0");
+        }
+        assert!(told(clients[1], &["CONFIG", "SET", "maxmemory", "1gb"]).contains("OK"));
+        for client in &mut clients {
+            assert!(told(client, &["MSET", "a", "2", "b", "2"]).contains("OK"));
+        }
+        assert!(told(clients[0], &["CONFIG", "SET", "maxmemory", "4mb"]).contains("OK"));
+        let value = "x".repeat(1_000);
+        let taken = (0..10_000).take_while(|number| {
+            let keys = [format!("{number}:a"), format!("{number}:b")];
+            told(clients[number % 4], &["MSET", &keys[0], &value, &keys[1], &value]).contains("OK")
+        });
+        let taken = taken.count();
+        assert!((500..2_100).contains(&taken), "{taken} times two thousand bytes");
+        assert!(told(clients[0], &["FLUSHALL", "SYNC"]).contains("OK"));
+        while !told(clients[3], &["MSET", "a", "3", "b", "3"]).contains("OK") {}
     });
 }
 

@@ -152,6 +152,7 @@ pub struct PausedScript {
     pub(crate) keys: Vec<Vec<u8>>,
     pub(crate) read_only: bool,
     pub(crate) wrote: bool,
+    pub(crate) lacks_memory: bool,
     pub(crate) started: MonoNs,
     pub(crate) looks: u64,
     pub(crate) home_db: DbIndex,

@@ -26,6 +26,7 @@ const UNDO_BYTES_MAX: usize = 64 * 1024;
 const UNKNOWN: &[u8] = b"ERR Unknown Redis command called from script";
 const WRONG_ARITY: &[u8] = b"ERR Wrong number of args calling Redis command from script";
 const NOT_FROM_SCRIPT: &[u8] = b"ERR This Redis command is not allowed from script";
+const OUT_OF_MEMORY: &[u8] = crate::OUT_OF_MEMORY.as_bytes();
 const READ_ONLY: &[u8] = b"ERR Write commands are not allowed from read-only scripts.";
 
 /// Scripts and functions of a shard, and how they stand to its keys.
@@ -148,6 +149,7 @@ impl Ctx<'_> {
         let mut scripting = self.take_scripting();
         let mut host = ScriptHost::new(self, call.keys, read_only);
         host.is_function = found.is_function();
+        host.lacks_memory = host.ctx.node.memory.is_out && !found.flags.has(Flags::ALLOW_OOM);
         let outcome =
             scripting.run(found, call.keys, call.argv, &mut host, &mut ToReply(&mut *reply));
         let paused = (outcome == Outcome::Paused).then(|| host.pause(found.name()));
@@ -172,6 +174,7 @@ impl Ctx<'_> {
         let mut host = ScriptHost::new(self, &keys, was.read_only);
         (host.wrote, host.started, host.looks) = (was.wrote, was.started, was.looks);
         (host.home_db, host.is_function) = (was.home_db, was.is_function);
+        host.lacks_memory = was.lacks_memory;
         host.shows = true;
         let outcome = scripting.resume(&mut host, &mut ToReply(&mut *reply));
         let paused = (outcome == Outcome::Paused).then(|| host.pause(was.name.clone()));
@@ -240,6 +243,8 @@ struct ScriptHost<'h, 'c> {
     read_only: bool,
     loads: bool,
     wrote: bool,
+    /// There is no memory left for what it may want to write first.
+    lacks_memory: bool,
     is_function: bool,
     /// It is on the board.
     shows: bool,
@@ -260,6 +265,7 @@ impl<'h, 'c> ScriptHost<'h, 'c> {
             read_only,
             loads: false,
             wrote: false,
+            lacks_memory: false,
             is_function: false,
             shows: false,
             started,
@@ -274,6 +280,7 @@ impl<'h, 'c> ScriptHost<'h, 'c> {
             keys: self.keys.iter().map(|key| key.to_vec()).collect(),
             read_only: self.read_only,
             wrote: self.wrote,
+            lacks_memory: self.lacks_memory,
             started: self.started,
             looks: self.looks,
             home_db: self.home_db,
@@ -374,6 +381,11 @@ impl Host for ScriptHost<'_, '_> {
             return Err(Stop::Undeclared);
         }
         let writes = entry.spec.flags.has(Does::WRITE);
+        // What has begun to write is not stopped half way.
+        if self.lacks_memory && !self.wrote && entry.spec.flags.has(Does::DENYOOM) {
+            reply.error(OUT_OF_MEMORY);
+            return Ok(());
+        }
         if writes && !has_all && self.is_large(entry, argv, args_at) {
             return Err(Stop::Undeclared);
         }

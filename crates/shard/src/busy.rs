@@ -275,6 +275,11 @@ impl Shard {
         args: &ArgStore,
         replies: &mut Vec<u8>,
     ) -> bool {
+        if let Ask::Intent(intent) = &mut request.ask
+            && self.refuse_share(intent)
+        {
+            return true;
+        }
         match request.ask {
             Ask::Unwatch(_) | Ask::EndWait(..) => return false,
             Ask::Execute | Ask::Collect | Ask::Watch(_) if self.may_run_anyhow(request) => {
@@ -354,6 +359,6 @@ impl Shard {
 }
 
 /// What EXEC answers that is refused.
-fn discarded(why: &str) -> Vec<u8> {
+pub(crate) fn discarded(why: &str) -> Vec<u8> {
     format!("EXECABORT Transaction discarded because of: {why}").into_bytes()
 }

@@ -3,8 +3,8 @@
 use smallvec::SmallVec;
 use stoa_command::{Args, Flags, KeyPositions, ReplyError, ResponsePolicy};
 use stoa_engine::{
-    Block, Blocking, Ctx, Part, Refusal, Reply, ReplyMode, SessionRow, Sessions, Verdict, Walk,
-    admit_found, refuse, run,
+    Block, Blocking, Ctx, OUT_OF_MEMORY, Part, Refusal, Reply, ReplyMode, SessionRow, Sessions,
+    Verdict, Walk, admit_found, refuse, run,
 };
 use stoa_resp::ProtocolError;
 use stoa_stdx::{ConnId, Key, ShardId};
@@ -121,6 +121,7 @@ impl Shard {
         };
         let spec = &self.node.table.at(verdict.index).spec;
         session.last_command = spec.name;
+        let in_multi = session.multi.is_some();
         if let Some(pause) = &self.pause
             && holds_back(pause, spec.flags)
         {
@@ -128,13 +129,17 @@ impl Shard {
             self.paused.push(id);
             return false;
         }
+        if self.node.config.maxmemory > 0 && self.lacks_memory(id, verdict.index) {
+            self.turn_away_client(id, verdict.index, OUT_OF_MEMORY);
+            return true;
+        }
         if let Some(text) = self.refusal
             && !spec.flags.has(Flags::ALLOW_BUSY)
         {
             self.turn_away_client(id, verdict.index, text);
             return true;
         }
-        if session.multi.is_some() && !spec.flags.has(Flags::IMMEDIATE) {
+        if in_multi && !spec.flags.has(Flags::IMMEDIATE) {
             self.queue(id, verdict, argv);
             return true;
         }

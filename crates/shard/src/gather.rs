@@ -191,8 +191,8 @@ impl Shard {
             Dest::Part { gather, number } => {
                 if let Ask::Intent(intent) = &request.ask {
                     self.step_answered(from, gather, intent);
-                    // Held, so the answer comes on its own.
-                    if intent.row.is_some() {
+                    // Held, so the answer comes on its own; or there is nothing to come.
+                    if intent.row.is_some() || intent.refusal.is_some() {
                         return;
                     }
                 }
@@ -247,6 +247,7 @@ impl Shard {
         let may_escape = borrowed.is_none() && self.is_scripted(index);
         let mut run = Running { proto, may_escape, ..Running::default() };
         let mut reply = RespReply::new(&mut run.out, proto);
+        self.weigh_for_script();
         if may_escape {
             self.begin_script();
         }

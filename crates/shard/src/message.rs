@@ -6,6 +6,7 @@ use stoa_keyspace::{Keyspace, Owned};
 use stoa_stdx::{ConnId, DbIndex, MonoMs, ShardId, SlotId, UnixMs};
 
 use crate::blocking::End;
+use crate::guard::Guard;
 use crate::intents::{RowId, Stamp};
 use crate::multi::Job;
 use crate::places::Spot;
@@ -229,6 +230,10 @@ pub(crate) struct Intent {
     pub(crate) unix: UnixMs,
     /// The owner's row.
     pub(crate) row: Option<RowId>,
+    /// Asked: for which reasons the owner may refuse.
+    pub(crate) guard: Guard,
+    /// Answered: the owner refuses, for this reason, and has no row.
+    pub(crate) refusal: Option<&'static str>,
 }
 
 /// Which step.
@@ -240,6 +245,8 @@ pub(crate) enum Step {
     Decide,
     /// Commit at this stamp.
     Commit,
+    /// Forget the row: some shard has refused its share.
+    Abort,
 }
 
 /// Where an answer belongs at home.

@@ -100,6 +100,7 @@ impl Shard {
         if self.is_stirred() {
             self.send_outbox(NO_ROW);
         }
+        self.weigh_for_script();
         self.keyspace.begin_undo();
     }
 

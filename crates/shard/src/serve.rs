@@ -205,11 +205,19 @@ impl Shard {
     ) -> Option<Part> {
         let mut ask = std::mem::replace(&mut request.ask, Ask::Execute);
         let Ask::Intent(intent) = &mut ask else { unreachable!("only steps come here") };
+        if self.refuse_share(intent) {
+            request.ask = ask;
+            return None;
+        }
         let part = match intent.step {
             Step::Commit => {
                 self.witness(intent.stamp);
                 let row = intent.row.expect("the proposal named the row");
                 self.commit_row(row, intent.stamp, intent.unix);
+                None
+            }
+            Step::Abort => {
+                self.forget_share(intent.row.expect("the proposal named the row"));
                 None
             }
             Step::Prepare => {

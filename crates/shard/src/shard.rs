@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use stoa_config::Config;
-use stoa_engine::{Block, Facts, Node, Scripts, Session, Sessions, Table};
+use stoa_engine::{Block, Facts, Memory, Node, Scripts, Session, Sessions, Table};
 use stoa_keyspace::Keyspace;
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_pubsub::PubSub;
@@ -175,6 +175,7 @@ impl Shard {
             pubsub: PubSub::new(id),
             orders: Vec::new(),
             scripts: Scripts::new(shards, chance, clock),
+            memory: Memory::default(),
         };
         Self {
             keyspace,
@@ -267,6 +268,9 @@ impl Shard {
     pub fn pass(&mut self, pass: &mut Pass<'_>, now: Moment) {
         self.now = now;
         self.look_at_board();
+        if self.node.config.maxmemory > 0 {
+            self.node.look_at_memory();
+        }
         self.node.rates.look(now.mono.ms(), &self.node.counters);
         self.node.counters.passes += 1;
         for (conn, len) in pass.sent {
@@ -300,6 +304,9 @@ impl Shard {
             self.post_mail();
         }
         self.ask_sends();
+        if self.node.config.maxmemory > 0 {
+            self.node.tell_memory(&self.keyspace);
+        }
     }
 
     /// The next thing to do, until None.

@@ -25,6 +25,7 @@ use crate::busy::{Running, Whose};
 use crate::conn::Stall;
 use crate::execute::Req;
 use crate::gather::{How, Kept};
+use crate::guard::Guard;
 use crate::input::{Cmd, What};
 use crate::intents::{Order, RowId, Scope, Stamp, Work};
 use crate::keys::owner_of;
@@ -39,6 +40,8 @@ pub(crate) struct Transaction {
     own: Option<RowId>,
     /// Proposals that have not come.
     missing: usize,
+    /// Some shard has refused, for this reason.
+    refusal: Option<&'static str>,
     /// The latest proposal so far.
     stamp: Stamp,
     /// The latest wall clock among the proposals: the moment it happens at for all its keys.
@@ -77,6 +80,7 @@ pub(crate) struct Opening {
     order: Order,
     unix: UnixMs,
     step: Step,
+    guard: Guard,
 }
 
 /// One shard's share of a transaction.
@@ -128,7 +132,8 @@ impl Shard {
             conn.decider = other.filter(|_| missing == 1);
         }
         let step = if missing == 1 { Step::Decide } else { Step::Prepare };
-        Opening { id, order, unix, step }
+        let guard = self.guard_of(id);
+        Opening { id, order, unix, step, guard }
     }
 
     /// Gives a shard its share, which is `number` among the parts.
@@ -140,7 +145,7 @@ impl Shard {
         then: Ask,
         routed: Routed<'_>,
     ) {
-        let Opening { id, order, unix, step } = *opening;
+        let Opening { id, order, unix, step, guard } = *opening;
         let dest = Dest::Part { gather: id, number };
         if owner == self.node.shard {
             let row = self.hold_own(req, order, dest, then, routed);
@@ -149,7 +154,9 @@ impl Shard {
             (transaction.own, transaction.stamp) = (Some(row), order.stamp);
         } else {
             let (number, stamp) = (order.id.number, order.stamp);
-            let intent = Box::new(Intent { step, then, number, stamp, unix, row: None });
+            let (row, refusal) = (None, None);
+            let intent = Intent { step, then, number, stamp, unix, row, guard, refusal };
+            let intent = Box::new(intent);
             self.send(owner, req, dest, Ask::Intent(intent), routed);
         }
     }
@@ -188,7 +195,11 @@ impl Shard {
     /// An owner answered a step.
     pub(crate) fn step_answered(&mut self, from: ShardId, id: GatherId, intent: &Intent) {
         match intent.step {
-            Step::Commit => {}
+            Step::Commit | Step::Abort => {}
+            Step::Decide if intent.refusal.is_some() => {
+                let own = self.decided(id, intent.unix).own;
+                self.give_up(id, own, Vec::new(), intent.refusal.unwrap_or_default());
+            }
             Step::Decide => {
                 self.witness(intent.stamp);
                 let own = self.decided(id, intent.unix).own;
@@ -197,15 +208,20 @@ impl Shard {
                 }
             }
             Step::Prepare => {
-                let row = intent.row.expect("an owner names its row");
                 let transaction = self.gathers.get(id).transaction.as_mut();
                 let transaction = transaction.expect("proposals come before the commit");
                 transaction.missing -= 1;
                 transaction.stamp = transaction.stamp.max(intent.stamp);
                 transaction.unix = transaction.unix.max(intent.unix);
-                transaction.others.push((from, row));
-                if transaction.missing == 0 {
-                    self.commit(id);
+                transaction.others.extend(intent.row.map(|row| (from, row)));
+                transaction.refusal = transaction.refusal.or(intent.refusal);
+                match (transaction.missing, transaction.refusal) {
+                    (0, None) => self.commit(id),
+                    (0, Some(why)) => {
+                        let Transaction { own, others, .. } = self.decided(id, intent.unix);
+                        self.give_up(id, own, others.into_iter().collect(), why);
+                    }
+                    (_, _) => {}
                 }
             }
         }
@@ -266,6 +282,8 @@ impl Shard {
                 stamp,
                 unix,
                 row: Some(row),
+                guard: Guard::default(),
+                refusal: None,
             };
             self.send_step(owner, Ask::Intent(Box::new(intent)));
         }
