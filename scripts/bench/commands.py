@@ -6,8 +6,8 @@
     python3 scripts/bench/commands.py --write                  docs/perf/<date>-commands.md
 
 Types: what redis-benchmark knows, at pipeline 1 and 16, one core for the server and one for the load.
-Transactions: requests that no tool sends (EVAL, EXEC of ten commands, MSET and MGET of ten keys), written
-from here in batches, on one shard and on two; servers take turns, and server CPU is what counts.
+Transactions: MSET, MGET and EVAL on random keys by redis-benchmark, and EXEC of ten commands, which no tool
+sends, written from here in batches; on one shard and on two. Servers take turns, and server CPU is what counts.
 """
 
 import argparse
@@ -101,26 +101,29 @@ def _row(test, pipeline, names, runs):
 
 
 def _payloads():
-    """Batches of requests by name, and how many operations each is. Keys cycle, spread over the shards."""
-    def keys(start, count):
-        return [f"key:{(start * 7919 + n * 104729) % KEYS:06d}" for n in range(count)]
-
+    """Batches of requests by name."""
     def batch(make):
         return b"".join(make(n) for n in range(BATCH))
 
-    value = "v" * 64
-    incr = "return redis.call('incr', KEYS[1])"
     exec10 = lambda n: (wire.encode("MULTI") + b"".join(wire.encode("INCR", f"{{t{n % 64}}}{i}") for i in range(10)) + wire.encode("EXEC"))
     return {
-        "MSET of 10": lambda k: batch(lambda n: wire.encode("MSET", *sum(([key, value] for key in keys(k * BATCH + n, 10)), []))),
-        "MGET of 10": lambda k: batch(lambda n: wire.encode("MGET", *keys(k * BATCH + n, 10))),
-        "EVAL, one key": lambda k: batch(lambda n: wire.encode("EVAL", incr, 1, f"n:{(k * BATCH + n) % 1000}")),
         "EXEC of 10, one slot": lambda k: batch(lambda n: exec10(k * BATCH + n)),
+    }
+
+
+def _requests():
+    """Requests for redis-benchmark, by name. Every key is drawn from all, on its own."""
+    value, key = "v" * 64, "key:__rand_int__"
+    return {
+        "MSET of 10": ["MSET"] + [key, value] * 10,
+        "MGET of 10": ["MGET"] + [key] * 10,
+        "EVAL, one key": ["EVAL", "return redis.call('incr', KEYS[1])", 1, "n:__rand_int__"],
     }
 
 
 def transactions(options, targets, cores, scratch):
     """The same requests to every server; ours on two shards, too."""
+    tool = peers.tool("redis-benchmark", True, _say)
     rounds, batches = options.rounds, max(200, options.requests // BATCH // 8)
     lines = ["## Transactions\n", f"Server CPU, µs an operation, medians of {rounds} rounds; {BATCH} requests a batch, eight connections.\n"]
     with contextlib.ExitStack() as stack:
@@ -129,14 +132,36 @@ def transactions(options, targets, cores, scratch):
         alive.append((f"{ours.name} x2", stack.enter_context(servers.start(ours, set(cores[:2]), scratch, 2))))
         names = [name for name, _ in alive]
         lines += ["| request | " + " | ".join(names) + " |", "|---|" + "--:|" * len(names)]
-        for what, payload in _payloads().items():
+        slowest = []
+        runs_of = {what: lambda server, request=request: _custom(tool, server, cores[-1], request, options.requests)
+                   for what, request in _requests().items()}
+        runs_of |= {what: lambda server, payload=payload: (_blast(server, payload, batches), None)
+                    for what, payload in _payloads().items()}
+        for what, run in runs_of.items():
             runs = {name: [] for name in names}
             for number in range(rounds):
                 for name, server in alive[number % len(alive):] + alive[:number % len(alive)]:
-                    runs[name].append(_blast(server, payload, batches))
-            lines.append(f"| {what} | " + " | ".join(f"{statistics.median(runs[name]):.2f}" for name in names) + " |")
+                    runs[name].append(run(server))
+            cpu = {name: statistics.median(cost for cost, _ in runs[name]) for name in names}
+            lines.append(f"| {what} | " + " | ".join(f"{cpu[name]:.2f}" for name in names) + " |")
             _say(lines[-1])
+            p99 = {name: statistics.median(late for _, late in runs[name]) for name in names if runs[name][0][1]}
+            if p99:
+                slowest.append(f"| {what} | " + " | ".join(f"{p99[name]:.2f}" for name in names) + " |")
+    lines += ["", "p99 of the same runs, ms, 50 connections that always have a batch under way:\n"]
+    lines += ["| request | " + " | ".join(names) + " |", "|---|" + "--:|" * len(names)] + slowest
     return lines + [""]
+
+
+def _custom(tool, server, core, request, count):
+    """Server CPU, µs an operation, and the load's p99, ms, of `count` requests of redis-benchmark."""
+    words = [tool, "-h", wire.HOST, "-p", server.port, "-n", count, "-c", CONNECTIONS, "-P", BATCH, "-r", KEYS, "--csv"]
+    before = server.cpu_s()
+    out = subprocess.run([str(word) for word in words + request], check=True, capture_output=True, text=True, timeout=180,
+                         preexec_fn=servers.child_setup({core})).stdout
+    cost = (server.cpu_s() - before) * 1e6 / count
+    rows = [line.rsplit('"', 15) for line in out.splitlines() if line.count('","') >= 7]
+    return cost, float(out.splitlines()[-1].split(",")[-2].strip('"')) if rows else None
 
 
 def _blast(server, payload, batches):

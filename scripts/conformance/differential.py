@@ -29,9 +29,13 @@ from shrink import shrink
 ROUND_STEPS = 2_000
 """Short enough to shrink from, long enough for keys to gather history."""
 STATE_EVERY = 100
+PROGRESS_ROUNDS = 50
+"""A long run says now and then how far it is."""
 PIPELINE = 12
 CONNECTIONS = 3
 DBS = (0, 1)
+MARKER = (b"ECHO", b"<end of batch>")
+QUEUED = ("+", b"QUEUED")
 STATE = (b"<keyspace>",)
 """Stands for the comparison of all keys where an argv is wanted."""
 
@@ -108,14 +112,14 @@ class Node:
     def batch(self, steps: list[Step]) -> list[Reply]:
         """Runs consecutive plain commands of one connection in one write, with a marker behind."""
         connection = self.connections[steps[0].conn]
-        marker = b"<end of batch>"
+        marker = MARKER[1]
         replies: list[Reply] = []
         try:
-            connection.send(b"".join(encode(list(step.argv)) for step in steps) + encode([b"ECHO", marker]))
+            connection.send(b"".join(encode(list(step.argv)) for step in steps) + encode(list(MARKER)))
             for _ in steps:
                 replies.append(connection.read())
             end = connection.read()
-            if end != ("$", marker):
+            if end not in (("$", marker), QUEUED):
                 replies[-1] = ("!!", b"out of step: one reply too few or too many, then " + show(end).encode())
         except Broken as error:
             # The connection is of no use any more, whatever comes next says so again.
@@ -173,11 +177,54 @@ class Node:
                 if keys[0] != "*":
                     return keys
                 for _, key in sorted(keys[1]):
-                    self.admin.send(b"".join(encode([verb, key]) for verb in (b"TYPE", b"GET", b"PTTL")))
-                    out.append(("*", [("db", str(db).encode()), ("$", key), *(self.admin.read() for _ in range(3))]))
+                    kind = self.admin.call("TYPE", key)
+                    value, expires = VALUES.get(kind[1]), [b"PTTL", key]
+                    reads = [[word or key for word in value], expires] if value else [expires]
+                    self.admin.send(b"".join(encode(read) for read in reads))
+                    content = in_order(kind, self.admin.read()) if value else ("_", b"")
+                    out.append(("*", [("db", str(db).encode()), ("$", key), kind, content, self.admin.read()]))
         except (Broken, OSError) as error:
             return "!!", str(error).encode()
         return "*", out
+
+
+VALUES: dict[bytes, list[bytes | None]] = {
+    b"string": [b"GET", None],
+    b"list": [b"LRANGE", None, b"0", b"-1"],
+    b"hash": [b"HGETALL", None],
+    b"set": [b"SMEMBERS", None],
+    b"zset": [b"ZRANGE", None, b"0", b"-1", b"WITHSCORES"],
+    b"stream": [b"XINFO", b"STREAM", None, b"FULL", b"COUNT", b"0"],
+}
+"""What reads the whole value of a key of each type; None stands for the key."""
+
+
+def in_order(kind: Reply, value: Reply) -> Reply:
+    """A value in one order and without what the clock decides."""
+    if kind[1] == b"set" and value[0] in "*~":
+        return "*", sorted(value[1])
+    if kind[1] == b"hash" and value[0] in "*%":
+        return "*", [("$", word.encode()) for pair in compare.pairs(value) for word in pair]
+    if kind[1] == b"stream":
+        return without_moments(value)
+    return value
+
+
+MOMENTS = (b"seen-time", b"active-time", b"pending", b"pel", b"radix-tree-keys", b"radix-tree-nodes")
+
+
+def without_moments(value: Reply) -> Reply:
+    """XINFO without the fields that tell a moment or how memory is laid out."""
+    if not isinstance(value[1], list):
+        return value
+    items, skips = [], False
+    for item in value[1]:
+        if not skips:
+            skips = item[0] == "$" and item[1] in MOMENTS
+            items.append(without_moments(item))
+        else:
+            skips = False
+    return value[0], items
 
 
 def keyspaces_differ(ours: Reply, theirs: Reply) -> tuple[Reply | None, Reply | None] | None:
@@ -210,8 +257,8 @@ def signature(step: Step, ours: Reply | None, theirs: Reply | None) -> tuple[str
     return (verb, form(ours), form(theirs))
 
 
-CONTAINERS = ("CLIENT", "CONFIG", "OBJECT", "COMMAND", "DEBUG", "MEMORY", "BITOP", "HELLO")
-VERBS = {line.split()[0] for lines in GROUPS.values() for _, line in lines}
+CONTAINERS = ("CLIENT", "CONFIG", "OBJECT", "COMMAND", "DEBUG", "MEMORY", "BITOP", "HELLO", "XGROUP", "XINFO", "SCRIPT")
+VERBS = {verb for lines in GROUPS.values() for _, line in lines for verb in line.split()[0].strip("()").split("|")}
 SUBCOMMANDS = {word.strip("()|") for lines in GROUPS.values() for _, line in lines for word in re.findall(r"[A-Z-]{2,}", line)}
 
 
@@ -247,6 +294,8 @@ class Pair:
         self.version = version
         self.known: dict[str, int] = {}
         self.without: frozenset[tuple[str, ...]] = frozenset()
+        self.queues: dict[int, list[tuple[bytes, ...]]] = {}
+        """What each connection queued since its MULTI."""
 
     def look_what_is_there(self, groups: list[str]) -> None:
         """Commands the candidate does not know at all are told once and left out: each would be a
@@ -270,11 +319,33 @@ class Pair:
     def reset(self) -> None:
         self.ours.reset()
         self.theirs.reset()
+        self.queues = {}
+
+    def follow(self, step: Step, reply: Reply) -> None:
+        """Keeps the books on what is queued, by the reference's reply."""
+        verb = step.argv[0].upper() if step.kind == "call" and step.argv else b""
+        if reply == QUEUED:
+            self.queues.setdefault(step.conn, []).append(step.argv)
+        elif verb == b"MULTI" and reply[0] == "+":
+            self.queues[step.conn] = []
+        elif verb in (b"EXEC", b"RESET") or verb == b"DISCARD" and reply[0] == "+":
+            self.queues.pop(step.conn, None)
+
+    def exec_differs(self, step: Step, ours: Reply, theirs: Reply) -> bool:
+        """Whether some command of a transaction answered otherwise."""
+        queue = self.queues.get(step.conn, [])
+        if not ours[0] == theirs[0] == "*" or ours[1] is None or theirs[1] is None:
+            return ours != theirs
+        if not len(ours[1]) == len(theirs[1]) == len(queue):
+            return True
+        return any(self.differs(Step(step.conn, "call", argv), a, b) for argv, a, b in zip(queue, ours[1], theirs[1]))
 
     def differs(self, step: Step, ours: Reply, theirs: Reply) -> bool:
         if step.kind == "call":
             if compare.same(step.argv, ours, theirs):
                 return False
+            if step.argv and step.argv[0].upper() == b"EXEC":
+                return self.exec_differs(step, ours, theirs)
         elif ours == theirs or ours[0] == theirs[0] == "raw" and compare.raw(ours[1], theirs[1]):
             return False
         reason = compare.known(self.version, step.argv, ours, theirs)
@@ -300,6 +371,10 @@ class Pair:
         at = since = 0
         while at < len(steps):
             group = batch_at(steps, at, PIPELINE if pipelined else 1)
+            if group[0].kind not in ("call", "raw") and group[0].conn in self.queues:
+                # What it does takes several replies, which a transaction holds back.
+                at += 1
+                continue
             if group[0].kind == "call":
                 mine, other = self.ours.batch(group), self.theirs.batch(group)
             else:
@@ -307,6 +382,9 @@ class Pair:
             for offset, (step, a, b) in enumerate(zip(group, mine, other)):
                 if self.differs(step, a, b):
                     return at + offset, Mismatch(step, a, b, signature(step, a, b))
+                self.follow(step, a)
+            if group[0].kind == "call" and group[0].conn in self.queues:
+                self.queues[group[0].conn].append(MARKER)
             at += len(group)
             since += len(group)
             if since >= (state_every or len(steps)) or at == len(steps):
@@ -363,6 +441,8 @@ def search(pair: Pair, seed: int, commands: int, groups: list[str], most: int, o
     while tally.commands < commands and len(tally.findings) < most:
         round_seed = rounds[0] if rounds else seed * 1_000_003 + number
         number += 1
+        if number % PROGRESS_ROUNDS == 0:
+            print(f"{tally.commands} commands so far, next is round {round_seed}", flush=True)
         generator = Generator(round_seed, groups, CONNECTIONS, pair.without)
         steps = [generator.step() for _ in range(ROUND_STEPS)]
         done = 0

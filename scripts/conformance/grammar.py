@@ -86,7 +86,7 @@ GROUPS: dict[str, list[tuple[int, str]]] = {
         (6, "RENAMENX {key} {key}"),
         (3, "RANDOMKEY"),
         (6, "KEYS {pattern}"),
-        (6, "@scan [MATCH {pattern}] [COUNT {count}] [TYPE (string|STRING|list|hash|none|bogus)]"),
+        (6, "@scan [MATCH {pattern}] [COUNT {count}] [TYPE (string|STRING|list|hash|zset|stream|none|bogus)]"),
         (3, "SCAN {cursor} [MATCH {pattern}] [COUNT {odd_count}] [TYPE string] [{odd}]"),
         (8, "EXPIRE {key} {ttl_s} [NX|XX|GT|LT]"),
         (6, "PEXPIRE {key} {ttl_ms} [NX|XX|GT|LT]"),
@@ -131,7 +131,8 @@ GROUPS: dict[str, list[tuple[int, str]]] = {
         (14, "LRANGE {key} {index} {index}"),
         (4, "LLEN {key}"),
         (8, "LINDEX {key} {index}"),
-        (8, "LSET {key} {index} {elem}"),
+        # Not further: LSET of Redis takes an index modulo 2^32, and sets element 0 for 2^62.
+        (8, "LSET {key} {near_index} {elem}"),
         (5, "LTRIM {key} {index} {index}"),
         (10, "LREM {key} {index} {elem}"),
         (10, "LINSERT {key} (BEFORE|AFTER|before|{odd}) {elem} {elem}"),
@@ -197,8 +198,111 @@ GROUPS: dict[str, list[tuple[int, str]]] = {
         (5, "OBJECT ENCODING {key}"),
         (4, "DEL {key}"),
         (6, "(SORT|SORT_RO) {key} [LIMIT {index} {some_count}] [ASC|DESC] [ALPHA] [GET #] [GET {elem}]"),
-        (4, "SORT {key} BY (nosort|w*) [ALPHA] STORE {key}"),
+        # Not BY w* ALPHA: elements whose weights are equal, or not there, come in the order of a table.
+        (2, "SORT {key} BY nosort [ALPHA] STORE {key}"),
+        (2, "SORT {key} BY w* STORE {key}"),
         (2, "SORT {key} [LIMIT {int} {int}] [STORE {key}] [{odd}]"),
+    ],
+    "sorted_set": [
+        (30, "ZADD {key} {score_member}+"),
+        (12, "ZADD {key} [NX|XX] [GT|LT] [CH] [INCR] {score_member}"),
+        (3, "ZADD {key} [NX] [XX] [GT] [LT] [CH] [INCR] {score_member}+ [{odd}]"),
+        (10, "ZINCRBY {key} {score} {elem}"),
+        (8, "ZREM {key} {elem}+"),
+        (5, "ZCARD {key}"),
+        (6, "ZCOUNT {key} {score_bound} {score_bound}"),
+        (8, "ZADD {lex_key} 0 {elem} 0 {member}"),
+        (4, "ZLEXCOUNT {lex_key} {lex_bound} {lex_bound}"),
+        (6, "ZSCORE {key} {elem}"),
+        (4, "ZMSCORE {key} {elem}+"),
+        (6, "(ZRANK|ZREVRANK) {key} {elem} [WITHSCORE]"),
+        (10, "ZRANGE {key} {index} {index} [REV] [WITHSCORES]"),
+        (8, "ZRANGE {key} {score_bound} {score_bound} BYSCORE [REV] [LIMIT {index} {index}] [WITHSCORES]"),
+        (6, "ZRANGE {lex_key} {lex_bound} {lex_bound} BYLEX [REV] [LIMIT {index} {index}]"),
+        (2, "ZRANGE {lex_key} {index} {index} [BYSCORE] [BYLEX] [REV] [LIMIT {int} {int}] [WITHSCORES] [{odd}]"),
+        (4, "ZRANGESTORE {key} {key} {index} {index} [REV]"),
+        (3, "ZRANGESTORE {key} {key} {score_bound} {score_bound} BYSCORE [REV] [LIMIT {index} {index}]"),
+        (4, "(ZRANGEBYSCORE|ZREVRANGEBYSCORE) {key} {score_bound} {score_bound} [WITHSCORES] [LIMIT {index} {index}]"),
+        (3, "(ZRANGEBYLEX|ZREVRANGEBYLEX) {lex_key} {lex_bound} {lex_bound} [LIMIT {index} {index}]"),
+        (3, "ZREVRANGE {key} {index} {index} [WITHSCORES]"),
+        (3, "ZREMRANGEBYRANK {key} {index} {index}"),
+        (3, "ZREMRANGEBYSCORE {key} {score_bound} {score_bound}"),
+        (2, "ZREMRANGEBYLEX {lex_key} {lex_bound} {lex_bound}"),
+        (6, "(ZPOPMIN|ZPOPMAX) {key} [{some_count}]"),
+        (4, "ZMPOP 2 {key} {key} (MIN|MAX) [COUNT {some_count}]"),
+        (1, "ZMPOP {int} {key}+ (MIN|MAX|{odd}) [COUNT {int}] [{odd}]"),
+        (6, "(ZUNION|ZINTER) 2 {key} {key} [WEIGHTS {float} {float}] [AGGREGATE (SUM|MIN|MAX)] [WITHSCORES]"),
+        (5, "(ZUNIONSTORE|ZINTERSTORE) {key} 2 {key} {key} [WEIGHTS {float} {float}] [AGGREGATE (SUM|MIN|MAX)]"),
+        (2, "(ZUNIONSTORE|ZINTER|ZDIFF) {key} {int} {key}+ [WEIGHTS {float}] [AGGREGATE {odd}] [{odd}]"),
+        (4, "ZDIFF 2 {key} {key} [WITHSCORES]"),
+        (3, "ZDIFFSTORE {key} 2 {key} {key}"),
+        (3, "ZINTERCARD 2 {key} {key} [LIMIT {some_count}]"),
+        (2, "ZRANDMEMBER {key} (1000|0) [WITHSCORES]"),
+        (4, "ZSCAN {key} 0 [MATCH {pattern}] [COUNT {count}]"),
+        (4, "OBJECT ENCODING {key}"),
+        (4, "DEL {key}"),
+        (2, "SORT {key} [BY nosort] [ALPHA] [LIMIT {index} {some_count}] [DESC]"),
+        (3, "SADD {key} {elem}+"),
+    ],
+    "geo": [
+        (30, "GEOADD {key} [NX|XX] [CH] {lon_lat} {elem}"),
+        (6, "GEOADD {key} {lon_lat} {elem} {lon_lat} {elem}"),
+        (2, "GEOADD {key} [NX] [XX] [CH] {float} {float} {elem}"),
+        (10, "GEOPOS {key} {elem}+"),
+        (8, "GEOHASH {key} {elem}+"),
+        (10, "GEODIST {key} {elem} {elem} [m|km|ft|mi|{odd}]"),
+        (16, "GEOSEARCH {key} {geo_from} {geo_shape} [ASC|DESC] [COUNT {small} [ANY]] [WITHCOORD] [WITHDIST] [WITHHASH]"),
+        (6, "GEOSEARCHSTORE {key} {key} {geo_from} {geo_shape} [ASC|DESC] [COUNT {small}] [STOREDIST]"),
+        (3, "GEORADIUS {key} {lon_lat} {radius} (m|km|mi|ft) [WITHCOORD] [WITHDIST] [COUNT {small}] [ASC|DESC]"),
+        (3, "GEORADIUSBYMEMBER {key} {elem} {radius} (m|km|mi|ft) [WITHHASH] [WITHDIST] [STORE {key}|STOREDIST {key}]"),
+        (2, "GEOSEARCH {key} [{geo_from}] [{geo_shape}] [WITHDIST] [{odd}]"),
+        (3, "ZRANGE {key} 0 -1 WITHSCORES"),
+        (3, "DEL {key}"),
+    ],
+    "hyperloglog": [
+        (20, "PFADD {key} {elem}+"),
+        (10, "PFADD {key} {member}+"),
+        (10, "PFCOUNT {key}+"),
+        (6, "PFMERGE {key} {key}+"),
+        (4, "GET {key}"),
+        (1, "PFDEBUG (ENCODING|DECODE|TODENSE) {key}"),
+        (3, "DEL {key}"),
+    ],
+    "stream": [
+        (30, "XADD {key} {stream_new_id} {elem} {val}"),
+        (6, "XADD {key} [NOMKSTREAM] [MAXLEN [=|~] {some_count}|MINID [=|~] {stream_id}] {stream_new_id} {elem} {elem}"),
+        (2, "XADD {key} [NOMKSTREAM] [MAXLEN {int}] [LIMIT {int}] {stream_new_id} {elem}+ [{odd}]"),
+        (8, "XRANGE {key} {stream_bound} {stream_bound} [COUNT {some_count}]"),
+        (6, "XREVRANGE {key} {stream_bound} {stream_bound} [COUNT {some_count}]"),
+        (4, "XLEN {key}"),
+        (8, "XDEL {key} {stream_id}+"),
+        (6, "XTRIM {key} (MAXLEN|MINID) [=] {small_id}"),
+        (2, "XTRIM {key} (MAXLEN|MINID|{odd}) [=|~] {int} [LIMIT {int}]"),
+        (8, "XREAD [COUNT {some_count}] STREAMS {key} {stream_id}"),
+        (4, "XREAD [COUNT {some_count}] STREAMS {key} {key} {stream_id} {stream_id}"),
+        (10, "XGROUP CREATE {key} {group} {stream_id} [MKSTREAM] [ENTRIESREAD {small}]"),
+        (4, "XGROUP SETID {key} {group} {stream_id} [ENTRIESREAD {small}]"),
+        (2, "XGROUP DESTROY {key} {group}"),
+        (3, "XGROUP (CREATECONSUMER|DELCONSUMER) {key} {group} {name}"),
+        (1, "XGROUP {odd} {key} {group} {stream_id}"),
+        (16, "XREADGROUP GROUP {group} {name} [COUNT {small}] [NOACK] STREAMS {key} (>|>|{stream_id})"),
+        (8, "XACK {key} {group} {stream_id}+"),
+        (6, "XPENDING {key} {group}"),
+        (6, "XPENDING {key} {group} [IDLE 0] {stream_bound} {stream_bound} {some_count} [{name}]"),
+        (6, "XCLAIM {key} {group} {name} 0 {stream_id}+ [JUSTID] [FORCE] [RETRYCOUNT {small}]"),
+        (4, "XAUTOCLAIM {key} {group} {name} 0 {stream_bound} [COUNT {some_count}] [JUSTID]"),
+        (3, "XSETID {key} {stream_id} [ENTRIESADDED {small}] [MAXDELETEDID {stream_id}]"),
+        (4, "XINFO GROUPS {key}"),
+        (3, "XINFO STREAM {key}"),
+        (2, "DEL {key}"),
+    ],
+    "scripting": [
+        (6, "EVAL {script} 2 {key} {key} {val}"),
+        (2, "EVAL_RO {script} 1 {key} {val}"),
+        (1, "EVAL {script} {int} {key}"),
+        (1, "SCRIPT LOAD {script}"),
+        (1, "SCRIPT EXISTS {val} {val}"),
+        (1, "EVALSHA {val} 0"),
     ],
     "connection": [
         (4, "PING [{val}]"),
@@ -262,8 +366,11 @@ GROUPS: dict[str, list[tuple[int, str]]] = {
     ],
     "protocol": [(1, "@raw")],
 }
-DEFAULT_GROUPS = ["string", "generic", "bitmap", "list", "hash", "set", "connection", "server", "protocol"]
-GROUP_WEIGHTS = {"string": 30, "generic": 24, "bitmap": 12, "list": 24, "hash": 24, "set": 24, "connection": 6, "server": 4, "protocol": 1, "transaction": 6}
+DEFAULT_GROUPS = [*GROUPS]
+GROUP_WEIGHTS = {
+    "string": 30, "generic": 24, "bitmap": 12, "list": 24, "hash": 24, "set": 24, "sorted_set": 30, "geo": 8, "hyperloglog": 6,
+    "stream": 24, "scripting": 5, "connection": 6, "server": 4, "protocol": 1, "transaction": 6,
+}
 
 SETTINGS = [
     b"maxmemory", b"maxmemory-policy", b"timeout", b"databases", b"tcp-keepalive", b"hz", b"maxclients", b"nosuchsetting", b"max*samples",
@@ -285,6 +392,20 @@ RESETS = [
     (b"maxmemory-policy", b"noeviction"),
 ]
 """Every setting of ASSIGNMENTS back to its default, so that a round starts from the same server."""
+
+
+SCRIPTS = [
+    b"return redis.call('SET', KEYS[1], ARGV[1] or '')", b"return redis.call('GET', KEYS[1])", b"return redis.pcall('INCR', KEYS[1])",
+    b"return {KEYS, ARGV}", b"return {1, 2.9, 'x', false, true, nil, 4}", b"return redis.call('LRANGE', KEYS[1], 0, -1)",
+    b"return redis.pcall('HGETALL', KEYS[1])", b"redis.setresp(3) return redis.pcall('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')",
+    b"return redis.call('RENAME', KEYS[1], KEYS[2] or 'a')", b"return redis.error_reply('MY error')", b"return redis.status_reply('FINE')",
+    b"error('thrown')", b"return tonumber(ARGV[1])", b"return tostring(ARGV[1])", b"return #KEYS + #ARGV", b"return cjson.encode({a = 1})",
+    b"redis.call('RPUSH', 'a', 'x') redis.call('RPUSH', 'b', 'y') return redis.call('EXISTS', 'a', 'b')", b"return (", b"return nosuch",
+    b"return redis.call('NOSUCH')", b"return redis.call('GET')", b"return {err = 'CODE text'}", b"return {ok = 'fine'}", b"return {double = 3.5}",
+    b"return redis.sha1hex(ARGV[1] or '')", b"for i = 1, 3 do redis.call('INCRBY', KEYS[1], i) end return redis.call('GET', KEYS[1])",
+    b"#!lua flags=no-writes\nreturn redis.call('SET', KEYS[1], 1)", b"return cmsgpack.pack({1, 'a'})", b"return struct.pack('>I2', 258)",
+    b"return bit.band(255, 15)", b"return redis.call('TYPE', KEYS[1])",
+]
 
 
 @dataclass(frozen=True)
@@ -404,6 +525,11 @@ class Values:
             return self.pick(INTS)
         return self.pick(ODD_INTS) if roll < 0.94 else [b"%d" % self.rng.randint(-6000, 6000)]
 
+    def near_index(self) -> list[bytes]:
+        if self.rng.random() < 0.9:
+            return [b"%d" % self.rng.randint(-12, 24)]
+        return self.pick([b"", b"abc", b"1.0", b"+1", b"9223372036854775808", 2**31 - 1, -(2**31)])
+
     def offset(self) -> list[bytes]:
         roll = self.rng.random()
         if roll < 0.75:
@@ -474,6 +600,76 @@ class Values:
 
     def name(self) -> list[bytes]:
         return self.pick([b"me", b"you", b"", b"with space", b"new\nline", b"\xc3\xa9", b"a~!", b"default", b"\x7f"])
+
+    def score(self) -> list[bytes]:
+        roll = self.rng.random()
+        if roll < 0.6:
+            return self.pick([0, 1, 2, 3, -1, 10, b"1.5", b"0.1", b"-0.5", b"1e3"])
+        return self.float() if roll < 0.9 else self.pick([b"inf", b"-inf", b"+inf", b"(1", b"nan"])
+
+    def score_member(self) -> list[bytes]:
+        return self.score() + (self.elem() if self.rng.random() < 0.7 else self.member())
+
+    def score_bound(self) -> list[bytes]:
+        roll = self.rng.random()
+        if roll < 0.3:
+            return self.pick([b"-inf", b"+inf"])
+        (score,) = self.score()
+        return [b"(" + score if roll < 0.5 else score]
+
+    def lex_bound(self) -> list[bytes]:
+        roll = self.rng.random()
+        if roll < 0.4:
+            return self.pick([b"-", b"+"])
+        return [self.pick([b"[", b"[", b"(", b""])[0] + self.elem()[0]]
+
+    def lex_key(self) -> list[bytes]:
+        """Where all scores are 0: of others the order of bytes is not told."""
+        return self.pick([b"lex1", b"lex2"])
+
+    def lon_lat(self) -> list[bytes]:
+        if self.rng.random() < 0.92:
+            return [b"%.6f" % self.rng.uniform(-180, 180), b"%.6f" % self.rng.uniform(-85, 85)]
+        return self.pick([0, 180, 181, -180, b"abc", b"nan"]) + self.pick([0, 85, 86, -86, b"85.05112878", b"-85.05112879"])
+
+    def radius(self) -> list[bytes]:
+        return self.pick([0, 1, 100, 1000, 5000, 20000, b"0.5", -1, b"abc", b"1e10"])
+
+    def geo_from(self) -> list[bytes]:
+        return [b"FROMMEMBER", *self.elem()] if self.rng.random() < 0.5 else [b"FROMLONLAT", *self.lon_lat()]
+
+    def geo_shape(self) -> list[bytes]:
+        unit = self.pick([b"m", b"km", b"mi", b"ft", b"km"])
+        if self.rng.random() < 0.5:
+            return [b"BYRADIUS", *self.radius(), *unit]
+        return [b"BYBOX", *self.radius(), *self.radius(), *unit]
+
+    def stream_id(self) -> list[bytes]:
+        roll = self.rng.random()
+        if roll < 0.8:
+            return [b"%d-%d" % (self.rng.randint(0, 12), self.rng.randint(0, 2))]
+        return self.pick([0, 1, 5, b"$", b"0-0", b"5-*", b"18446744073709551615-18446744073709551615", b"abc", b"1-x", b""])
+
+    def stream_new_id(self) -> list[bytes]:
+        roll = self.rng.random()
+        if roll < 0.5:
+            return [b"%d-*" % self.rng.randint(1, 12)]
+        return self.stream_id()
+
+    def stream_bound(self) -> list[bytes]:
+        roll = self.rng.random()
+        if roll < 0.4:
+            return self.pick([b"-", b"+"])
+        return [b"(" + self.stream_id()[0] if roll < 0.5 else self.stream_id()[0]]
+
+    def small_id(self) -> list[bytes]:
+        return [b"%d" % self.rng.randint(0, 8)]
+
+    def group(self) -> list[bytes]:
+        return self.pick([b"g", b"g", b"h", b"nogroup"])
+
+    def script(self) -> list[bytes]:
+        return self.pick(SCRIPTS)
 
     def odd(self) -> list[bytes]:
         return self.pick([
@@ -564,7 +760,7 @@ def names(line: str) -> tuple[str, ...]:
     if line.startswith("@"):
         return MACROS[line[1:].split()[0]]
     words = line.split()
-    containers = ("CLIENT", "CONFIG", "COMMAND", "OBJECT", "MEMORY", "DEBUG")
+    containers = ("CLIENT", "CONFIG", "COMMAND", "OBJECT", "MEMORY", "DEBUG", "XGROUP", "XINFO", "SCRIPT")
     return tuple(words[:2] if words[0] in containers and words[1][0] not in "{[(" else words[:1])
 
 
@@ -602,6 +798,9 @@ class Generator:
     def blemish(self, argv: list[bytes]) -> list[bytes]:
         """Now and then: another case, a word too few or too many, a word of another kind."""
         roll = self.rng.random()
+        if argv[0].upper() in CHANCE and roll >= 0.07:
+            # Without its count it would take what chance wants.
+            return argv
         if roll < 0.05:
             argv = [argv[0].lower(), *argv[1:]]
         elif roll < 0.07:
@@ -619,6 +818,7 @@ class Generator:
         return argv
 
 
+CHANCE = (b"SPOP", b"SRANDMEMBER", b"HRANDFIELD", b"ZRANDMEMBER")
 BIG = (b"SETRANGE", b"SETBIT", b"BITFIELD", b"CLIENT", b"DEBUG", b"CONFIG")
 
 # Not here: a NUL in an inline request (Redis looks for the line's end with a C string function and waits for ever).

@@ -2,6 +2,7 @@
 
     python3 scripts/conformance/run.py                         every suite
     python3 scripts/conformance/run.py --suite tcl --unit unit/scan
+    python3 scripts/conformance/run.py --target redis          the same on Redis 7.4.1: judges the suites
     python3 scripts/conformance/run.py --server /usr/bin/redis-server
     python3 scripts/conformance/run.py --suite diff --seed 7 --commands 20000
 
@@ -20,6 +21,7 @@ import time
 from pathlib import Path
 
 import differential
+import exchange
 import fetch
 import reasons
 import tcl_suite
@@ -48,19 +50,21 @@ FRAGMENT = Path(__file__).parents[2] / "crates/commands/tests/reference/suite.md
 def suite_tcl(options: argparse.Namespace) -> bool:
     if not shutil.which("tclsh"):
         raise Skipped("tclsh is missing; on Debian: apt-get install tcl")
-    plan = tcl_suite.milestone(options.milestone)
-    reference = tcl_suite.read_baseline(plan.profile)
-    runs = tcl_suite.run_all(options.server, plan, options.unit)
-    for run in runs:
-        tcl_suite.add_missing(run, reference.get(run.unit, {}))
+    runs, reference = [], {}
+    for plan in plans(options):
+        baseline = tcl_suite.read_baseline(plan.profile)
+        for run in tcl_suite.run_all(options.server, plan, options.unit):
+            reference[run.unit] = baseline.get(run.unit, {})
+            tcl_suite.add_missing(run, reference[run.unit])
+            runs.append(run)
     verdict = reasons.judge(runs, reasons.read(), reference)
     OUT.mkdir(parents=True, exist_ok=True)
     (OUT / "tcl.json").write_text(json.dumps(tcl_suite.as_json(runs), indent=1))
-    fragment = reasons.markdown(runs, reference, verdict)
+    fragment = reasons.markdown(runs, verdict)
     (OUT / "tcl.md").write_text(fragment)
-    if options.record_fragment and not options.unit:
+    if options.record_fragment and not options.unit and not options.milestone:
         FRAGMENT.write_text(fragment)
-    print(reasons.table(runs, reference))
+    print(reasons.table(runs, verdict))
     by_reason: dict[str, int] = {}
     for _, reason in verdict.explained:
         by_reason[reason] = by_reason.get(reason, 0) + 1
@@ -78,16 +82,25 @@ def suite_tcl(options: argparse.Namespace) -> bool:
     return not verdict.unexplained and not any(run.deaths for run in runs)
 
 
-def record_baseline() -> int:
-    """Runs every profile of the milestones on the reference and writes `baseline.tsv`."""
+def plans(options: argparse.Namespace) -> list[tcl_suite.Milestone]:
+    """The milestones asked for; a unit that none of them has is an error, not an empty run."""
+    chosen = tcl_suite.milestones(options.milestone)
+    known = {unit for plan in chosen for unit, _ in plan.tasks()}
+    for unit in options.unit or []:
+        if unit not in known:
+            raise SystemExit(f"no milestone has {unit}; add it to milestones.toml. There are: {', '.join(sorted(known))}")
+    return chosen
+
+
+def record_baseline(options: argparse.Namespace) -> int:
+    """Runs the milestones on the reference and writes what it said into `baseline.tsv`."""
     binary = reference_server()
-    runs = {}
-    for name in ("first-light-full", "first-light"):
-        plan = tcl_suite.milestone(name)
-        print(f"{name} on {binary}:")
-        runs[plan.profile] = tcl_suite.run_all(binary, plan, None)
+    runs = []
+    for plan in plans(options):
+        print(f"{plan.name} on {binary}:")
+        runs += [(plan.profile, run) for run in tcl_suite.run_all(binary, plan, options.unit)]
     tcl_suite.write_baseline(runs, binary_version(binary))
-    failing = [o for units in runs.values() for run in units for o in run.outcomes if o.status != "pass"]
+    failing = [outcome for _, run in runs for outcome in run.outcomes if outcome.status != "pass"]
     for outcome in failing:
         print(f"  {outcome.unit} | {outcome.test} | {outcome.status} | {outcome.text[:200]}")
     print(f"wrote {tcl_suite.BASELINE}")
@@ -97,11 +110,22 @@ def record_baseline() -> int:
 def suite_diff(options: argparse.Namespace) -> bool:
     """Against the version aimed at, and against the one everybody has."""
     good = True
-    for reference in options.reference or ["7.4", "7.0"]:
+    # Redis is not asked what its versions disagree on.
+    for reference in options.reference or (["7.4"] if options.target == "redis" else ["7.4", "7.0"]):
         if reference == "7.0":
             reference_server()
         groups = options.groups.split(",")
         good &= differential.run(options.server, reference, options.seed, options.commands, groups, 30, None)
+    return good
+
+
+def suite_exchange(options: argparse.Namespace) -> bool:
+    """DUMP here, RESTORE there, and back."""
+    good = True
+    for reference in ("7.4", "7.0"):
+        if reference == "7.0":
+            reference_server()
+        good &= exchange.run(options.server, reference, options.seed, 400)
     return good
 
 
@@ -166,6 +190,7 @@ def suite_memtier(options: argparse.Namespace) -> bool:
 SUITES = {
     "tcl": suite_tcl,
     "diff": suite_diff,
+    "exchange": suite_exchange,
     "redis-py": suite_redis_py,
     "ioredis": suite_ioredis,
     "redis-cli": suite_cli,
@@ -176,9 +201,12 @@ SUITES = {
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--suite", action="append", choices=[*SUITES, "all"], help="default: all")
-    parser.add_argument("--server", default=os.environ.get("STOA_SERVER", str(CANDIDATE)))
-    parser.add_argument("--milestone", default="first-light", help="which units and flags (milestones.toml)")
+    parser.add_argument("--suite", action="append", choices=[*SUITES, "all"], help="default: all; of Redis all but tcl")
+    parser.add_argument("--target", choices=["self", "redis"], default=os.environ.get("TARGET") or "self",
+                        help="whom to judge: our release build, or Redis 7.4.1 itself, which must pass what we must")
+    parser.add_argument("--server", default=os.environ.get("STOA_SERVER"), help="judge this program instead")
+    parser.add_argument("--milestone", action="append", default=[],
+                        help="units and flags of milestones.toml; may be repeated; default: all")
     parser.add_argument("--unit", action="append", help="only this unit of the Tcl suite; may be repeated")
     parser.add_argument("--record-fragment", action="store_true",
                         help="keep the report of all Tcl units for docs/COMPATIBILITY.md (then run `make docs`)")
@@ -193,7 +221,8 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     options = arguments()
     if options.record_baseline:
-        return record_baseline()
+        return record_baseline(options)
+    options.server = options.server or (str(fetch.redis_7_4()) if options.target == "redis" else str(CANDIDATE))
     if not shutil.which(options.server):
         print(f"no server at {options.server}; build it (cargo build --release) or give --server PATH")
         return 2
@@ -201,6 +230,9 @@ def main() -> int:
     print(f"server: {options.server}: {binary_version(options.server)}")
     wanted = options.suite or ["all"]
     names = list(SUITES) if "all" in wanted else wanted
+    if options.target == "redis" and not options.suite:
+        # Those tests are of Redis itself, of an older version, and the reasons kept are ours.
+        names.remove("tcl")
     verdicts = {}
     for name in names:
         print(f"== {name}", flush=True)

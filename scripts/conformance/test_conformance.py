@@ -238,10 +238,19 @@ class Reasons(unittest.TestCase):
 
     def test_the_fragment_has_a_row_for_each_failure(self):
         run = UnitRun("unit/x", outcomes=[Outcome("unit/x", "a|b", "fail", "t"), Outcome("unit/x", "c", "pass")])
-        reference = {"unit/x": {"a|b": "pass", "c": "pass"}}
-        page = reasons.markdown([run], reference, reasons.judge([run], [], reference))
-        self.assertIn("| unit/x | 2 | 1 | 1 | 0 |", page)
+        page = reasons.markdown([run], reasons.judge([run], [], {}))
+        self.assertIn("| unit/x | 2 | 2 | 1 | 1 | 50.0 % |", page)
         self.assertIn("a\\|b", page)
+
+    def test_what_needs_later_features_does_not_apply_and_what_differs_on_purpose_does(self):
+        run = UnitRun("unit/x", outcomes=[Outcome("unit/x", name, "fail") for name in "abc"] + [Outcome("unit/x", "d", "pass")])
+        rules = [
+            reasons.Rule("unit/x", "a", "", "needs replication", 1),
+            reasons.Rule("unit/x", "b", "", "our way is another", 2),
+            reasons.Rule("unit/x", "c", "", "since 7.2 it is otherwise", 3),
+        ]
+        verdict = reasons.judge([run], rules, {})
+        self.assertEqual(reasons.counts(run, verdict), (2, 1, 1, 0, 4))
 
 
 class Suite(unittest.TestCase):
@@ -264,17 +273,27 @@ class Suite(unittest.TestCase):
     def test_a_baseline_written_is_read_back(self):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "b.tsv"
-            runs = [UnitRun("u", outcomes=[Outcome("u", "odd\tname\n\\n", "pass"), Outcome("u", "z", "fail")])]
-            tcl_suite.write_baseline({"young": runs, "full": runs[:1]}, "head", path)
+            run = UnitRun("u", outcomes=[Outcome("u", "odd\tname\n\\n", "pass"), Outcome("u", "z", "fail")])
+            tcl_suite.write_baseline([("encodings-apart", run), ("full", run)], "head", path)
             self.assertEqual(tcl_suite.read_baseline("full", path), {"u": {"odd\tname\n\\n": "pass", "z": "fail"}})
             self.assertEqual(tcl_suite.read_baseline("other", path), {})
+            other = UnitRun("v", outcomes=[Outcome("v", "new", "pass")])
+            again = UnitRun("u", outcomes=[Outcome("u", "z", "pass")])
+            tcl_suite.write_baseline([("full", other), ("full", again)], "head", path)
+            self.assertEqual(tcl_suite.read_baseline("full", path), {"u": {"z": "pass"}, "v": {"new": "pass"}})
+            self.assertEqual(len(tcl_suite.read_baseline("encodings-apart", path)["u"]), 2)
 
     def test_every_milestone_has_a_recorded_baseline(self):
-        for name in ("first-light", "first-light-full"):
-            plan = tcl_suite.milestone(name)
+        for plan in tcl_suite.milestones([]):
             units = tcl_suite.read_baseline(plan.profile)
-            for unit in [tcl_suite.label(u, False) for u in plan.units] + [tcl_suite.label(u, True) for u in plan.native]:
-                self.assertTrue(units.get(unit), f"{name}: no baseline of {unit}")
+            for unit in [tcl_suite.label(*task) for task in plan.tasks()]:
+                self.assertTrue(units.get(unit), f"{plan.name}: no baseline of {unit}")
+
+    def test_a_unit_of_two_milestones_is_asked_once(self):
+        tasks = [task for plan in tcl_suite.milestones([]) for task in plan.tasks()]
+        self.assertEqual(len(tasks), len(set(tasks)))
+        alone = tcl_suite.milestones(["data-types"])[0].tasks()
+        self.assertIn(("unit/scan", False), alone)
 
 
 class Fetching(unittest.TestCase):

@@ -78,6 +78,8 @@ pub struct Arg {
     pub optional: bool,
     /// May be repeated.
     pub multiple: bool,
+    /// Each repetition has its word before it: `[GET pattern]...`, not `[ID id...]`.
+    pub multiple_token: bool,
     /// Choices or parts.
     pub children: Vec<Arg>,
 }
@@ -122,8 +124,12 @@ impl Reader<'_> {
     fn sequence(&mut self) -> Vec<Arg> {
         let mut args = Vec::new();
         while !matches!(self.peek(), None | Some("]" | ")" | "|")) {
+            let is_bracket = matches!(self.peek(), Some("[" | "("));
             let mut arg = self.item();
-            arg.multiple |= self.take("...");
+            if self.take("...") {
+                arg.multiple = true;
+                arg.multiple_token = is_bracket && arg.token.is_some();
+            }
             args.push(arg);
         }
         args
@@ -200,6 +206,7 @@ fn leaf(name: &str, kind: Kind, token: Option<&str>) -> Arg {
         token: token.map(str::to_owned),
         optional: false,
         multiple: false,
+        multiple_token: false,
         children: Vec::new(),
     }
 }
@@ -227,6 +234,13 @@ mod tests {
         let seconds = &args[4].children[0];
         assert_eq!((seconds.token.as_deref(), seconds.kind), (Some("EX"), Kind::Integer));
         assert_eq!(args[4].children[2].kind, Kind::PureToken);
+    }
+
+    #[test]
+    fn a_word_is_repeated_with_its_bracket_only() {
+        let args = parse("[GET get-pattern:pattern]... [ID client-id:integer...]");
+        let shape: Vec<_> = args.iter().map(|a| (a.multiple, a.multiple_token)).collect();
+        assert_eq!(shape, [(true, true), (true, false)]);
     }
 
     #[test]

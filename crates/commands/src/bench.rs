@@ -10,7 +10,7 @@ use stoa_command::{Args, Flags, KeyPositions, RequestPolicy, ResponsePolicy};
 use stoa_config::{Config, split_words};
 use stoa_engine::{
     Blocking, Ctx, Facts, Node, Order, Proto, Queue, Refusal, Reply, Scripts, Session, Sessions,
-    admit, exec, heeds, refuse, run,
+    Tracer, admit, exec, heeds, refuse, run,
 };
 use stoa_keyspace::{Keyspace, Notice};
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
@@ -51,11 +51,13 @@ impl Bench {
                 facts: Arc::new(Facts::default()),
                 rng: Rng::new(1),
                 active_expire: true,
+                checks_payload_sums: true,
                 counters: Counters::default(),
                 rates: Rates::default(),
                 commands: CommandStats::new(crate::table().entries().len()),
                 errors: ErrorStats::default(),
                 inserts: Histogram::new(),
+                tracer: Tracer::new(ShardId(0), 1, || MonoNs(0)),
                 dirty: 0,
                 pubsub: PubSub::new(ShardId(0)),
                 orders: Vec::new(),
@@ -159,7 +161,7 @@ impl Bench {
         if let Some(multi) = multi
             && !spec.flags.has(Flags::IMMEDIATE)
         {
-            multi.queue.push(verdict, argv);
+            multi.queue.push(verdict, argv, None);
             return reply.simple("QUEUED");
         }
         if spec.request == RequestPolicy::Exec

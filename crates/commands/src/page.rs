@@ -157,6 +157,13 @@ impl Reply for Page {
         }
     }
 
+    fn double_digits(&mut self, digits: &str) {
+        match self.proto {
+            Proto::Resp2 => self.bulk(digits.as_bytes()),
+            Proto::Resp3 => self.leaf(format!("(double) {digits}")),
+        }
+    }
+
     fn boolean(&mut self, value: bool) {
         match self.proto {
             Proto::Resp2 => self.int(value.into()),
@@ -181,6 +188,13 @@ impl Reply for Page {
 
     fn rewind(&mut self, mark: usize) {
         self.nodes.truncate(mark);
+    }
+
+    fn error_at(&self, mark: usize) -> Option<&[u8]> {
+        match self.nodes.get(mark) {
+            Some(Node::Leaf(text)) => text.strip_prefix("(error) ").map(str::as_bytes),
+            Some(Node::Open { .. }) | None => None,
+        }
     }
 }
 

@@ -348,8 +348,8 @@ mod tests {
         let mut config = Config::default();
         set(&mut config, "maxclients", "5").expect("valid");
         assert_eq!(config.without_effect().count(), 0);
-        set(&mut config, "rdbcompression", "no").expect("valid");
+        set(&mut config, "rdb-del-sync-files", "yes").expect("valid");
         let names: Vec<_> = config.without_effect().map(|row| row.name).collect();
-        assert_eq!(names, ["rdbcompression"]);
+        assert_eq!(names, ["rdb-del-sync-files"]);
     }
 }

@@ -25,4 +25,4 @@ pub use line::split_words;
 pub use settings::{Driver, LogLevel, Permission, Settings};
 pub use special::{ClientClass, OutputLimit, SavePoint};
 pub use startup::{Launch, Startup, StartupError, load};
-pub use value::Value;
+pub use value::{Value, parse_memory};

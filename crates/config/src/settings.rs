@@ -37,6 +37,9 @@ pub struct Settings {
     /// `tcp-keepalive`: 0 is off.
     pub tcp_keepalive_s: u32,
 
+    /// `http-*`.
+    pub http: Http,
+
     /// `maxclients`, over all shards.
     pub maxclients: u32,
     /// `timeout`: 0 is never.
@@ -73,6 +76,8 @@ pub struct Settings {
     pub hll_sparse_max_bytes: u64,
     /// `latency-tracking`.
     pub latency_tracking: bool,
+    /// `trace-sample`: 0 is none.
+    pub trace_sample: u32,
     /// `notify-keyspace-events`.
     pub keyspace_events: Events,
     /// `hz`, within 1 to 500.
@@ -85,12 +90,31 @@ pub struct Settings {
     /// `hash-max-*`, `list-max-*`, `set-max-*`, `zset-max-*`: up to where values stay small.
     pub limits: Limits,
 
+    /// `rdbcompression`.
+    pub rdb_compression: bool,
     /// `dir`.
     pub dir: Box<[u8]>,
     /// `loglevel`.
     pub log_level: LogLevel,
     /// `logfile`.
     pub log_file: Option<Box<[u8]>>,
+}
+
+/// How requests in JSON are taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Http {
+    /// `http-port`: 0 is none.
+    pub port: u16,
+    /// `http-bind`.
+    pub bind: Box<[Box<[u8]>]>,
+    /// `http-allow-origin`: as written.
+    pub allow_origin: Option<Box<[u8]>>,
+    /// `http-max-body`.
+    pub max_body: u64,
+    /// `http-max-connections`.
+    pub max_connections: u32,
+    /// `http-timeout`.
+    pub timeout_s: u32,
 }
 
 /// How sockets are driven.
@@ -158,6 +182,14 @@ impl Settings {
             unix_socket_permissions: integer(value("unixsocketperm")) as u32,
             tcp_backlog: integer(value("tcp-backlog")) as u32,
             tcp_keepalive_s: integer(value("tcp-keepalive")) as u32,
+            http: Http {
+                port: integer(value("http-port")) as u16,
+                bind: words(value("http-bind")),
+                allow_origin: text(value("http-allow-origin")),
+                max_body: memory(value("http-max-body")),
+                max_connections: integer(value("http-max-connections")) as u32,
+                timeout_s: integer(value("http-timeout")) as u32,
+            },
             maxclients: integer(value("maxclients")) as u32,
             timeout_s: integer(value("timeout")) as u32,
             busy_reply_ms: integer(value("busy-reply-threshold")).max(0).cast_unsigned(),
@@ -178,11 +210,13 @@ impl Settings {
             },
             hll_sparse_max_bytes: memory(value("hll-sparse-max-bytes")),
             latency_tracking: flag(value("latency-tracking")),
+            trace_sample: integer(value("trace-sample")) as u32,
             keyspace_events: events(value("notify-keyspace-events")),
             hz: integer(value("hz")) as u16,
             daemonize: flag(value("daemonize")),
             pid_file: text(value("pidfile")),
             limits: limits(value),
+            rdb_compression: flag(value("rdbcompression")),
             dir: text(value("dir")).unwrap_or_default(),
             log_level: [
                 LogLevel::Debug,

@@ -194,6 +194,10 @@ impl<'a> Loader<'a> {
             return Err(unknown(name));
         };
         let mut words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+        if words.is_empty() && row.kind == Kind::SavePoints {
+            // A bare `save` is `save ""`: scripts with an empty list of points write it so.
+            words.push(b"");
+        }
         if words.is_empty() {
             return Err(match row.kind {
                 Kind::Choices(names) => must_be_one_of(names),

@@ -201,7 +201,8 @@ pub(crate) fn parse_integer(word: &[u8]) -> Option<i64> {
 
 /// Bytes with an optional unit, in any case: `b`, `k` 1000, `kb` 1024, and so for `m` and `g`.
 /// An empty word is 0, as in Redis; a number too large is refused, where Redis would wrap.
-pub(crate) fn parse_memory(word: &[u8]) -> Option<u64> {
+#[must_use]
+pub fn parse_memory(word: &[u8]) -> Option<u64> {
     let digits_len = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (digits, unit) = word.split_at(digits_len);
     let scale: u64 = match unit.to_ascii_lowercase().as_slice() {

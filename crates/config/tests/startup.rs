@@ -126,6 +126,7 @@ fn save_points_add_up_over_lines_and_an_empty_one_forgets() {
         ("save 900 1\nsave 300 10\n", "900 1 300 10"),
         ("save 900 1 300 10\n", "900 1 300 10"),
         ("save \"\"\n", ""),
+        ("save 900 1\nsave\n", ""),
         ("save 900 1\nsave \"\"\nsave 5 5\n", "5 5"),
     ] {
         let config = launch(&["a.conf"], &[("a.conf", text)]).config;

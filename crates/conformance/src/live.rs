@@ -121,8 +121,14 @@ pub fn run(endpoint: &Endpoint, options: &Options) -> Result<Tally, Failure> {
             hidden: 5,
             deeds_per_group: 160,
         };
-        let mix =
-            Mix { features, space, deadlines: false, whole: Whole::Never, torn: Torn::Nothing };
+        let mix = Mix {
+            features,
+            space,
+            hidden_one_in: 4,
+            deadline_one_in: 0,
+            whole: Whole::Never,
+            torn: Torn::Nothing,
+        };
         let deeds = options.txns_per_portion.min(options.txns - tally.total());
         let one = Portion {
             endpoint,

@@ -18,6 +18,7 @@ enum Token {
     Set(usize),
     Push(usize),
     Double(f64),
+    DoubleDigits(String),
     Boolean(bool),
     Verbatim(String, Vec<u8>),
 }
@@ -50,6 +51,7 @@ impl Captured {
                 Token::Set(len) => reply.set(*len),
                 Token::Push(len) => reply.push(*len),
                 Token::Double(value) => reply.double(*value),
+                Token::DoubleDigits(digits) => reply.double_digits(digits),
                 Token::Boolean(value) => reply.boolean(*value),
                 Token::Verbatim(format, text) => reply.verbatim(format, text),
             }
@@ -140,6 +142,10 @@ impl Reply for Captured {
         self.tokens.push(Token::Double(value));
     }
 
+    fn double_digits(&mut self, digits: &str) {
+        self.tokens.push(Token::DoubleDigits(digits.to_owned()));
+    }
+
     fn boolean(&mut self, value: bool) {
         self.tokens.push(Token::Boolean(value));
     }
@@ -156,5 +162,12 @@ impl Reply for Captured {
 
     fn rewind(&mut self, mark: usize) {
         self.tokens.truncate(mark);
+    }
+
+    fn error_at(&self, mark: usize) -> Option<&[u8]> {
+        match self.tokens.get(mark) {
+            Some(Token::Error(text)) => Some(text),
+            Some(_) | None => None,
+        }
     }
 }

@@ -7,7 +7,7 @@ use stoa_stdx::{DbIndex, Key, MonoMs, Rng, SLOT_COUNT, UnixMs, owner_of};
 use stoa_value::{Kind, Rules};
 
 use crate::session::SessionRow;
-use crate::{Blocking, Borrowed, Node, Proto, Session, Sessions};
+use crate::{Blocking, Borrowed, Node, Proto, Session, Sessions, Stage};
 
 /// The context of one command.
 pub struct Ctx<'a> {
@@ -56,6 +56,23 @@ pub struct WalkStep {
 }
 
 impl Ctx<'_> {
+    /// The same for another command of the same client, at the same moment.
+    #[inline]
+    pub fn again(&mut self) -> Ctx<'_> {
+        Ctx {
+            keyspace: &mut *self.keyspace,
+            sessions: &mut *self.sessions,
+            node: &mut *self.node,
+            now: self.now,
+            mono: self.mono,
+            row: self.row,
+            key: None,
+            blocking: Blocking::Denied,
+            borrowed: self.borrowed.as_deref_mut(),
+            walk: None,
+        }
+    }
+
     /// The client.
     pub fn session(&mut self) -> &mut Session {
         self.sessions.at(self.row)
@@ -69,8 +86,11 @@ impl Ctx<'_> {
     /// The client's database.
     #[inline]
     pub fn db(&mut self) -> Db<'_> {
+        self.node.tracer.mark(Stage::Engine);
         let session = self.sessions.at(self.row);
-        self.keyspace.db(session.db, self.now, !session.no_touch).noticing()
+        let (index, touch) = (session.db, !session.no_touch);
+        self.node.tracer.mark(Stage::Database);
+        self.keyspace.db(index, self.now, touch).noticing()
     }
 
     /// Another database.
@@ -90,6 +110,7 @@ impl Ctx<'_> {
 
     /// What collections must know to grow.
     #[must_use]
+    #[inline]
     pub fn rules(&self) -> Rules {
         Rules { limits: self.node.config.limits, seed: self.keyspace.seed().clone() }
     }
@@ -103,6 +124,7 @@ impl Ctx<'_> {
     ///
     /// # Errors
     /// [`ReplyError::WrongType`].
+    #[inline]
     pub fn read<T: Kind>(&mut self, key: &[u8]) -> Result<Option<&T>, ReplyError> {
         let key = self.key(key);
         self.db().read(&key).map_err(|WrongType| ReplyError::WrongType)
@@ -121,6 +143,7 @@ impl Ctx<'_> {
     ///
     /// # Errors
     /// [`ReplyError::WrongType`].
+    #[inline(always)]
     pub fn edit<'e, T: Kind>(
         &'e mut self,
         key: &'e [u8],
@@ -133,6 +156,7 @@ impl Ctx<'_> {
     ///
     /// # Errors
     /// [`ReplyError::WrongType`].
+    #[inline(always)]
     pub fn edit_or_new<'e, T: Kind>(
         &'e mut self,
         key: &'e [u8],

@@ -1,5 +1,7 @@
 //! What a client queues between MULTI and EXEC.
 
+use stoa_stdx::{Key, ShardId, SlotId};
+
 use crate::{Blocking, Ctx, Reply, Verdict, run_unrouted};
 
 /// An open transaction of a client.
@@ -9,6 +11,39 @@ pub struct Multi {
     pub aborted: bool,
     /// The commands so far.
     pub queue: Queue,
+    /// What they touch.
+    pub reach: QueueReach,
+}
+
+/// What queued commands touch, as far as it was seen when they were queued.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct QueueReach {
+    /// The shard that has the keys so far.
+    pub owner: Option<ShardId>,
+    /// Another has some of them, too.
+    pub is_mixed: bool,
+    /// Some command is about all keys, or may want any.
+    pub all: bool,
+    /// Some command runs only where its client is.
+    pub home: bool,
+}
+
+impl QueueReach {
+    /// One more key.
+    pub fn add(&mut self, owner: ShardId) {
+        self.is_mixed |= *self.owner.get_or_insert(owner) != owner;
+    }
+}
+
+/// The key that a queued command was routed by.
+#[derive(Clone, Copy, Debug)]
+pub struct QueuedKey {
+    /// Which argument it is.
+    pub at: u8,
+    /// Its slot.
+    pub slot: SlotId,
+    /// Its hash.
+    pub hash: u64,
 }
 
 /// Commands one after the other, their arguments in one buffer: queueing allocates nothing but room,
@@ -25,12 +60,13 @@ pub struct Queue {
 struct Queued {
     verdict: Verdict,
     args: usize,
+    key: Option<QueuedKey>,
 }
 
 impl Queue {
-    /// Adds a command that was admitted.
-    pub fn push(&mut self, verdict: Verdict, argv: &[&[u8]]) {
-        self.commands.push(Queued { verdict, args: self.ends.len() });
+    /// Adds a command that was admitted, with its key if that was looked for.
+    pub fn push(&mut self, verdict: Verdict, argv: &[&[u8]], key: Option<QueuedKey>) {
+        self.commands.push(Queued { verdict, args: self.ends.len(), key });
         for arg in argv {
             self.bytes.extend_from_slice(arg);
             self.ends.push(self.bytes.len());
@@ -65,7 +101,7 @@ impl Queue {
     /// # Panics
     /// When there is no such command.
     pub fn get<'a>(&'a self, at: usize, argv: &mut Vec<&'a [u8]>) -> Verdict {
-        let Queued { verdict, args } = self.commands[at];
+        let Queued { verdict, args, .. } = self.commands[at];
         let end = self.commands.get(at + 1).map_or(self.ends.len(), |next| next.args);
         argv.clear();
         let mut start = args.checked_sub(1).map_or(0, |before| self.ends[before]);
@@ -78,14 +114,14 @@ impl Queue {
 }
 
 /// Runs what was queued from command `from` on, one command after the other; `ran` gets each command's
-/// row in the table and whether it failed. An error of one keeps no other from running. Gives the
-/// number of the command whose script pauses, before its reply; None: all have run.
+/// row in the table and how often it counts as failed. An error of one keeps no other from running.
+/// Gives the number of the command whose script pauses, before its reply; None: all have run.
 pub fn exec(
     queue: &Queue,
     from: usize,
     ctx: &mut Ctx<'_>,
     reply: &mut dyn Reply,
-    ran: &mut dyn FnMut(u16, bool),
+    ran: &mut dyn FnMut(u16, u32),
 ) -> Option<usize> {
     let table = ctx.node.table;
     let mut argv = Vec::new();
@@ -94,13 +130,19 @@ pub fn exec(
     }
     for at in from..queue.len() {
         let Verdict { index, args_at } = queue.get(at, &mut argv);
-        ctx.blocking = Blocking::Denied;
-        let good = run_unrouted(table.at(index), &argv, args_at, ctx, reply);
+        let key = queue.commands[at].key.map(|QueuedKey { at, slot, hash }| Key {
+            bytes: argv[usize::from(at)],
+            slot,
+            hash,
+        });
+        let mark = reply.mark();
+        let mut ctx = Ctx { key, blocking: Blocking::Denied, ..ctx.again() };
+        run_unrouted(table.at(index), &argv, args_at, &mut ctx, reply);
         if let Some(paused) = &mut ctx.node.scripts.paused {
             paused.set_command(&argv);
             return Some(at);
         }
-        ran(index, !good);
+        ran(index, ctx.node.failures_since(reply, mark));
     }
     None
 }
@@ -115,7 +157,7 @@ mod tests {
         let mut queue = Queue::default();
         let requests: [&[&[u8]]; 3] = [&[b"SET", b"k", b""], &[b"GET", b"k"], &[b"PING"]];
         for (index, argv) in requests.iter().enumerate() {
-            queue.push(Verdict { index: index as u16, args_at: 1 }, argv);
+            queue.push(Verdict { index: index as u16, args_at: 1 }, argv, None);
         }
         let mut argv = Vec::new();
         for (at, want) in requests.iter().enumerate() {

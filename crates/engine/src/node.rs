@@ -9,7 +9,7 @@ use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_pubsub::PubSub;
 use stoa_stdx::{ConnId, MonoMs, Rng, ShardId, UnixMs};
 
-use crate::{Memory, MemoryBoard, ScriptBoard, Scripts, Table};
+use crate::{Memory, MemoryBoard, ScriptBoard, Scripts, Table, Tracer};
 
 /// Facts that do not change while the server runs.
 #[derive(Clone, Debug, Default)]
@@ -117,6 +117,8 @@ pub struct Node {
     pub rng: Rng,
     /// Deadlines are reclaimed in the background (DEBUG SET-ACTIVE-EXPIRE).
     pub active_expire: bool,
+    /// RESTORE looks at checksums (DEBUG SET-SKIP-CHECKSUM-VALIDATION).
+    pub checks_payload_sums: bool,
     /// This shard's counts.
     pub counters: Counters,
     /// How fast they grow.
@@ -127,6 +129,8 @@ pub struct Node {
     pub errors: ErrorStats,
     /// How long inserting a new key took inside the shard (DEBUG INSERT-HISTOGRAM).
     pub inserts: Histogram,
+    /// The way of sampled requests.
+    pub tracer: Tracer,
     /// Changes of keys since the start.
     pub dirty: u64,
     /// Who listens to which channel, and what is to be sent there after the command.

@@ -43,6 +43,8 @@ pub trait Reply {
     fn push(&mut self, len: usize);
     /// A floating point number (RESP2: a bulk).
     fn double(&mut self, value: f64);
+    /// A floating point number in more digits than it takes to tell it from others (RESP2: a bulk).
+    fn double_digits(&mut self, digits: &str);
     /// A boolean (RESP2: 1 or 0).
     fn boolean(&mut self, value: bool);
     /// A number of any size, in digits (RESP2, and who knows no such type: a bulk).
@@ -59,16 +61,23 @@ pub trait Reply {
     fn mark(&self) -> usize;
     /// Forgets all since `mark`: an error replaces a half-written answer.
     fn rewind(&mut self, mark: usize);
+    /// The error line, without the minus sign, if that is what was written at `mark`.
+    fn error_at(&self, mark: usize) -> Option<&[u8]>;
 
     /// The status `OK`.
     fn ok(&mut self) {
         self.simple("OK");
     }
 
-    /// An error that repeats a word of the client's: `before`, the word, `after`. The word ends where
-    /// a C string would, as everywhere in the reference, and line ends around the text go.
+    /// An error that repeats a word of the client's: `before`, the word, `after`.
     fn error_echo(&mut self, before: &str, word: &[u8], after: &str) {
-        let text = [before.as_bytes(), c_string(word), after.as_bytes()].concat();
+        self.error_words(&[before.as_bytes(), word, after.as_bytes()]);
+    }
+
+    /// An error of several pieces, of which some are a client's. Each ends where a C string would, as
+    /// everywhere in the reference, and line ends around the text go.
+    fn error_words(&mut self, pieces: &[&[u8]]) {
+        let text: Vec<u8> = pieces.iter().flat_map(|piece| c_string(piece)).copied().collect();
         let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
         let len = text.iter().rposition(|byte| !is_end(byte)).map_or(0, |last| last + 1);
         self.error_text(&text[..len]);

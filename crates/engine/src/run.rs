@@ -1,6 +1,6 @@
 //! From a request to its reply on one shard: look up, refuse what needs no key, parse, execute.
 
-use stoa_command::{Args, Flags, ReplyError};
+use stoa_command::{Args, Flags, ReplyError, RequestPolicy};
 
 use crate::reply::c_string;
 use crate::{Ctx, Entry, Proto, Reply, Session, Table};
@@ -96,12 +96,23 @@ pub fn run(
     good
 }
 
+/// Refuses EXEC: the transaction is over, and the answer says why.
+pub fn refuse_exec(why: &[u8], reply: &mut dyn Reply) {
+    let why = why.strip_prefix(b"ERR ").unwrap_or(why);
+    reply.error_text(&[b"EXECABORT Transaction discarded because of: ", why].concat());
+}
+
 /// The most of a client's own words that the refusal of an unknown name repeats, bytes.
 const ECHO_LEN_MAX: usize = 128;
 
 /// Writes a refusal.
 pub fn refuse(table: &Table, argv: &[&[u8]], refusal: Refusal, reply: &mut dyn Reply) {
     match refusal {
+        Refusal::Error(Some(index), error)
+            if table.at(index).spec.request == RequestPolicy::Exec =>
+        {
+            refuse_exec(error.to_string().as_bytes(), reply);
+        }
         Refusal::Error(_, error) => reply.error(error),
         Refusal::UnknownSubcommand(parent) => {
             let name = table.at(parent).spec.name.to_ascii_uppercase();

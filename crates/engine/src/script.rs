@@ -11,7 +11,8 @@ use stoa_observability::info::REDIS_VERSION;
 use stoa_scripting::{Flags, Found, Host, Outcome, Policy, Scripting, Sink, Stop, Tape, Tick};
 use stoa_stdx::{DbIndex, MonoNs};
 
-use crate::{Blocking, Ctx, Entry, Order, PausedScript, Proto, Reply, run_unrouted};
+use crate::tally::{Answered, Came, Tally};
+use crate::{Ctx, Entry, Order, PausedScript, Proto, Reply, run_unrouted};
 
 /// How long loading a library may take, as in the reference.
 const LOAD_NS_MAX: u64 = 500_000_000;
@@ -41,6 +42,8 @@ pub struct Scripts {
     /// The script that pauses, because it takes long. Its command has not answered: whoever ran it sees
     /// to that, and runs no other meanwhile.
     pub paused: Option<PausedScript>,
+    /// What its commands came to.
+    pub(crate) tally: Tally,
     /// Measures how long scripts and their commands take.
     clock: fn() -> MonoNs,
 }
@@ -89,6 +92,7 @@ impl Scripts {
             reach,
             escape: None,
             paused: None,
+            tally: Tally::default(),
             clock,
         }
     }
@@ -150,14 +154,15 @@ impl Ctx<'_> {
         let mut host = ScriptHost::new(self, call.keys, read_only);
         host.is_function = found.is_function();
         host.lacks_memory = host.ctx.node.memory.is_out && !found.flags.has(Flags::ALLOW_OOM);
-        let outcome =
-            scripting.run(found, call.keys, call.argv, &mut host, &mut ToReply(&mut *reply));
+        let mut out = ToReply::new(reply);
+        let outcome = scripting.run(found, call.keys, call.argv, &mut host, &mut out);
+        let answered = out.answered;
         let paused = (outcome == Outcome::Paused).then(|| host.pause(found.name()));
         let (wrote, shows) = (host.wrote, host.shows);
         self.node.scripts.scripting = scripting;
         let session = self.session();
         (session.db, session.proto, session.no_touch) = (db, proto, no_touch);
-        self.script_went(outcome, wrote, shows, paused);
+        self.script_went(outcome, wrote, shows, paused, &answered);
     }
 
     /// Goes on with the script that pauses. False: it pauses again, and has not answered.
@@ -172,18 +177,19 @@ impl Ctx<'_> {
         let mut scripting = self.take_scripting();
         let keys: Vec<&[u8]> = was.keys.iter().map(Vec::as_slice).collect();
         let mut host = ScriptHost::new(self, &keys, was.read_only);
-        (host.wrote, host.started, host.looks) = (was.wrote, was.started, was.looks);
+        (host.wrote, host.started, host.looks) = (was.wrote, Some(was.started), was.looks);
         (host.home_db, host.is_function) = (was.home_db, was.is_function);
-        host.lacks_memory = was.lacks_memory;
-        host.shows = true;
-        let outcome = scripting.resume(&mut host, &mut ToReply(&mut *reply));
+        (host.lacks_memory, host.shows) = (was.lacks_memory, true);
+        let mut out = ToReply::new(reply);
+        let outcome = scripting.resume(&mut host, &mut out);
+        let answered = out.answered;
         let paused = (outcome == Outcome::Paused).then(|| host.pause(was.name.clone()));
         let wrote = host.wrote;
         self.node.scripts.scripting = scripting;
         let session = self.session();
         (session.db, session.proto, session.no_touch) = (db, proto, no_touch);
         let paused = paused.map(|now| PausedScript { command: was.command.clone(), ..now });
-        self.script_went(outcome, wrote, true, paused);
+        self.script_went(outcome, wrote, true, paused, &answered);
         outcome != Outcome::Paused
     }
 
@@ -193,8 +199,13 @@ impl Ctx<'_> {
         wrote: bool,
         shows: bool,
         paused: Option<PausedScript>,
+        answered: &Answered,
     ) {
-        if outcome == Outcome::Stopped(Stop::Undeclared) {
+        let runs_again = outcome == Outcome::Stopped(Stop::Undeclared);
+        if paused.is_none() {
+            self.node.count_script(answered, runs_again);
+        }
+        if runs_again {
             self.node.scripts.escape = Some(Escape::Undeclared { wrote });
         }
         if shows && paused.is_none() {
@@ -236,6 +247,9 @@ impl Ctx<'_> {
     }
 }
 
+/// The command that may not run, if it is one, and why.
+type Refused = (Option<u16>, &'static [u8]);
+
 /// Runs a script's commands.
 struct ScriptHost<'h, 'c> {
     ctx: &'h mut Ctx<'c>,
@@ -248,7 +262,8 @@ struct ScriptHost<'h, 'c> {
     is_function: bool,
     /// It is on the board.
     shows: bool,
-    started: MonoNs,
+    /// When it was first looked at: by its first command, or after so many instructions.
+    started: Option<MonoNs>,
     /// Looks at the clock: it goes on even where the clock stands still.
     looks: u64,
     /// Databases whose keys were asked for.
@@ -257,7 +272,6 @@ struct ScriptHost<'h, 'c> {
 
 impl<'h, 'c> ScriptHost<'h, 'c> {
     fn new(ctx: &'h mut Ctx<'c>, keys: &'h [&'h [u8]], read_only: bool) -> Self {
-        let started = (ctx.node.scripts.clock)();
         let home_db = ctx.session().db;
         Self {
             ctx,
@@ -268,7 +282,7 @@ impl<'h, 'c> ScriptHost<'h, 'c> {
             lacks_memory: false,
             is_function: false,
             shows: false,
-            started,
+            started: None,
             looks: 0,
             home_db,
         }
@@ -281,7 +295,7 @@ impl<'h, 'c> ScriptHost<'h, 'c> {
             read_only: self.read_only,
             wrote: self.wrote,
             lacks_memory: self.lacks_memory,
-            started: self.started,
+            started: self.started.unwrap_or_else(|| (self.ctx.node.scripts.clock)()),
             looks: self.looks,
             home_db: self.home_db,
             db: self.ctx.session().db,
@@ -292,25 +306,30 @@ impl<'h, 'c> ScriptHost<'h, 'c> {
     }
 
     /// The command and where its arguments begin, or why not.
-    fn admit(&self, argv: &[&[u8]]) -> Result<(u16, usize), &'static [u8]> {
+    fn admit(&self, argv: &[&[u8]]) -> Result<(u16, usize), Refused> {
         let table = self.ctx.node.table;
-        let mut index = table.find(argv[0]).ok_or(UNKNOWN)?;
+        let mut index = table.find(argv[0]).ok_or((None, UNKNOWN))?;
         let mut args_at = 1;
         if table.is_container(index) && argv.len() > 1 {
-            index = table.find_child(index, argv[1]).ok_or(UNKNOWN)?;
+            index = table.find_child(index, argv[1]).ok_or((None, UNKNOWN))?;
             args_at = 2;
         }
         let spec = &table.at(index).spec;
         if !spec.arity.admits(argv.len()) {
-            return Err(WRONG_ARITY);
+            return Err((Some(index), WRONG_ARITY));
         }
         if spec.flags.has(Does::NOSCRIPT) {
-            return Err(NOT_FROM_SCRIPT);
+            return Err((Some(index), NOT_FROM_SCRIPT));
         }
         if self.read_only && spec.flags.has(Does::WRITE) {
-            return Err(READ_ONLY);
+            return Err((Some(index), READ_ONLY));
         }
         Ok((index, args_at))
+    }
+
+    /// Whether every key is at hand, so that the script cannot come to want another.
+    fn has_all(&self) -> bool {
+        self.ctx.node.scripts.reach == Reach::All || self.ctx.borrowed.is_some()
     }
 
     /// Whether all that a command touches is at hand.
@@ -349,20 +368,10 @@ impl<'h, 'c> ScriptHost<'h, 'c> {
         })
     }
 
-    fn execute(&mut self, entry: &Entry, argv: &[&[u8]], args_at: usize, reply: &mut Tape) -> bool {
-        let mut ctx = Ctx {
-            keyspace: &mut *self.ctx.keyspace,
-            sessions: &mut *self.ctx.sessions,
-            node: &mut *self.ctx.node,
-            now: self.ctx.now,
-            mono: self.ctx.mono,
-            row: self.ctx.row,
-            key: None,
-            blocking: Blocking::Denied,
-            borrowed: self.ctx.borrowed.as_deref_mut(),
-            walk: None,
-        };
-        run_unrouted(entry, argv, args_at, &mut ctx, &mut OnTape(reply))
+    fn execute(&mut self, entry: &Entry, argv: &[&[u8]], args_at: usize, reply: &mut Tape) {
+        let mut ctx = self.ctx.again();
+        let resp3 = ctx.proto() == Proto::Resp3;
+        run_unrouted(entry, argv, args_at, &mut ctx, &mut OnTape { tape: reply, resp3 });
     }
 }
 
@@ -370,13 +379,15 @@ impl Host for ScriptHost<'_, '_> {
     fn call(&mut self, argv: &[&[u8]], resp3: bool, reply: &mut Tape) -> Result<(), Stop> {
         let (index, args_at) = match self.admit(argv) {
             Ok(found) => found,
-            Err(text) => {
+            Err((index, text)) => {
+                let sure = self.has_all();
+                self.ctx.node.note(sure, index, Came::Refused, Some(text));
                 reply.error(text);
                 return Ok(());
             }
         };
         let entry = self.ctx.node.table.at(index);
-        let has_all = self.ctx.node.scripts.reach == Reach::All || self.ctx.borrowed.is_some();
+        let has_all = self.has_all();
         if !has_all && !self.reaches(entry, argv, args_at) {
             return Err(Stop::Undeclared);
         }
@@ -396,12 +407,15 @@ impl Host for ScriptHost<'_, '_> {
         self.ctx.session().proto = if resp3 { Proto::Resp3 } else { Proto::Resp2 };
         let clock = self.ctx.node.scripts.clock;
         let began = clock();
-        let good = self.execute(entry, argv, args_at, reply);
+        self.started.get_or_insert(began);
+        self.execute(entry, argv, args_at, reply);
         if self.ctx.node.scripts.escape.is_some() {
             return Err(Stop::Undeclared);
         }
         let took_ns = clock().0.saturating_sub(began.0);
-        self.ctx.node.commands.ran(usize::from(index), took_ns, !good);
+        let error = reply.as_error();
+        let failures = u32::from(error.is_some());
+        self.ctx.node.note(has_all, Some(index), Came::Ran { took_ns, failures }, error);
         Ok(())
     }
 
@@ -433,7 +447,8 @@ impl Host for ScriptHost<'_, '_> {
     }
 
     fn tick(&mut self) -> Result<Tick, Stop> {
-        let ran_ns = (self.ctx.node.scripts.clock)().0.saturating_sub(self.started.0);
+        let now = (self.ctx.node.scripts.clock)();
+        let ran_ns = now.0.saturating_sub(self.started.get_or_insert(now).0);
         if self.loads {
             // A clock that stands still must not let it run for ever.
             self.looks += 1;
@@ -458,132 +473,161 @@ impl Host for ScriptHost<'_, '_> {
 }
 
 /// A command's reply, written down for a script.
-struct OnTape<'a>(&'a mut Tape);
+struct OnTape<'a> {
+    tape: &'a mut Tape,
+    resp3: bool,
+}
 
 impl Reply for OnTape<'_> {
     fn simple(&mut self, text: &str) {
-        self.0.status(text.as_bytes());
+        self.tape.status(text.as_bytes());
     }
 
     fn error_text(&mut self, text: &[u8]) {
-        self.0.error(text);
+        self.tape.error(text);
     }
 
     fn int(&mut self, value: i64) {
-        self.0.int(value);
+        self.tape.int(value);
     }
 
     fn bulk(&mut self, bytes: &[u8]) {
-        self.0.bulk(bytes);
+        self.tape.bulk(bytes);
     }
 
     fn null(&mut self) {
-        self.0.null();
+        self.tape.null();
     }
 
     fn null_array(&mut self) {
-        self.0.null_array();
+        self.tape.null_array();
     }
 
     fn array(&mut self, len: usize) {
-        self.0.array(len);
+        self.tape.array(len);
     }
 
     fn map(&mut self, len: usize) {
-        self.0.map(len);
+        self.tape.map(len);
     }
 
     fn set(&mut self, len: usize) {
-        self.0.set(len);
+        self.tape.set(len);
     }
 
     fn push(&mut self, len: usize) {
-        self.0.array(len);
+        self.tape.array(len);
     }
 
     fn double(&mut self, value: f64) {
-        self.0.double(value);
+        self.tape.double(value);
+    }
+
+    fn double_digits(&mut self, digits: &str) {
+        match digits.parse() {
+            Ok(value) if self.resp3 => self.tape.double(value),
+            Ok(_) | Err(_) => self.tape.bulk(digits.as_bytes()),
+        }
     }
 
     fn boolean(&mut self, value: bool) {
-        self.0.boolean(value);
+        self.tape.boolean(value);
     }
 
     fn verbatim(&mut self, format: &str, text: &[u8]) {
-        self.0.verbatim(format.as_bytes(), text);
+        self.tape.verbatim(format.as_bytes(), text);
     }
 
     fn big_number(&mut self, digits: &[u8]) {
-        self.0.big_number(digits);
+        self.tape.big_number(digits);
     }
 
     fn set_proto(&mut self, _: Proto) {}
 
     fn mark(&self) -> usize {
-        self.0.len()
+        self.tape.len()
     }
 
     fn rewind(&mut self, mark: usize) {
-        self.0.truncate(mark);
+        self.tape.truncate(mark);
+    }
+
+    fn error_at(&self, mark: usize) -> Option<&[u8]> {
+        self.tape.error_at(mark)
     }
 }
 
 /// A script's reply on its way to the client.
-struct ToReply<'a>(&'a mut dyn Reply);
+struct ToReply<'a> {
+    reply: &'a mut dyn Reply,
+    answered: Answered,
+}
+
+impl<'a> ToReply<'a> {
+    fn new(reply: &'a mut dyn Reply) -> Self {
+        Self { reply, answered: Answered::default() }
+    }
+}
 
 impl Sink for ToReply<'_> {
     fn status(&mut self, text: &[u8]) {
         match std::str::from_utf8(text) {
-            Ok(text) => self.0.simple(text),
-            Err(_) => self.0.simple(&String::from_utf8_lossy(text)),
+            Ok(text) => self.reply.simple(text),
+            Err(_) => self.reply.simple(&String::from_utf8_lossy(text)),
         }
     }
 
     fn error(&mut self, text: &[u8]) {
-        self.0.error_text(text);
+        self.answered.own.push(text.to_vec());
+        self.reply.error_text(text);
+    }
+
+    fn counted_error(&mut self, text: &[u8]) {
+        self.answered.counted += 1;
+        self.reply.error_text(text);
     }
 
     fn int(&mut self, value: i64) {
-        self.0.int(value);
+        self.reply.int(value);
     }
 
     fn bulk(&mut self, bytes: &[u8]) {
-        self.0.bulk(bytes);
+        self.reply.bulk(bytes);
     }
 
     fn null(&mut self) {
-        self.0.null();
+        self.reply.null();
     }
 
     fn null_array(&mut self) {
-        self.0.null_array();
+        self.reply.null_array();
     }
 
     fn array(&mut self, len: usize) {
-        self.0.array(len);
+        self.reply.array(len);
     }
 
     fn map(&mut self, len: usize) {
-        self.0.map(len);
+        self.reply.map(len);
     }
 
     fn set(&mut self, len: usize) {
-        self.0.set(len);
+        self.reply.set(len);
     }
 
     fn double(&mut self, value: f64) {
-        self.0.double(value);
+        self.reply.double(value);
     }
 
     fn boolean(&mut self, value: bool) {
-        self.0.boolean(value);
+        self.reply.boolean(value);
     }
 
     fn big_number(&mut self, digits: &[u8]) {
-        self.0.big_number(digits);
+        self.reply.big_number(digits);
     }
 
     fn verbatim(&mut self, format: &[u8], text: &[u8]) {
-        self.0.verbatim(&String::from_utf8_lossy(format), text);
+        self.reply.verbatim(&String::from_utf8_lossy(format), text);
     }
 }

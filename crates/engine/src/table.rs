@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use stoa_command::{Args, Flags, ReplyError, Spec};
 
-use crate::{Ctx, Reply};
+use crate::{Ctx, Reply, Stage};
 
 /// What one shard contributes to a command of all shards ([`ResponsePolicy::Merge`] and walks).
 ///
@@ -81,33 +81,95 @@ pub struct Entry {
 pub const fn entry<C: Command>() -> Entry {
     Entry {
         spec: C::SPEC,
-        execute: |args, ctx, reply| C::execute(C::parse(args)?, ctx, reply),
+        execute: |args, ctx, reply| C::execute(parsed::<C>(args, ctx)?, ctx, reply),
         check: |args| C::parse(args).map(drop),
-        collect: |args, ctx| Ok(C::collect(C::parse(args)?, ctx)),
+        collect: |args, ctx| Ok(C::collect(parsed::<C>(args, ctx)?, ctx)),
         merge: |args, parts, ctx, reply| C::merge(C::parse(args)?, parts, ctx, reply),
     }
+}
+
+/// The typed arguments of a command that is about to run.
+#[inline]
+fn parsed<'a, C: Command>(
+    args: &mut Args<'a>,
+    ctx: &mut Ctx<'_>,
+) -> Result<C::Args<'a>, ReplyError> {
+    ctx.node.tracer.mark(Stage::Parse);
+    let parsed = C::parse(args)?;
+    ctx.node.tracer.mark(Stage::Execute);
+    Ok(parsed)
 }
 
 /// All commands, found by name in any case.
 pub struct Table {
     entries: Vec<Entry>,
-    /// Places of folded names; 0 is empty, else index + 1.
-    places: Vec<u16>,
+    /// Places of names by their hash.
+    places: Vec<Place>,
     /// Subcommands of each container, by lower-case own name.
     children: Vec<BTreeMap<&'static str, u16>>,
 }
 
-/// A name folded for hashing: its first 16 bytes, in one case.
-const fn fold(name: &[u8]) -> u64 {
-    let mut word = [0_u8; 16];
-    let mut at = 0;
-    while at < name.len() && at < 16 {
-        word[at] = name[at] | 0x20;
-        at += 1;
+/// A name in two words, in one case: a look-up compares these and never goes to the row, which lies
+/// elsewhere in memory. Names of the same length of at most [`FOLDED_LEN`] bytes are equal if their
+/// folded forms are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Folded {
+    low: u64,
+    high: u64,
+}
+
+/// Bytes of a name that its folded form tells.
+const FOLDED_LEN: usize = 16;
+
+/// A place of the table: a name, and whose it is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    name: Folded,
+    len: u32,
+    /// 0 is empty, else index + 1.
+    row: u16,
+}
+
+impl Folded {
+    #[inline]
+    fn of(name: &[u8]) -> Self {
+        let word = |at: usize| {
+            let bytes: [u8; 8] = name[at..at + 8].try_into().expect("it is as long");
+            u64::from_le_bytes(bytes)
+        };
+        let half = |at: usize| {
+            let bytes: [u8; 4] = name[at..at + 4].try_into().expect("it is as long");
+            u64::from(u32::from_le_bytes(bytes))
+        };
+        // Words that overlap where the name is shorter than both: nothing is read byte by byte.
+        let (low, high) = match name.len() {
+            0 => (0, 0),
+            len @ 1..=3 => {
+                let [first, middle, last] = [name[0], name[len / 2], name[len - 1]].map(u64::from);
+                (first | middle << 8 | last << 16, 0)
+            }
+            len @ 4..=7 => (half(0) | half(len - 4) << 32, 0),
+            len => (word(0), word(len.min(FOLDED_LEN) - 8)),
+        };
+        Self { low: lower_case(low), high: lower_case(high) }
     }
-    let folded = u128::from_le_bytes(word);
-    let mixed = (folded as u64) ^ ((folded >> 64) as u64).rotate_left(29) ^ name.len() as u64;
-    mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+
+    const fn hash(self, len: usize) -> usize {
+        let mixed = self.low ^ self.high.rotate_left(29) ^ len as u64;
+        (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize
+    }
+}
+
+/// Eight bytes, those of upper-case letters in lower case.
+#[inline]
+const fn lower_case(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let low = word & (0x7f * ONES);
+    // The top bit of each byte that is at least 'A', and of each that is above 'Z'.
+    let from = low + (0x80 - b'A' as u64) * ONES;
+    let above = low + (0x7f - b'Z' as u64) * ONES;
+    let letters = from & !above & !word & (0x80 * ONES);
+    word | (letters >> 2)
 }
 
 impl Table {
@@ -120,19 +182,20 @@ impl Table {
     pub fn new(groups: &[&[Entry]]) -> Self {
         let entries: Vec<Entry> = groups.iter().flat_map(|group| group.iter().copied()).collect();
         let size = (entries.len() * 4).next_power_of_two();
-        let mut table =
-            Self { places: vec![0; size], children: vec![BTreeMap::new(); entries.len()], entries };
+        let places = vec![Place::default(); size];
+        let mut table = Self { places, children: vec![BTreeMap::new(); entries.len()], entries };
         for index in 0..table.entries.len() {
             let spec = &table.entries[index].spec;
             if spec.parent().is_some() {
                 continue;
             }
             assert!(table.find(spec.name.as_bytes()).is_none(), "{} twice", spec.name);
-            let mut place = table.place(spec.name.as_bytes());
-            while table.places[place] != 0 {
+            let (name, len) = (Folded::of(spec.name.as_bytes()), spec.name.len());
+            let mut place = name.hash(len) & (size - 1);
+            while table.places[place].row != 0 {
                 place = (place + 1) & (size - 1);
             }
-            table.places[place] = index as u16 + 1;
+            table.places[place] = Place { name, len: len as u32, row: index as u16 + 1 };
         }
         for index in 0..table.entries.len() {
             let spec = table.entries[index].spec;
@@ -144,22 +207,27 @@ impl Table {
         table
     }
 
-    fn place(&self, name: &[u8]) -> usize {
-        (fold(name) >> 32) as usize & (self.places.len() - 1)
-    }
-
     /// The index of a command, in any case. Containers are found too, subcommands are not.
     #[must_use]
     #[inline]
     pub fn find(&self, name: &[u8]) -> Option<u16> {
-        let mut place = self.place(name);
+        let folded = Folded::of(name);
+        let mut at = folded.hash(name.len());
         loop {
-            let index = self.places[place].checked_sub(1)?;
-            if self.entries[index as usize].spec.name.as_bytes().eq_ignore_ascii_case(name) {
+            let place = &self.places[at & (self.places.len() - 1)];
+            let index = place.row.checked_sub(1)?;
+            if place.name == folded
+                && place.len as usize == name.len()
+                && (name.len() <= FOLDED_LEN || self.is_called(index, name))
+            {
                 return Some(index);
             }
-            place = (place + 1) & (self.places.len() - 1);
+            at += 1;
         }
+    }
+
+    fn is_called(&self, index: u16, name: &[u8]) -> bool {
+        self.entries[index as usize].spec.name.as_bytes().eq_ignore_ascii_case(name)
     }
 
     /// The index of a subcommand of container `parent`, in any case.
@@ -200,5 +268,32 @@ impl Table {
     #[must_use]
     pub fn is_container(&self, index: u16) -> bool {
         self.at(index).spec.flags.has(Flags::CONTAINER)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stoa_stdx::Rng;
+
+    use super::{FOLDED_LEN, Folded};
+
+    #[test]
+    fn folded_names_are_equal_exactly_when_the_names_are_but_for_case() {
+        let mut rng = Rng::new(7);
+        let alphabet = b"aAbBzZ@[`{_-|.09\x0d\x7f\xc1\xe1";
+        for len in 0..=FOLDED_LEN {
+            for _ in 0..3_000 {
+                let mut word = || -> Vec<u8> {
+                    (0..len).map(|_| alphabet[rng.below(alphabet.len() as u64) as usize]).collect()
+                };
+                let one = word();
+                let mut other = one.clone();
+                if let Some(byte) = other.get_mut(rng.below(len.max(1) as u64) as usize) {
+                    *byte = alphabet[rng.below(alphabet.len() as u64) as usize];
+                }
+                let same = one.eq_ignore_ascii_case(&other);
+                assert_eq!(Folded::of(&one) == Folded::of(&other), same, "{one:?} {other:?}");
+            }
+        }
     }
 }

@@ -61,6 +61,9 @@ pub(crate) struct Database {
     pub(crate) blocks: [u32; BLOCKS],
 }
 
+/// Fields past their deadline that whoever opens their hash reclaims.
+const FIELDS_LEN_MAX: usize = 16;
+
 /// Slots of a block, and blocks: about as many of each, so that both are short to walk.
 pub(crate) const BLOCK_LEN: usize = 128;
 const BLOCKS: usize = SLOT_COUNT / BLOCK_LEN;
@@ -287,7 +290,7 @@ impl<'a> Db<'a> {
         let entry = self.database().find(key)?;
         match entry.deadline() {
             Some(deadline) if self.now > deadline => {
-                if !self.keyspace.held.keeps(key.hash) {
+                if !self.keyspace.held.keeps(key.hash, deadline) {
                     self.keyspace.reclaim(self.index, key);
                 }
                 None
@@ -297,18 +300,21 @@ impl<'a> Db<'a> {
         }
     }
 
-    /// The entry of a hash, rid of the fields that are past their deadline. None if that was all.
+    /// The entry of a hash, its fields that are past their deadline hidden. None if that is all of them.
     fn without_due_fields(&mut self, key: &Key<'_>, entry: Entry) -> Option<Entry> {
         let mut place = entry.kind::<Hash>()?;
         // SAFETY: a Hash lies there, and the database is borrowed exclusively.
         let hash = unsafe { place.as_mut() };
-        let removed = hash.expire(self.now, usize::MAX);
-        if removed == 0 {
-            return Some(entry);
+        let Some(next) = hash.next_deadline() else { return Some(entry) };
+        hash.see(self.now);
+        let is_over = hash.is_over(self.now);
+        if !self.keyspace.held.keeps(key.hash, next) {
+            // SAFETY: as above, and whoever has the entry after this looks into it anew.
+            unsafe {
+                self.keyspace.reclaim_fields(self.index, key, place, self.now, FIELDS_LEN_MAX);
+            }
         }
-        let is_empty = hash.is_empty();
-        self.keyspace.fields_expired(self.index, key, removed, is_empty);
-        (!is_empty).then_some(entry)
+        (!is_over).then_some(entry)
     }
 
     /// Reads `key` for its value: counts a hit or miss, moves the access clock.
@@ -341,8 +347,11 @@ impl<'a> Db<'a> {
         }
     }
 
-    /// A key that was not there before.
+    /// A key that was not there before, or was passed over because it is past its deadline and held.
     fn add(&mut self, key: &Key<'_>, entry: Entry) {
+        if !self.keyspace.held.is_idle() {
+            self.keyspace.reclaim(self.index, key);
+        }
         self.keyspace.insert(self.index, key, entry);
         if self.notices && self.keyspace.notices.heeds.added {
             self.keyspace.notices.push(self.index, "new", key.bytes);
@@ -404,6 +413,7 @@ impl<'a> Db<'a> {
     ///
     /// # Errors
     /// [`WrongType`] when the key holds something else.
+    #[inline]
     pub fn edit<T: Kind>(mut self, key: &Key<'a>) -> Result<Option<Edit<'a, T>>, WrongType> {
         let Some(entry) = self.locate(key) else { return Ok(None) };
         let place = entry.kind::<T>().ok_or(WrongType)?;
@@ -417,6 +427,7 @@ impl<'a> Db<'a> {
     ///
     /// # Errors
     /// [`WrongType`] when the key holds something else.
+    #[inline]
     pub fn edit_or_new<T: Kind>(mut self, key: &Key<'a>) -> Result<Edit<'a, T>, WrongType> {
         let found = self.locate(key);
         if found.is_some_and(|entry| entry.kind::<T>().is_none()) {
@@ -424,16 +435,22 @@ impl<'a> Db<'a> {
         }
         // Before the key comes to be: undoing it must find that it was not there.
         self.keyspace.note(self.index, key.bytes);
-        let entry = found.unwrap_or_else(|| {
-            let value = NewValue::Object(T::default().into_object());
-            let clock = access_clock(self.now);
-            let entry = Entry::new(&mut self.keyspace.arena, key.bytes, value, None, clock);
-            self.add(key, entry);
-            entry
-        });
+        let entry = match found {
+            Some(entry) => entry,
+            None => self.add_empty::<T>(key),
+        };
         self.touched(entry);
         let place = entry.kind::<T>().ok_or(WrongType)?;
         Ok(Edit::new(self.keyspace, self.index, *key, place))
+    }
+
+    #[cold]
+    fn add_empty<T: Kind>(&mut self, key: &Key<'_>) -> Entry {
+        let value = NewValue::Object(T::default().into_object());
+        let clock = access_clock(self.now);
+        let entry = Entry::new(&mut self.keyspace.arena, key.bytes, value, None, clock);
+        self.add(key, entry);
+        entry
     }
 
     #[inline]
@@ -616,7 +633,9 @@ impl<'a> Db<'a> {
             }
             let bytes = entry.key().to_vec();
             let key = self.keyspace.seed.key(&bytes);
-            self.keyspace.reclaim(self.index, &key);
+            if entry.deadline().is_none_or(|at| !self.keyspace.held.keeps(key.hash, at)) {
+                self.keyspace.reclaim(self.index, &key);
+            }
         }
         // Nearly all is past its deadline: whoever is left will do.
         let mut left = None;

@@ -65,6 +65,7 @@ impl<T: Kind> DerefMut for Edit<'_, T> {
 }
 
 impl<T: Kind> Drop for Edit<'_, T> {
+    #[inline]
     fn drop(&mut self) {
         if self.removes || self.is_empty() {
             self.keyspace.discard(self.index, &self.key);

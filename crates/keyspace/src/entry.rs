@@ -23,7 +23,7 @@
 use std::ptr::NonNull;
 
 use stoa_stdx::UnixMs;
-use stoa_value::{Kind, OBJECT_SIZE, Object, ObjectRef, Str, Type};
+use stoa_value::{Hash, Kind, OBJECT_SIZE, Object, ObjectRef, Str, Type};
 
 use crate::arena::Arena;
 
@@ -510,10 +510,13 @@ impl Entry {
         if self.deadline().is_some_and(|deadline| now > deadline) {
             return false;
         }
-        match self.object() {
-            Some(ObjectRef::Hash(hash)) => !hash.is_over(now),
-            Some(_) | None => true,
-        }
+        let Some(mut place) = self.kind::<Hash>() else { return true };
+        // SAFETY: a Hash lies there. Its keyspace is borrowed exclusively by whoever walks over entries,
+        // and no other reference to this one's hash is alive.
+        let hash = unsafe { place.as_mut() };
+        // Whoever reads on sees what is there at this moment.
+        hash.see(now);
+        !hash.is_over(now)
     }
 
     /// The deadline, if it has one.

@@ -10,6 +10,8 @@
 //! A hash with deadlines of fields has one live item, too, for the earliest. It carries [`FIELDS`] and
 //! is told by its deadline, which the hash remembers.
 
+use std::ptr::NonNull;
+
 use stoa_stdx::{DbIndex, Key, Rng, SLOT_COUNT, SlotId, UnixMs};
 
 use stoa_value::Hash;
@@ -75,18 +77,23 @@ impl Keyspace {
     pub fn expire_due(&mut self, now: UnixMs, limit: usize) -> bool {
         let mut due = std::mem::take(&mut self.due);
         let more = self.wheel.advance(now, limit, &mut due);
+        let (mut left, mut items) = (limit, due.len());
         for item in due.drain(..) {
+            items -= 1;
             let Some((at, entry)) = whose(&self.databases, item) else { continue };
             let index = DbIndex(at as u16);
             if item.arm() == FIELDS {
-                self.expire_fields(index, entry, now);
+                // Many hashes share a portion, each with one field at least.
+                let share = left.saturating_sub(items).clamp(1, FIELDS_LEN);
+                left = left.saturating_sub(self.expire_fields(index, entry, now, share));
                 continue;
             }
+            left = left.saturating_sub(1);
             let deadline = entry.deadline().expect("just read");
             if now > deadline {
                 let bytes = entry.key().to_vec();
                 let key = self.seed.key(&bytes);
-                if self.held.keeps_key(key.hash) {
+                if self.held.keeps(key.hash, deadline) {
                     self.wheel.add(after(now), item.arm(), item.cookie);
                 } else {
                     self.reclaim(index, &key);
@@ -114,43 +121,67 @@ impl Keyspace {
         self.wheel.add(after(next), FIELDS, cookie(database.id, key.slot, key.hash));
     }
 
-    /// Reclaims a portion of the fields of the hash in `entry`, whose item came.
-    fn expire_fields(&mut self, index: DbIndex, entry: Entry, now: UnixMs) {
-        let Some(mut place) = entry.kind::<Hash>() else { return };
+    /// Reclaims a portion of the fields of the hash in `entry`, whose item came. Gives how many.
+    fn expire_fields(&mut self, index: DbIndex, entry: Entry, now: UnixMs, limit: usize) -> usize {
+        let Some(mut place) = entry.kind::<Hash>() else { return 0 };
         let bytes = entry.key().to_vec();
         let key = self.seed.key(&bytes);
         // SAFETY: a Hash lies there; the keyspace is borrowed exclusively, and the entry is not moved
         // or freed before the last use.
         let hash = unsafe { place.as_mut() };
-        let removed = hash.expire(now, FIELDS_LEN);
+        let next = hash.next_deadline();
+        if next.is_some_and(|next| now > next && self.held.keeps(key.hash, next)) {
+            // A transaction happens at a moment at which they are still there.
+            hash.set_armed(Some(now));
+            let id = self.databases[index.0 as usize].id;
+            self.wheel.add(after(now), FIELDS, cookie(id, key.slot, key.hash));
+            return 0;
+        }
         hash.set_armed(None);
         self.databases[index.0 as usize].armed_hashes -= 1;
-        let is_empty = hash.is_empty();
-        if !is_empty {
-            self.arm_fields(index, &key, hash);
+        // SAFETY: as above; the reference from before is not used again.
+        let (removed, is_gone) = unsafe { self.reclaim_fields(index, &key, place, now, limit) };
+        if !is_gone {
+            // SAFETY: as above: it is still there.
+            self.arm_fields(index, &key, unsafe { place.as_mut() });
         }
-        self.fields_expired(index, &key, removed, is_empty);
+        removed
     }
 
-    /// Accounts for fields that reached their deadline, and removes the key with the last of them.
-    pub(crate) fn fields_expired(
+    /// Reclaims up to `limit` fields of the hash at `key` that are past their deadline, or the key, if
+    /// they all are: then they are freed as any value. Gives how many were taken out, and whether the
+    /// key is gone.
+    ///
+    /// # Safety
+    /// `place` is where the hash of `key` lies, and no reference to it is used again.
+    pub(crate) unsafe fn reclaim_fields(
         &mut self,
         index: DbIndex,
         key: &Key<'_>,
-        removed: usize,
-        is_empty: bool,
-    ) {
+        mut place: NonNull<Hash>,
+        now: UnixMs,
+        limit: usize,
+    ) -> (usize, bool) {
+        // SAFETY: by contract; it ends before the key is discarded.
+        let hash = unsafe { place.as_mut() };
+        let over_from = hash.over_from().filter(|last| *last < now);
+        let is_over = over_from.is_some();
+        let (removed, last) = match over_from {
+            Some(last) => (hash.len_with_hidden(), last),
+            None => hash.expire(now, limit),
+        };
         if removed == 0 {
-            return;
+            return (0, false);
         }
         self.stats.expired_fields += removed as u64;
-        self.changed_elsewhere(index, key.bytes);
+        self.note_fields_end(index, key.bytes, last);
         if self.notices.heeds.fields {
             self.notices.push(index, "hexpired", key.bytes);
         }
-        if is_empty && self.discard(index, key) && self.notices.heeds.emptied {
+        if is_over && self.discard(index, key) && self.notices.heeds.emptied {
             self.notices.push(index, "del", key.bytes);
         }
+        (if is_over { 1 } else { removed }, is_over)
     }
 
     /// Sifts what was added meanwhile, and twice that.
@@ -200,38 +231,36 @@ impl Keyspace {
 
     /// Empties a database; its memory goes back in portions (see [`Keyspace::free_condemned`]).
     pub(crate) fn clear(&mut self, index: DbIndex) {
-        self.note_database(index, None);
+        self.note_emptied(index);
         let database = &mut self.databases[index.0 as usize];
-        self.condemned.extend(database.slots.take());
+        self.condemned.extend(database.slots.take().map(Vec::from));
         *database = Database::new(database.id);
     }
 
     /// Frees about `limit` blocks of removed values and entries of flushed databases. True when more
     /// are waiting.
     pub fn free_condemned(&mut self, limit: usize) -> bool {
-        if let Some(mut object) = self.condemned_objects.pop() {
-            if object.free_some(limit) {
-                self.condemned_objects.push(object);
+        let Self { arena, condemned, condemned_objects, .. } = self;
+        let mut left = limit;
+        while left > 0 {
+            if let Some(object) = condemned_objects.last_mut() {
+                if !object.free_some(&mut left) {
+                    condemned_objects.pop();
+                    left = left.saturating_sub(1);
+                }
+                continue;
             }
-            return !(self.condemned_objects.is_empty() && self.condemned.is_empty());
-        }
-        let mut freed = 0;
-        while let Some(mut slots) = self.condemned.pop() {
-            while freed < limit
-                && let Some(at) = slots.iter().rposition(|slot| slot.len() > 0)
-            {
-                freed += slots[at].free_some(&mut self.arena, &mut self.condemned_objects);
-                // What lies behind is empty, so the next search starts here.
-                let mut shorter = slots.into_vec();
-                shorter.truncate(at + 1);
-                slots = shorter.into_boxed_slice();
-            }
-            if slots.iter().any(|slot| slot.len() > 0) {
-                self.condemned.push(slots);
-                return true;
+            let Some(slots) = condemned.last_mut() else { return false };
+            match slots.iter().rposition(|slot| slot.len() > 0) {
+                Some(at) => {
+                    // What lies behind is empty, so the next search starts here.
+                    slots.truncate(at + 1);
+                    slots[at].free_some(arena, condemned_objects, &mut left);
+                }
+                None => drop(condemned.pop()),
             }
         }
-        !self.condemned_objects.is_empty()
+        !(condemned_objects.is_empty() && condemned.is_empty())
     }
 }
 
@@ -307,14 +336,108 @@ mod tests {
         keyspace.db(DbIndex(0), UnixMs(1), true).put(&key, taken);
         assert!(!keyspace.expire_due(UnixMs(100), 10) && keyspace.counts(DbIndex(0)).0 == 3);
         let mut turns = 0;
-        while keyspace.next_deadline().is_some_and(|at| at <= UnixMs(200)) {
-            keyspace.expire_due(UnixMs(200), 10);
-            turns += 1;
+        // At first some of the fields, then what is left of them with their key.
+        for now in [UnixMs(104), UnixMs(200)] {
+            while keyspace.next_deadline().is_some_and(|at| at <= now) {
+                keyspace.expire_due(now, 10);
+                turns += 1;
+            }
         }
-        assert!(turns > 10, "a thousand fields in {turns} portions");
+        assert!(turns > 50, "a thousand fields in {turns} portions");
         assert_eq!(keyspace.counts(DbIndex(0)).0, 1);
         assert_eq!(keyspace.stats.expired_fields, 1_040);
         assert_eq!((keyspace.databases[0].armed_hashes, keyspace.wheel.len()), (0, 0));
+    }
+
+    /// A hash of so many fields, most of them due at 50 and some never.
+    fn half_due(fields: u64) -> (Keyspace, HashSeed) {
+        let secret = HashSeed::new([1, 2, 3, 4]);
+        let rules = Rules { limits: Limits::default(), seed: secret.clone() };
+        let mut keyspace = Keyspace::new(1, secret.clone(), UnixMs(1));
+        let key = secret.key(b"k");
+        let db = keyspace.db(DbIndex(0), UnixMs(1), true);
+        let mut hash = db.edit_or_new::<Hash>(&key).expect("a new key");
+        for n in 0..fields {
+            let field = n.to_string().into_bytes();
+            hash.set(&field, b"v", &rules);
+            if n % 10 > 0 {
+                hash.set_deadline(&field, Some(UnixMs(50)));
+            }
+        }
+        drop(hash);
+        (keyspace, secret)
+    }
+
+    #[test]
+    fn fields_due_together_are_gone_at_once_and_reclaimed_in_portions() {
+        for fields in [100, 2_000] {
+            let (mut keyspace, secret) = half_due(fields);
+            let key = secret.key(b"k");
+            let look = |keyspace: &mut Keyspace, at| {
+                let db = keyspace.db(DbIndex(0), UnixMs(at), true);
+                let hash = db.read::<Hash>(&key).expect("a hash").expect("it is there");
+                (hash.len() as u64, hash.iter().count() as u64, hash.contains(b"1"))
+            };
+            assert_eq!(look(&mut keyspace, 50), (fields, fields, true));
+            assert_eq!(look(&mut keyspace, 51), (fields / 10, fields / 10, false));
+            let reclaimed = keyspace.stats.expired_fields;
+            assert!(reclaimed < 100, "the reader reclaimed {reclaimed}");
+            let mut portions = 0;
+            while keyspace.next_deadline().is_some_and(|at| at <= UnixMs(51)) {
+                keyspace.expire_due(UnixMs(51), 64);
+                portions += 1;
+            }
+            assert_eq!(keyspace.stats.expired_fields, fields - fields / 10);
+            assert!(portions >= (fields - fields / 10 - reclaimed) / 64, "{portions} portions");
+            assert_eq!(look(&mut keyspace, 51), (fields / 10, fields / 10, false));
+        }
+    }
+
+    #[test]
+    fn fields_of_a_key_that_a_transaction_holds_are_hidden_and_stay() {
+        let (mut keyspace, secret) = half_due(2_000);
+        let key = secret.key(b"k");
+        keyspace.held.hold(key.hash);
+        let len = |keyspace: &mut Keyspace, at| {
+            let db = keyspace.db(DbIndex(0), UnixMs(at), true);
+            db.read::<Hash>(&key).expect("a hash").map(Hash::len)
+        };
+        assert_eq!(len(&mut keyspace, 60), Some(200));
+        keyspace.expire_due(UnixMs(60), 64);
+        // The transaction happens a little earlier than those who read meanwhile.
+        assert_eq!(len(&mut keyspace, 50), Some(2_000));
+        assert_eq!(keyspace.stats.expired_fields, 0);
+        keyspace.held.release(key.hash);
+        while keyspace.next_deadline().is_some_and(|at| at <= UnixMs(70)) {
+            keyspace.expire_due(UnixMs(70), 64);
+        }
+        assert_eq!((len(&mut keyspace, 70), keyspace.stats.expired_fields), (Some(200), 1_800));
+    }
+
+    #[test]
+    fn many_hashes_with_due_fields_share_a_portion() {
+        let secret = HashSeed::new([1, 2, 3, 4]);
+        let rules = Rules { limits: Limits::default(), seed: secret.clone() };
+        let mut keyspace = Keyspace::new(1, secret.clone(), UnixMs(1));
+        for key in 0..20_u64 {
+            let name = key.to_string().into_bytes();
+            let key = secret.key(&name);
+            let db = keyspace.db(DbIndex(0), UnixMs(1), true);
+            let mut hash = db.edit_or_new::<Hash>(&key).expect("a new key");
+            hash.set(&[b'v'; 70], b"stays, and makes it large", &rules);
+            for n in 0..100_u64 {
+                hash.set(&n.to_be_bytes(), b"v", &rules);
+                hash.set_deadline(&n.to_be_bytes(), Some(UnixMs(50)));
+            }
+        }
+        let mut before = 0;
+        while keyspace.next_deadline().is_some_and(|at| at <= UnixMs(51)) {
+            keyspace.expire_due(UnixMs(51), 64);
+            let now = keyspace.stats.expired_fields;
+            assert!(now - before <= 2 * 64, "{} fields in a portion", now - before);
+            before = now;
+        }
+        assert_eq!(before, 2_000);
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub struct Keyspace {
     /// Items to be sifted by the next command, for those that the last one added.
     pub(crate) sift_owed: usize,
     /// Databases emptied by FLUSH*, freed in portions.
-    pub(crate) condemned: Vec<Box<[Slot]>>,
+    pub(crate) condemned: Vec<Vec<Slot>>,
     /// Removed values that take long to free.
     pub(crate) condemned_objects: Vec<Object>,
     pub(crate) compaction: Compaction,
@@ -118,10 +118,10 @@ impl Keyspace {
     }
 
     /// Exchanges two databases.
-    pub fn swap(&mut self, a: DbIndex, b: DbIndex) {
+    pub fn swap(&mut self, a: DbIndex, b: DbIndex, now: UnixMs) {
         if a != b {
-            self.note_database(a, Some(b));
-            self.note_database(b, Some(a));
+            self.note_exchange(a, b, now);
+            self.note_exchange(b, a, now);
         }
         self.databases.swap(a.0 as usize, b.0 as usize);
     }

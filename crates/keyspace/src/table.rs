@@ -138,19 +138,6 @@ impl Slot {
         self.set_word(at, word_of(new, tag));
     }
 
-    /// Calls `each` with every entry, in hash order as far as tags tell.
-    pub(crate) fn for_each(&self, each: &mut dyn FnMut(Entry)) {
-        if self.cap == NODE {
-            return self.children().iter().for_each(|child| child.for_each(each));
-        }
-        for at in 0..self.cap {
-            let word = self.word(at);
-            if !word.is_null() {
-                each(entry_of(word));
-            }
-        }
-    }
-
     /// Calls `each` with the entries from hash position `from` (top 32 bits) on, whole tags at a
     /// time, until it has had `limit` entries. Gives the position to go on from, None at the end.
     pub(crate) fn scan(&self, from: u32, limit: usize, each: &mut dyn FnMut(Entry)) -> Option<u32> {
@@ -296,23 +283,38 @@ impl Slot {
         *self = Self::EMPTY;
     }
 
-    /// Frees one table of the slot with its entries, so that a slot of millions is freed in portions.
-    /// Gives how many entries that were; values that take long to free go to `condemned`.
-    pub(crate) fn free_some(&mut self, arena: &mut Arena, condemned: &mut Vec<Object>) -> usize {
+    /// Frees about `left` entries of the slot, and takes them off it; values that take long to free go
+    /// to `condemned`. What remains is good for nothing but more of this.
+    pub(crate) fn free_some(
+        &mut self,
+        arena: &mut Arena,
+        condemned: &mut Vec<Object>,
+        left: &mut usize,
+    ) {
+        let before = *left;
         if self.cap == NODE {
-            let child = self.children_mut().iter_mut().rfind(|child| child.len > 0);
-            let freed = child.map_or(0, |child| child.free_some(arena, condemned));
-            self.len -= freed as u32;
-            if self.len == 0 {
-                self.free_tables(arena);
+            let Some(child) = self.children_mut().iter_mut().rfind(|child| child.len > 0) else {
+                unreachable!("a node that counts entries has them below")
+            };
+            child.free_some(arena, condemned, left);
+        } else {
+            for at in (0..self.cap).rev() {
+                let word = self.word(at);
+                if *left == 0 {
+                    break;
+                }
+                if !word.is_null() {
+                    self.set_word(at, null_mut());
+                    // SAFETY: made by this arena, and handed over once: its word is gone.
+                    unsafe { entry_of(word).discard(arena, condemned) };
+                    *left -= 1;
+                }
             }
-            return freed;
         }
-        let freed = self.len();
-        // SAFETY: each entry is handed over once, and the table that points to it is freed below.
-        self.for_each(&mut |entry| unsafe { entry.discard(arena, condemned) });
-        self.free_tables(arena);
-        freed
+        self.len -= (before - *left) as u32;
+        if self.len == 0 {
+            self.free_tables(arena);
+        }
     }
 
     /// Brings this header's table line into the cache.

@@ -10,8 +10,10 @@
 use std::collections::BTreeMap;
 
 use stoa_stdx::{DbIndex, Key, UnixMs};
+use stoa_value::ObjectRef;
 
 use crate::Keyspace;
+use crate::entry::Entry;
 
 /// What is watched on one shard.
 #[derive(Debug, Default)]
@@ -50,6 +52,8 @@ struct Note {
     version: u64,
     /// It was past its deadline already, so its end is no change.
     expired: bool,
+    /// When this was. The end of fields that were past their deadlines then is no change.
+    at: UnixMs,
 }
 
 impl Watches {
@@ -92,6 +96,35 @@ impl Watches {
             note.expired = false;
         }
     }
+
+    /// Counts that another database's key takes the place of this one's, if that `was_there`. `due`: it
+    /// is past its deadline.
+    fn replace(&mut self, db: DbIndex, key: &[u8], was_there: bool, due: bool) {
+        self.change(db, key);
+        let Some(version) = self.get(db, key).map(|watched| watched.version) else { return };
+        let before = version - 1;
+        let notes = self.clients.values_mut().flatten();
+        for note in notes.filter(|note| note.db == db && *note.key == *key) {
+            let saw_none = note.expired || !was_there;
+            if due && saw_none && note.version == before {
+                note.version = version;
+                note.expired = true;
+            }
+        }
+    }
+
+    /// Counts the end of fields that reached their deadlines, the last one `last`. For who saw them all
+    /// past that already it is no change.
+    fn end_fields(&mut self, db: DbIndex, key: &[u8], last: UnixMs) {
+        self.change(db, key);
+        let Some(version) = self.get(db, key).map(|watched| watched.version) else { return };
+        for note in self.clients.values_mut().flatten() {
+            let is_hers = note.db == db && *note.key == *key && note.version + 1 == version;
+            if is_hers && last < note.at {
+                note.version = version;
+            }
+        }
+    }
 }
 
 impl Keyspace {
@@ -101,12 +134,11 @@ impl Keyspace {
         if notes.iter().any(|note| note.db == db && *note.key == *key.bytes) {
             return;
         }
-        let entry = self.databases[db.0 as usize].find(key);
-        let expired = entry.is_some_and(|entry| entry.deadline().is_some_and(|at| now > at));
+        let expired = self.entry_of(db, key.bytes).is_some_and(|entry| is_due(entry, now));
         let watched = self.watches.get_or_add(db, key.bytes);
         watched.watchers += 1;
         let version = watched.version;
-        let note = Note { db, key: key.bytes.into(), hash: key.hash, version, expired };
+        let note = Note { db, key: key.bytes.into(), hash: key.hash, version, expired, at: now };
         self.watches.clients.entry(client).or_default().push(note);
     }
 
@@ -127,12 +159,17 @@ impl Keyspace {
         notes.iter().any(|note| {
             let keys = self.watches.keys.get(&note.db.0);
             let watched = keys.and_then(|keys| keys.get(&note.key));
-            let is_due = || {
-                let found = self.databases[note.db.0 as usize].find(&self.seed.key(&note.key));
-                found.and_then(crate::entry::Entry::deadline).is_some_and(|at| now > at)
+            let found = || self.entry_of(note.db, &note.key);
+            // Whether or not they were reclaimed yet.
+            let fields_are_due = |entry: Entry| match entry.object() {
+                Some(ObjectRef::Hash(hash)) => {
+                    hash.next_deadline_from(note.at).is_some_and(|at| at < now)
+                }
+                Some(_) | None => false,
             };
             watched.is_none_or(|watched| watched.version != note.version)
-                || !note.expired && is_due()
+                || !note.expired
+                    && found().is_some_and(|entry| is_due(entry, now) || fields_are_due(entry))
         })
     }
 
@@ -243,32 +280,52 @@ impl Keyspace {
         }
     }
 
-    /// Database `db` loses all its keys, or changes places with `other`.
-    pub(crate) fn note_database(&mut self, db: DbIndex, other: Option<DbIndex>) {
-        let Some(keys) = self.watches.keys.get(&db.0) else { return };
-        let is_there = |index: DbIndex, key: &[u8]| {
-            self.databases[index.0 as usize].find(&self.seed.key(key)).is_some()
-        };
-        let touched = |key: &[u8]| is_there(db, key) || other.is_some_and(|at| is_there(at, key));
-        let changed: Vec<Vec<u8>> =
-            keys.keys().filter(|key| touched(key)).map(|key| key.to_vec()).collect();
-        for key in changed {
-            if other.is_some_and(|at| self.has_key(at, &key)) {
-                self.watches.change(db, &key);
-            } else {
+    /// Fields of a hash reached their deadlines.
+    pub(crate) fn note_fields_end(&mut self, db: DbIndex, key: &[u8], last: UnixMs) {
+        if self.watches.active {
+            self.watches.end_fields(db, key, last);
+        }
+    }
+
+    /// Database `db` loses all its keys.
+    pub(crate) fn note_emptied(&mut self, db: DbIndex) {
+        for key in self.watched_keys(db) {
+            if self.entry_of(db, &key).is_some() {
                 self.watches.end(db, &key);
             }
         }
     }
 
-    fn has_key(&self, db: DbIndex, key: &[u8]) -> bool {
-        self.databases[db.0 as usize].find(&self.seed.key(key)).is_some()
+    /// Database `db` gets the keys of `other` in place of its own. A key past its deadline is as good as
+    /// none, to whom it was so before, and to whom there was none.
+    pub(crate) fn note_exchange(&mut self, db: DbIndex, other: DbIndex, now: UnixMs) {
+        for key in self.watched_keys(db) {
+            let was_there = self.entry_of(db, &key).is_some();
+            match self.entry_of(other, &key).map(|entry| is_due(entry, now)) {
+                None if was_there => self.watches.end(db, &key),
+                None => {}
+                Some(due) => self.watches.replace(db, &key, was_there, due),
+            }
+        }
     }
+
+    fn watched_keys(&self, db: DbIndex) -> Vec<Box<[u8]>> {
+        self.watches.keys.get(&db.0).into_iter().flat_map(BTreeMap::keys).cloned().collect()
+    }
+
+    fn entry_of(&self, db: DbIndex, key: &[u8]) -> Option<Entry> {
+        self.databases[db.0 as usize].find(&self.seed.key(key))
+    }
+}
+
+fn is_due(entry: Entry, now: UnixMs) -> bool {
+    entry.deadline().is_some_and(|at| now > at)
 }
 
 #[cfg(test)]
 mod tests {
     use stoa_stdx::{DbIndex, HashSeed, UnixMs};
+    use stoa_value::{Hash, Limits, Rules};
 
     use crate::{Keyspace, Ttl};
 
@@ -315,6 +372,35 @@ mod tests {
     }
 
     #[test]
+    fn a_field_that_reaches_its_deadline_breaks_a_watch_whether_or_not_it_is_reclaimed() {
+        for fields in [3_u64, 900] {
+            let (mut keyspace, secret) = keyspace();
+            let rules = Rules { limits: Limits::default(), seed: secret.clone() };
+            let key = secret.key(b"k");
+            let db = keyspace.db(DB, NOW, true);
+            let mut hash = db.edit_or_new::<Hash>(&key).expect("a new key");
+            for n in 0..fields {
+                hash.set(&n.to_be_bytes(), b"v", &rules);
+            }
+            hash.set_deadline(&0_u64.to_be_bytes(), Some(UnixMs(1_010)));
+            hash.set_deadline(&1_u64.to_be_bytes(), Some(UnixMs(1_030)));
+            drop(hash);
+            keyspace.watch(1, DB, &key, NOW);
+            keyspace.watch(2, DB, &key, UnixMs(1_020));
+            let broken =
+                |keyspace: &Keyspace, at| [1, 2].map(|id| keyspace.is_watch_broken(id, UnixMs(at)));
+            assert_eq!(broken(&keyspace, 1_010), [false, false]);
+            assert_eq!(broken(&keyspace, 1_020), [true, false]);
+            while keyspace.next_deadline().is_some_and(|at| at <= UnixMs(1_020)) {
+                keyspace.expire_due(UnixMs(1_020), 10);
+            }
+            assert_eq!(keyspace.stats.expired_fields, 1);
+            assert_eq!(broken(&keyspace, 1_020), [true, false]);
+            assert_eq!(broken(&keyspace, 1_040), [true, true]);
+        }
+    }
+
+    #[test]
     fn emptying_and_exchanging_databases_break_watches_on_keys_that_were_there() {
         let (mut keyspace, secret) = keyspace();
         let (here, there, nowhere) = (secret.key(b"a"), secret.key(b"b"), secret.key(b"c"));
@@ -323,7 +409,7 @@ mod tests {
         keyspace.watch(1, DB, &here, NOW);
         keyspace.watch(2, DB, &there, NOW);
         keyspace.watch(3, DB, &nowhere, NOW);
-        keyspace.swap(DB, DbIndex(1));
+        keyspace.swap(DB, DbIndex(1), NOW);
         let broken = |keyspace: &Keyspace| [1, 2, 3].map(|id| keyspace.is_watch_broken(id, NOW));
         assert_eq!(broken(&keyspace), [true, true, false]);
         (1..=3).for_each(|id| keyspace.unwatch(id));
@@ -332,5 +418,34 @@ mod tests {
         keyspace.watch(3, DB, &nowhere, NOW);
         keyspace.db(DB, NOW, true).clear();
         assert_eq!(broken(&keyspace), [false, true, false], "`b` came here, `a` went");
+    }
+
+    #[test]
+    fn what_was_past_its_deadline_is_no_change_when_databases_are_exchanged() {
+        let other = DbIndex(1);
+        let late = UnixMs(1_020);
+        let due = Ttl::At(UnixMs(1_010));
+        // Watched before the exchange: nothing, past its deadline, alive. Then in its place: past its
+        // deadline, alive, nothing.
+        for (before, after, broken) in [
+            (None, Some(due), false),
+            (None, Some(Ttl::Clear), true),
+            (Some(due), Some(due), false),
+            (Some(due), Some(Ttl::Clear), true),
+            (Some(due), None, false),
+            (Some(Ttl::Clear), Some(due), true),
+            (Some(Ttl::Clear), None, true),
+        ] {
+            let (mut keyspace, secret) = keyspace();
+            let key = secret.key(b"k");
+            for (db, ttl) in [(DB, before), (other, after)] {
+                if let Some(ttl) = ttl {
+                    keyspace.db(db, NOW, true).set_string(&key, b"v", ttl);
+                }
+            }
+            keyspace.watch(1, DB, &key, late);
+            keyspace.swap(DB, other, late);
+            assert_eq!(keyspace.is_watch_broken(1, late), broken, "{before:?}, {after:?}");
+        }
     }
 }

@@ -68,12 +68,13 @@ impl CommandStats {
         !self.latency_off
     }
 
-    /// Counts a run. Panics when `command` is not a number of the table.
-    pub fn ran(&mut self, command: usize, ns: u64, failed: bool) {
+    /// Counts a run; what counts as failed more than once hands on several errors (a script). Panics
+    /// when `command` is not a number of the table.
+    pub fn ran(&mut self, command: usize, ns: u64, failures: u32) {
         let row = &mut self.rows[command];
         row.calls += 1;
         row.sum_ns += ns;
-        row.failed_calls += u64::from(failed);
+        row.failed_calls += u64::from(failures);
         if !self.latency_off {
             row.latency.get_or_insert_default().record(ns);
         }
@@ -129,8 +130,8 @@ mod tests {
     #[test]
     fn a_row_is_untouched_until_its_command_runs_or_is_refused() {
         let mut stats = CommandStats::new(3);
-        stats.ran(1, 1_500, false);
-        stats.ran(1, 500, true);
+        stats.ran(1, 1_500, 0);
+        stats.ran(1, 500, 1);
         stats.rejected(2);
         let seen: Vec<_> = stats.iter().map(|row| (row.calls, row.rejected_calls)).collect();
         assert_eq!(seen, [(0, 0), (2, 0), (0, 1)]);
@@ -144,9 +145,9 @@ mod tests {
     #[test]
     fn shards_add_up_and_a_reset_forgets() {
         let (mut one, mut other) = (CommandStats::new(2), CommandStats::new(2));
-        one.ran(0, 100, false);
-        other.ran(0, 300, false);
-        other.ran(1, 7, true);
+        one.ran(0, 100, 0);
+        other.ran(0, 300, 0);
+        other.ran(1, 7, 1);
         one.merge(&other);
         let row = one.get(0).expect("a row of the table");
         assert_eq!((row.calls, row.sum_ns), (2, 400));
@@ -159,7 +160,7 @@ mod tests {
     fn without_tracking_there_is_no_histogram() {
         let mut stats = CommandStats::new(1);
         stats.set_latency_tracking(false);
-        stats.ran(0, 5, false);
+        stats.ran(0, 5, 0);
         assert!(stats.get(0).is_some_and(|row| row.calls == 1 && row.latency().is_none()));
     }
 }

@@ -79,15 +79,16 @@ impl ErrorStats {
     }
 }
 
-/// Longest first word kept: what goes into INFO is bounded also where a script answers 1 MB.
-const PREFIX_LEN_MAX: usize = 64;
+/// Longest first word that counts as one, as in the reference: what goes into INFO is bounded also where
+/// a script answers 1 MB.
+const PREFIX_LEN_MAX: usize = 30;
 
+/// The first word, if another follows.
 fn prefix(reply: &[u8]) -> &[u8] {
     let reply = reply.strip_prefix(b"-").unwrap_or(reply);
-    let word = reply.split(|byte| matches!(byte, b' ' | b'\r' | b'\n')).next().unwrap_or_default();
-    match word {
-        [] => b"ERR",
-        word => &word[..word.len().min(PREFIX_LEN_MAX)],
+    match reply.iter().take(PREFIX_LEN_MAX + 1).position(|byte| *byte == b' ') {
+        None | Some(0) => b"ERR",
+        Some(len) => &reply[..len],
     }
 }
 
@@ -109,11 +110,20 @@ mod tests {
     #[test]
     fn errors_count_by_first_word() {
         let mut stats = ErrorStats::default();
-        for reply in ["-ERR syntax error\r\n", "ERR no such key", "-WRONGTYPE Op", "", "-a:b\tc d"]
-        {
+        for reply in [
+            "-ERR syntax error\r\n",
+            "ERR no such key",
+            "-WRONGTYPE Op",
+            "",
+            "-a:b\tc d",
+            "ALONE\r\n",
+        ] {
             stats.record(reply.as_bytes());
         }
-        let want = [("ERR", 3), ("WRONGTYPE", 1), ("a_b_c", 1)];
+        stats.record(format!("{} x", "L".repeat(30)).as_bytes());
+        stats.record(format!("{} x", "L".repeat(31)).as_bytes());
+        let long = "L".repeat(30);
+        let want = [("ERR", 5), (long.as_str(), 1), ("WRONGTYPE", 1), ("a_b_c", 1)];
         assert_eq!(list(&stats), want.map(|(word, count)| (word.to_owned(), count)));
     }
 
@@ -133,8 +143,8 @@ mod tests {
     fn merging_adds_and_the_limit_holds_for_the_whole() {
         let (mut one, mut other) = (ErrorStats::default(), ErrorStats::default());
         for word in 0..100 {
-            one.record(format!("A{word}").as_bytes());
-            other.record(format!("B{word}").as_bytes());
+            one.record(format!("A{word} x").as_bytes());
+            other.record(format!("B{word} x").as_bytes());
         }
         let mut twice = one.clone();
         twice.merge(&one);

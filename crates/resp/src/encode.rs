@@ -164,12 +164,29 @@ impl<'a> Encoder<'a> {
 
     /// A double: `,` or, in RESP2, its text as a bulk.
     pub fn double(&mut self, value: f64) {
+        // Whole numbers are the usual scores, and need no buffer on the heap.
+        if value.abs() < 1e15 && value.trunc() == value && value != 0.0 {
+            let mut digits = itoa::Buffer::new();
+            let text = digits.format(value as i64).as_bytes();
+            return match self.proto {
+                Proto::Resp2 => self.bulk(text),
+                Proto::Resp3 => self.line(b',', text),
+            };
+        }
         // 1.7976931348623157e+308 has 23 bytes, a sign more.
         let mut text = Vec::with_capacity(24);
         write_double(&mut text, value);
         match self.proto {
             Proto::Resp2 => self.bulk(&text),
             Proto::Resp3 => self.line(b',', &text),
+        }
+    }
+
+    /// A double in digits of the caller's choice.
+    pub fn double_digits(&mut self, digits: &str) {
+        match self.proto {
+            Proto::Resp2 => self.bulk(digits.as_bytes()),
+            Proto::Resp3 => self.line(b',', digits.as_bytes()),
         }
     }
 
@@ -231,8 +248,9 @@ pub fn write_request<A: AsRef<[u8]>>(out: &mut Vec<u8>, args: &[A]) {
     }
 }
 
-/// Appends a type byte, a length and a line end.
-#[inline]
+/// Appends a type byte, a length and a line end. Small lengths are written where they are needed: one
+/// is before each element of each answer.
+#[inline(always)]
 fn write_header(out: &mut Vec<u8>, kind: u8, len: usize) {
     match len {
         0..=9 => out.extend_from_slice(&[kind, b'0' + len as u8, b'\r', b'\n']),
@@ -240,10 +258,13 @@ fn write_header(out: &mut Vec<u8>, kind: u8, len: usize) {
             let (tens, ones) = (len as u8 / 10, len as u8 % 10);
             out.extend_from_slice(&[kind, b'0' + tens, b'0' + ones, b'\r', b'\n']);
         }
-        _ => {
-            out.push(kind);
-            out.extend_from_slice(itoa::Buffer::new().format(len).as_bytes());
-            out.extend_from_slice(b"\r\n");
-        }
+        _ => write_long_header(out, kind, len),
     }
+}
+
+#[inline(never)]
+fn write_long_header(out: &mut Vec<u8>, kind: u8, len: usize) {
+    out.push(kind);
+    out.extend_from_slice(itoa::Buffer::new().format(len).as_bytes());
+    out.extend_from_slice(b"\r\n");
 }

@@ -85,6 +85,7 @@ fn every_type_has_its_form_in_both_protocols() {
     check(|to| to.set(2), r"*2\r\n", r"~2\r\n");
     check(|to| to.push(3), r"*3\r\n", r">3\r\n");
     check(|to| assert_eq!(to.attribute(1), to.proto == Proto::Resp3), "", r"|1\r\n");
+    check(|to| to.double_digits("0.10"), r"$4\r\n0.10\r\n", r",0.10\r\n");
     check(|to| to.double(0.1), r"$3\r\n0.1\r\n", r",0.1\r\n");
     check(|to| to.double(f64::NEG_INFINITY), r"$4\r\n-inf\r\n", r",-inf\r\n");
     check(|to| to.boolean(true), r":1\r\n", r"#t\r\n");

@@ -6,11 +6,11 @@ use mlua::{Error, Function, Lua, MultiValue, Result, Table, Value};
 use sha1::{Digest, Sha1};
 use smallvec::SmallVec;
 
-use crate::convert::{error_table, to_lua};
+use crate::convert::{counted_error_table, error_table, to_lua};
 use crate::host::LogLevel;
 use crate::number::argument;
 use crate::room::Shared;
-use crate::thrown::{caught, locate, raise_reply};
+use crate::thrown::{caught, locate, raise_counted, raise_reply};
 use crate::{Stop, Tape};
 
 /// Arguments of a command that fit on the stack.
@@ -194,7 +194,8 @@ fn command(lua: &Lua, shared: &Shared, args: &MultiValue, raises: bool) -> Resul
 
 fn answer(lua: &Lua, tape: &Tape, resp3: bool, raises: bool) -> Result<Value> {
     match tape.as_error() {
-        Some(text) => fail(lua, text, raises),
+        Some(text) if raises => raise_counted(text),
+        Some(text) => Ok(Value::Table(counted_error_table(lua, text)?)),
         None => to_lua(lua, &mut tape.read(), resp3),
     }
 }

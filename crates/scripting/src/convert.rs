@@ -11,6 +11,9 @@ use crate::{Sink, Tape};
 const DEPTH_MAX: usize = 1_997;
 const TOO_DEEP: &[u8] = b"ERR reached lua stack limit";
 
+/// The field of an error table that says so. Scripts of the reference see it too.
+const COUNTED: &str = "ignore_error_stats_update";
+
 /// A reply as a Lua value, in the shape of RESP3 if the script asked for it.
 pub(crate) fn to_lua(lua: &Lua, reader: &mut Reader<'_>, resp3: bool) -> Result<Value> {
     let Some(item) = reader.item() else { return Ok(Value::Nil) };
@@ -19,7 +22,7 @@ pub(crate) fn to_lua(lua: &Lua, reader: &mut Reader<'_>, resp3: bool) -> Result<
         // Through a double, as in the reference.
         Item::Int(value) => Value::Number(value as f64),
         Item::Status(text) => one_field(lua, "ok", lua.create_string(text)?)?,
-        Item::Error(text) => Value::Table(error_table(lua, text)?),
+        Item::Error(text) | Item::CountedError(text) => Value::Table(error_table(lua, text)?),
         Item::Null | Item::NullArray if resp3 => Value::Nil,
         Item::Null | Item::NullArray => Value::Boolean(false),
         Item::Array(len) => Value::Table(array(lua, reader, len, resp3)?),
@@ -89,9 +92,19 @@ pub(crate) fn error_table(lua: &Lua, text: &[u8]) -> Result<Table> {
         lua.create_string([b"ERR ", trimmed].concat())?
     };
     table.raw_set("err", text)?;
-    // Whoever raised it counted it.
-    table.raw_set("ignore_error_stats_update", true)?;
     Ok(table)
+}
+
+/// As [`error_table`], for what a command answered: whoever ran it counted it.
+pub(crate) fn counted_error_table(lua: &Lua, text: &[u8]) -> Result<Table> {
+    let table = error_table(lua, text)?;
+    table.raw_set(COUNTED, true)?;
+    Ok(table)
+}
+
+/// Whether an error table is of an error that was counted already.
+pub(crate) fn is_counted(table: &Table) -> Result<bool> {
+    Ok(matches!(table.raw_get(COUNTED)?, Value::Boolean(true)))
 }
 
 /// What a script returned, as a reply.
@@ -115,7 +128,12 @@ fn write(value: &Value, resp3: bool, depth: usize, out: &mut Tape) -> Result<()>
 
 fn write_table(table: &Table, resp3: bool, depth: usize, out: &mut Tape) -> Result<()> {
     if let Some(text) = string_field(table, "err")? {
-        out.error(&on_line(&text.as_bytes()));
+        let line = on_line(&text.as_bytes());
+        if is_counted(table)? {
+            out.counted_error(&line);
+        } else {
+            out.error(&line);
+        }
         return Ok(());
     }
     if write_typed(table, resp3, depth, out)? {

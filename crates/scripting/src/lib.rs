@@ -28,6 +28,8 @@ mod tape;
 mod thrown;
 
 pub use flags::Flags;
+use std::rc::Rc;
+
 pub use functions::{FunctionFacts, LibraryFacts};
 pub use host::{Host, LogLevel, Stop, Tick};
 pub use room::Outcome;
@@ -77,7 +79,7 @@ pub enum Policy {
 /// A script or function that was found and may be run.
 #[derive(Clone, Debug)]
 pub struct Found {
-    function: mlua::Function,
+    function: Rc<mlua::Function>,
     what: What,
     /// What it says of itself.
     pub flags: Flags,

@@ -1,5 +1,7 @@
 //! `redis.register_function`, which a library calls while it is loaded.
 
+use std::rc::Rc;
+
 use mlua::{Function, Lua, MultiValue, Result, Table, Value};
 
 use crate::Flags;
@@ -13,7 +15,7 @@ pub(crate) struct Registered {
     pub(crate) name: Vec<u8>,
     pub(crate) description: Option<Vec<u8>>,
     pub(crate) flags: Flags,
-    pub(crate) callback: Function,
+    pub(crate) callback: Rc<Function>,
 }
 
 /// The callback.
@@ -62,7 +64,7 @@ fn positional(name: &Value, callback: Value) -> Read<Registered> {
     let Value::Function(callback) = callback else {
         return Err("second argument to redis.register_function must be a function".to_owned());
     };
-    Ok(Registered { name, description: None, flags: Flags::NONE, callback })
+    Ok(Registered { name, description: None, flags: Flags::NONE, callback: Rc::new(callback) })
 }
 
 fn named(table: &Table) -> Read<Registered> {
@@ -101,7 +103,7 @@ fn named(table: &Table) -> Read<Registered> {
         name.ok_or("redis.register_function must get a function name argument".to_owned())?;
     let callback =
         callback.ok_or("redis.register_function must get a callback argument".to_owned())?;
-    Ok(Registered { name, description, flags, callback })
+    Ok(Registered { name, description, flags, callback: Rc::new(callback) })
 }
 
 fn must(name: &str, kind: &str) -> String {

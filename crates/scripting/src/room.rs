@@ -11,9 +11,11 @@ use corosensei::stack::DefaultStack;
 use mlua::{
     Error, Function, HookTriggers, IntoLua, Lua, LuaOptions, Result, StdLib, Table, Value, VmState,
 };
+use smallvec::SmallVec;
 use stoa_stdx::Lender;
 
 use crate::api::{Api, natives};
+use crate::convert::is_counted;
 use crate::host::HostLoan;
 use crate::pause::{Ended, Paused, WayOut, Went};
 use crate::register::Registered;
@@ -119,8 +121,8 @@ pub(crate) struct Room {
     pub(crate) shared: Rc<Shared>,
     pub(crate) globals: Table,
     pub(crate) library_globals: Table,
-    script: Function,
-    call: Function,
+    script: Rc<Function>,
+    call: Rc<Function>,
     load: Function,
     /// Where the next run takes place.
     stack: RefCell<Option<DefaultStack>>,
@@ -198,8 +200,8 @@ impl Room {
         Ok(Self {
             globals: made.raw_get("globals")?,
             library_globals: made.raw_get("library_globals")?,
-            script: made.raw_get("script")?,
-            call: made.raw_get("call")?,
+            script: Rc::new(made.raw_get("script")?),
+            call: Rc::new(made.raw_get("call")?),
             load: made.raw_get("load")?,
             stack: RefCell::default(),
             paused: RefCell::default(),
@@ -211,7 +213,7 @@ impl Room {
     /// Runs a script; `name` is what errors call it.
     pub(crate) fn run_script(
         &self,
-        function: &Function,
+        function: &Rc<Function>,
         name: &[u8],
         keys: &[&[u8]],
         argv: &[&[u8]],
@@ -224,7 +226,7 @@ impl Room {
     /// Runs a function of a library.
     pub(crate) fn run_function(
         &self,
-        function: &Function,
+        function: &Rc<Function>,
         name: &[u8],
         keys: &[&[u8]],
         argv: &[&[u8]],
@@ -257,8 +259,8 @@ impl Room {
     #[expect(clippy::too_many_arguments, reason = "a run is these")]
     fn run(
         &self,
-        runner: &Function,
-        function: &Function,
+        runner: &Rc<Function>,
+        function: &Rc<Function>,
         name: &[u8],
         keys: &[&[u8]],
         argv: &[&[u8]],
@@ -273,10 +275,10 @@ impl Room {
             Err(error) => return self.finish(Err(error), name, out),
         };
         self.begin();
-        let (runner, function) = (runner.clone(), function.clone());
+        let (runner, function) = (Rc::clone(runner), Rc::clone(function));
         let stack = self.stack.take().unwrap_or_else(crate::pause::stack);
         let way_out = Rc::clone(&self.shared.way_out);
-        let run = Paused::new(stack, way_out, move || runner.call((function, keys, argv)));
+        let run = Paused::new(stack, way_out, move || runner.call((&*function, keys, argv)));
         self.go_on(run, name, host, out)
     }
 
@@ -308,14 +310,25 @@ impl Room {
         });
         match answered {
             Ok(None) => {}
-            Ok(Some(error)) => out.error(&self.located_text(&error, name)),
+            Ok(Some(error)) => {
+                let text = self.located_text(&error, name);
+                let counted = self.shared.stop.get().is_none()
+                    && error.as_table().is_some_and(|table| matches!(is_counted(table), Ok(true)));
+                if counted { out.counted_error(&text) } else { out.error(&text) }
+            }
             Err(error) => out.error(&self.failed(&error)),
         }
         self.shared.stop.get().map_or(Outcome::Answered, Outcome::Stopped)
     }
 
     fn list(&self, words: &[&[u8]]) -> Result<Table> {
-        self.lua.create_sequence_from(words.iter().map(|word| Bytes(word)))
+        // Text goes straight to the interpreter's stack; other bytes take a detour of a reference each.
+        let text: Option<SmallVec<[&str; 8]>> =
+            words.iter().map(|word| std::str::from_utf8(word).ok()).collect();
+        match text {
+            Some(text) => self.lua.create_sequence_from(text),
+            None => self.lua.create_sequence_from(words.iter().map(|word| Bytes(word))),
+        }
     }
 
     /// Makes ready for a run.
@@ -376,7 +389,7 @@ impl Room {
         if let Some(stop) = self.shared.stop.get() {
             return format!("ERR {stop}").into_bytes();
         }
-        if let Some(Thrown::Reply(text)) = error.downcast_ref() {
+        if let Some(Thrown::Reply(text) | Thrown::Counted(text)) = error.downcast_ref() {
             return text.clone();
         }
         // What it filled the memory with is garbage now.

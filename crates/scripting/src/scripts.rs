@@ -7,6 +7,7 @@
 //! a script must not hang on the shard.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use mlua::Function;
 
@@ -20,7 +21,7 @@ const EVALED_MAX: usize = 500;
 pub(crate) struct Script {
     pub(crate) sha: Sha,
     pub(crate) flags: Flags,
-    pub(crate) function: Function,
+    pub(crate) function: Rc<Function>,
     text: Box<[u8]>,
     /// SCRIPT LOAD brought it.
     stays: bool,
@@ -100,7 +101,7 @@ impl Scripts {
         let script = Script {
             sha: Sha(sha1(text)),
             flags,
-            function,
+            function: Rc::new(function),
             text: text.into(),
             stays,
             number: self.number,

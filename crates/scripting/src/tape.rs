@@ -11,6 +11,10 @@ pub trait Sink {
     fn status(&mut self, text: &[u8]);
     /// An error, code first, without the minus sign.
     fn error(&mut self, text: &[u8]);
+    /// An error that a command answered to the script, which handed it on: it was counted then.
+    fn counted_error(&mut self, text: &[u8]) {
+        self.error(text);
+    }
     /// An integer.
     fn int(&mut self, value: i64);
     /// Bytes.
@@ -47,6 +51,7 @@ pub struct Tape {
 pub enum Item<'a> {
     Status(&'a [u8]),
     Error(&'a [u8]),
+    CountedError(&'a [u8]),
     Int(i64),
     Bulk(&'a [u8]),
     Null,
@@ -62,6 +67,7 @@ pub enum Item<'a> {
 
 const STATUS: u8 = b'+';
 const ERROR: u8 = b'-';
+const COUNTED_ERROR: u8 = b'!';
 const INT: u8 = b':';
 const BULK: u8 = b'$';
 const NULL: u8 = b'_';
@@ -108,7 +114,13 @@ impl Tape {
     /// The error, if that is what the reply is.
     #[must_use]
     pub fn as_error(&self) -> Option<&[u8]> {
-        match self.read().item() {
+        self.error_at(0)
+    }
+
+    /// The error, if that is what was written when [`Tape::len`] was `len`.
+    #[must_use]
+    pub fn error_at(&self, len: usize) -> Option<&[u8]> {
+        match (Reader { left: &self.bytes[len..] }).item() {
             Some(Item::Error(text)) => Some(text),
             Some(_) | None => None,
         }
@@ -127,6 +139,7 @@ impl Tape {
             match item {
                 Item::Status(text) => sink.status(text),
                 Item::Error(text) => sink.error(text),
+                Item::CountedError(text) => sink.counted_error(text),
                 Item::Int(value) => sink.int(value),
                 Item::Bulk(bytes) => sink.bulk(bytes),
                 Item::Null => sink.null(),
@@ -184,6 +197,10 @@ impl Sink for Tape {
 
     fn error(&mut self, text: &[u8]) {
         self.text(ERROR, text);
+    }
+
+    fn counted_error(&mut self, text: &[u8]) {
+        self.text(COUNTED_ERROR, text);
     }
 
     fn int(&mut self, value: i64) {
@@ -245,6 +262,7 @@ impl<'a> Reader<'a> {
         Some(match *tag {
             STATUS => Item::Status(self.text()),
             ERROR => Item::Error(self.text()),
+            COUNTED_ERROR => Item::CountedError(self.text()),
             INT => Item::Int(self.word().cast_signed()),
             BULK => Item::Bulk(self.text()),
             NULL => Item::Null,
@@ -293,6 +311,7 @@ mod tests {
         tape.double(-0.5);
         tape.verbatim(b"txt", b"");
         tape.boolean(true);
+        tape.counted_error(b"ERR x");
         tape.null_array();
         let mut copy = Tape::default();
         tape.play(&mut copy);
@@ -312,6 +331,7 @@ mod tests {
                 Item::Double(-0.5),
                 Item::Verbatim(b"txt", b""),
                 Item::Boolean(true),
+                Item::CountedError(b"ERR x"),
                 Item::NullArray
             ]
         );

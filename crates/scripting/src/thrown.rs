@@ -9,7 +9,7 @@ use std::fmt;
 use mlua::debug::Debug;
 use mlua::{Error, Lua, Result, Table, Value};
 
-use crate::convert::error_table;
+use crate::convert::{counted_error_table, error_table};
 use crate::number::format_g;
 
 /// Chunk names of scripts and of libraries begin so.
@@ -24,13 +24,15 @@ const SANDBOX: &[u8] = b"sandbox:";
 pub(crate) enum Thrown {
     /// A string, as Lua's own functions raise: where it happened is in front.
     Text(Vec<u8>),
-    /// An error table, as `redis.call` raises: the text has a code.
+    /// An error table: the text has a code.
     Reply(Vec<u8>),
+    /// The same for what a command answered to `redis.call`.
+    Counted(Vec<u8>),
 }
 
 impl fmt::Display for Thrown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Text(text) | Self::Reply(text)) = self;
+        let (Self::Text(text) | Self::Reply(text) | Self::Counted(text)) = self;
         f.write_str(&String::from_utf8_lossy(text))
     }
 }
@@ -54,6 +56,11 @@ pub(crate) fn raise_reply<T>(text: impl Into<Vec<u8>>) -> Result<T> {
     Err(Error::external(Thrown::Reply(text.into())))
 }
 
+/// Raises what a command answered.
+pub(crate) fn raise_counted<T>(text: &[u8]) -> Result<T> {
+    Err(Error::external(Thrown::Counted(text.to_vec())))
+}
+
 /// Refuses an argument as Lua's library does.
 pub(crate) fn bad_argument<T>(lua: &Lua, number: usize, name: &str, why: &str) -> Result<T> {
     raise(lua, format!("bad argument #{number} to '{name}' ({why})"))
@@ -71,6 +78,7 @@ pub(crate) fn caught(lua: &Lua, value: Value) -> Result<Value> {
     let Value::Error(error) = &value else { return Ok(value) };
     Ok(match error.downcast_ref::<Thrown>() {
         Some(Thrown::Reply(text)) => Value::Table(error_table(lua, text)?),
+        Some(Thrown::Counted(text)) => Value::Table(counted_error_table(lua, text)?),
         Some(Thrown::Text(text)) => Value::String(lua.create_string(text)?),
         None => Value::String(lua.create_string(plain_text(error))?),
     })

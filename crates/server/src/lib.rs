@@ -3,6 +3,7 @@
 //! Everything that touches the process as a whole is here, so that shards need know nothing of it.
 
 mod background;
+mod http;
 mod listen;
 mod log;
 mod open_files;
@@ -83,6 +84,7 @@ pub fn serve_with(launch: Launch, table: &'static Table) -> io::Result<()> {
     let clients = Arc::new(AtomicUsize::new(0));
     log.notice(&format!("Stoa {VERSION} (Redis {REDIS_VERSION}) starting, PID: {}", facts.pid));
     open_files::make_room(&mut config, shards, sockets, &log)?;
+    let http = http::bind(&config)?;
     for directive in config.without_effect() {
         log.warning(&format!("directive '{}' is accepted and not acting yet", directive.name));
     }
@@ -104,6 +106,7 @@ pub fn serve_with(launch: Launch, table: &'static Table) -> io::Result<()> {
     };
     let unix = options.unix.as_ref().map(|unix| absolute(unix.path.clone()));
     let running = stoa_uring::run(options, make)?;
+    let http = http::serve(http, table, running.entrance(), &log)?;
     let stop = running.stop_handle();
     let mut signals = signal_hook::iterator::Signals::new([
         signal_hook::consts::SIGTERM,
@@ -133,6 +136,9 @@ pub fn serve_with(launch: Launch, table: &'static Table) -> io::Result<()> {
         background::say_ready()?;
     }
     let ended = running.join();
+    if let Some(http) = http {
+        http.stop();
+    }
     drop(pid_file);
     handle.close();
     // These threads end with their signals and lines; a panic in them has nothing left to spoil.

@@ -15,11 +15,30 @@ pub(crate) fn addresses(config: &Config) -> io::Result<Vec<SocketAddr>> {
     let mut found = Vec::new();
     if config.port != 0 {
         for name in &config.bind {
-            found.extend(resolved(name, config.port)?);
+            found.extend(resolved(name, config.port, "bind")?);
         }
     }
     if found.is_empty() && config.unix_socket.is_none() {
         return Err(io::Error::other(nowhere(config)));
+    }
+    Ok(found)
+}
+
+/// The addresses of `http-bind`; none when HTTP is off.
+///
+/// # Errors
+/// When it is on and none of them is there.
+pub(crate) fn http_addresses(config: &Config) -> io::Result<Vec<SocketAddr>> {
+    let (mut found, port) = (Vec::new(), config.http.port);
+    if port == 0 {
+        return Ok(found);
+    }
+    for name in &config.http.bind {
+        found.extend(resolved(name, port, "http-bind")?);
+    }
+    if found.is_empty() {
+        let text = "no address of 'http-bind' is there; correct it, or set 'http-port' to 0";
+        return Err(io::Error::other(text));
     }
     Ok(found)
 }
@@ -36,7 +55,7 @@ fn nowhere(config: &Config) -> String {
     )
 }
 
-fn resolved(name: &[u8], port: u16) -> io::Result<Vec<SocketAddr>> {
+fn resolved(name: &[u8], port: u16, of: &str) -> io::Result<Vec<SocketAddr>> {
     let text = String::from_utf8_lossy(name).into_owned();
     let (optional, host) = text.strip_prefix('-').map_or((false, text.as_str()), |h| (true, h));
     let host = match host {
@@ -50,7 +69,7 @@ fn resolved(name: &[u8], port: u16) -> io::Result<Vec<SocketAddr>> {
             .collect()),
         Err(_) if optional => Ok(Vec::new()),
         Err(error) => {
-            let text = format!("can't resolve bind address '{host}': {error}; correct 'bind'");
+            let text = format!("can't resolve {of} address '{host}': {error}; correct '{of}'");
             Err(io::Error::new(error.kind(), text))
         }
     }

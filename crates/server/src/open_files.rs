@@ -33,7 +33,8 @@ pub(crate) fn make_room(
     listeners: usize,
     log: &Log,
 ) -> io::Result<()> {
-    let reserved = OF_PROCESS + u64::from(shards) * (OF_SHARD + listeners as u64);
+    let of_shards = u64::from(shards) * (OF_SHARD + listeners as u64);
+    let reserved = OF_PROCESS + of_shards + crate::http::files(config);
     RESERVED.store(reserved, Ordering::Relaxed);
     let wanted = config.maxclients;
     let fits = clients_max(wanted);

@@ -7,12 +7,13 @@
 use stoa_stdx::MonoNs;
 
 use crate::Shard;
+use crate::reply::error_line;
 
 /// Work that was done in the stretch of time that is being measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ran {
     /// A command was answered.
-    Whole { index: u16, failed: bool },
+    Whole { index: u16, failures: u32 },
     /// A part of one, for an answer that is put together elsewhere or later.
     Share(u16),
 }
@@ -21,11 +22,15 @@ impl Shard {
     /// Notes an answer that was just made.
     #[inline]
     pub(crate) fn ran_whole(&mut self, index: u16, reply: &[u8]) {
-        let failed = reply.first() == Some(&b'-');
-        self.ran.push(Ran::Whole { index, failed });
-        if failed {
-            self.count_error(reply);
-        }
+        let failures = self.node.failures(error_line(reply));
+        self.ran.push(Ran::Whole { index, failures });
+    }
+
+    /// Counts an answer that came of no work: a wait ended.
+    pub(crate) fn count_wait(&mut self, index: u16, reply: &[u8]) {
+        let failures = self.node.failures(error_line(reply));
+        self.node.counters.commands_processed += 1;
+        self.node.commands.ran(usize::from(index), 0, failures);
     }
 
     /// Counts what ran since `started`. It shares the time evenly: two clock reads a stage cost nothing,
@@ -42,18 +47,12 @@ impl Shard {
         let each_ns = took_ns / (self.ran.len() as u64).max(1);
         for ran in self.ran.drain(..) {
             match ran {
-                Ran::Whole { index, failed } => {
+                Ran::Whole { index, failures } => {
                     self.node.counters.commands_processed += 1;
-                    self.node.commands.ran(index as usize, each_ns, failed);
+                    self.node.commands.ran(index as usize, each_ns, failures);
                 }
                 Ran::Share(index) => self.node.commands.shared(index as usize, each_ns),
             }
         }
-    }
-
-    /// Counts an error reply by its first word.
-    pub(crate) fn count_error(&mut self, reply: &[u8]) {
-        self.node.counters.error_replies += 1;
-        self.node.errors.record(&reply[1..]);
     }
 }

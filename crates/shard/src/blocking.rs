@@ -54,6 +54,23 @@ pub(crate) struct Togethers {
     next: u32,
 }
 
+/// Clients that wait though their peer has said all it will.
+#[derive(Default)]
+pub(crate) struct Parting {
+    clients: Vec<ConnId>,
+    due: MonoMs,
+}
+
+impl Parting {
+    /// When to look at them.
+    pub(crate) fn due(&self) -> Option<MonoMs> {
+        (!self.clients.is_empty()).then_some(self.due)
+    }
+}
+
+/// After that long a wait that did not end is ended again.
+const PART_AGAIN_MS: u64 = 100;
+
 /// How a wait ends from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
@@ -147,13 +164,14 @@ impl Shard {
 
     fn serve_here(&mut self, number: u64) {
         let Some(waiter) = self.take_waiter(number) else { return };
-        let Served::Here(batch) = waiter.served else { unreachable!("its home serves it") };
+        let Served::Here(mut batch) = waiter.served else { unreachable!("its home serves it") };
         let scope = self.request_scope(&batch.requests[0], &batch.args);
         // Another of its keys may be held; then it has its place in the order of all, and what it was
         // woken for is kept for it.
         match scope.filter(|scope| self.intents.hinders_scope(scope)) {
             Some(scope) => {
                 let order = self.order_here();
+                batch.moment = Some(self.now.unix);
                 self.add_row(order, true, scope, Work::Kept(waiter.home, batch));
             }
             None => self.answer_kept(waiter.home, batch),
@@ -212,6 +230,7 @@ impl Shard {
         let proto = batch.requests[0].proto;
         let mut reply = RespReply::new(&mut batch.replies, proto);
         say_end(end, waiter.block.on_timeout, &mut reply);
+        self.count_wait(batch.requests[0].index, &batch.replies);
         let len = batch.replies.len();
         batch.ends.push(len);
         self.send_done(waiter.home, batch);
@@ -237,11 +256,35 @@ impl Shard {
         true
     }
 
+    /// Notes that the peer of a client that waits will send no more.
+    pub(crate) fn part(&mut self, id: ConnId) {
+        self.parting.clients.push(id);
+        self.parting.due = self.now.mono.ms();
+    }
+
+    /// Ends the waits of clients whose peers will send no more: they may be gone, and what came for
+    /// them would be lost. One that still listens hears what it would if its time were up.
+    ///
+    /// A pass later than it was noticed, and again after a while: at another shard this may overtake the
+    /// request itself, which waits there as long as its keys are held.
+    pub(crate) fn end_parting(&mut self) {
+        let now = self.now.mono.ms();
+        if self.parting.clients.is_empty() || now < self.parting.due {
+            return;
+        }
+        let mut clients = std::mem::take(&mut self.parting.clients);
+        clients.retain(|id| self.unblock(*id, End::Timeout));
+        self.parting = Parting { clients, due: MonoMs(now.0 + PART_AGAIN_MS) };
+    }
+
     /// A request of a client of this shard waits, or may wait, at `owner`.
     pub(crate) fn now_waits(&mut self, id: ConnId, waits: Waits) {
         if let Some(conn) = self.conn(id) {
             conn.waits = Some(waits);
             conn.stall = Some(Stall::Blocked);
+            if conn.ended {
+                self.part(id);
+            }
         }
         if let Some(session) = self.sessions.get(id) {
             session.blocked = true;
@@ -390,6 +433,7 @@ impl Shard {
         let Some(session) = self.sessions.get(row.conn) else { return };
         let mut reply = Vec::new();
         say_end(end, row.block.on_timeout, &mut RespReply::new(&mut reply, session.proto));
+        self.count_wait(row.request.verdict.index, &reply);
         self.waits_no_more(row.conn);
         self.answer_waiting(row.conn, row.ticket, &reply, false);
     }

@@ -11,7 +11,7 @@
 //! what the script has done so far, and none gets lost.
 
 use stoa_command::{Flags, RequestPolicy};
-use stoa_engine::{Ctx, Part, Proto, Reply, Sessions, exec};
+use stoa_engine::{Ctx, Part, Proto, Reply, Sessions, exec, refuse_exec};
 use stoa_keyspace::Notice;
 use stoa_pubsub::Outgoing;
 use stoa_stdx::{ConnId, Key, ShardId, UnixMs};
@@ -25,7 +25,7 @@ use crate::gather::Kept;
 use crate::intents::{RowId, Work};
 use crate::message::{Args as ArgStore, Ask, Batch, Dest, Message, Request};
 use crate::publish::NO_ROW;
-use crate::reply::RespReply;
+use crate::reply::{RespReply, error_line};
 use crate::scripts::Escaped;
 use crate::transact::{Lent, LentAll};
 
@@ -176,7 +176,6 @@ impl Shard {
                 Sessions::PROXY
             }
         };
-        self.keyspace.held.alone = matches!(whose, Whose::Loan(_) | Whose::LoanOfAll(_));
         let (job, borrowed) = match whose {
             Whose::Client { request, .. } => (&request.job, None),
             Whose::Loan(lent) => (&lent.request.job, None),
@@ -189,17 +188,16 @@ impl Shard {
             return false;
         }
         if let Some(job) = job {
-            let failed = run.out.get(start) == Some(&b'-');
+            let failures = ctx.node.failures(error_line(&run.out[start..]));
             let index = job.queue.verdicts().nth(run.at).expect("it has begun").index;
-            run.ran.push(Ran::Whole { index, failed });
+            run.ran.push(Ran::Whole { index, failures });
             let mut reply = RespReply::new(&mut run.out, run.proto);
-            let mut ran = |index, failed| run.ran.push(Ran::Whole { index, failed });
+            let mut ran = |index, failures| run.ran.push(Ran::Whole { index, failures });
             if let Some(at) = exec(&job.queue, run.at + 1, &mut ctx, &mut reply, &mut ran) {
                 run.at = at;
                 return false;
             }
         }
-        self.keyspace.held.alone = false;
         true
     }
 
@@ -259,9 +257,8 @@ impl Shard {
     pub(crate) fn turn_away_client(&mut self, id: ConnId, index: u16, text: &str) {
         self.node.commands.rejected(usize::from(index));
         if self.node.table.at(index).spec.request == RequestPolicy::Exec {
-            self.sessions.at(Sessions::row(id)).multi = None;
-            self.unwatch(id);
-            return self.reply_here(id, |reply| reply.error_text(&discarded(text)));
+            self.drop_multi(id);
+            return self.reply_here(id, |reply| refuse_exec(text.as_bytes(), reply));
         }
         self.abort_multi(id);
         self.reply_here(id, |reply| reply.error_text(text.as_bytes()));
@@ -320,13 +317,13 @@ impl Shard {
         let start = replies.len();
         let mut reply = RespReply::new(replies, request.proto);
         if let Ask::Exec(job) = &request.ask {
-            reply.error_text(&discarded(text));
+            refuse_exec(text.as_bytes(), &mut reply);
             self.unwatch_of(job.client);
         } else {
             reply.error_text(text.as_bytes());
         }
         self.node.commands.rejected(usize::from(request.index));
-        self.count_error(&replies[start..]);
+        self.node.count_error(error_line(&replies[start..]).unwrap_or_default());
     }
 
     /// A script of some shard pauses: what waits here for its turn is refused instead. Parts of
@@ -356,9 +353,4 @@ impl Shard {
             self.send_done(from, batch);
         }
     }
-}
-
-/// What EXEC answers that is refused.
-pub(crate) fn discarded(why: &str) -> Vec<u8> {
-    format!("EXECABORT Transaction discarded because of: {why}").into_bytes()
 }

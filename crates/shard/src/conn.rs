@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use stoa_resp::Parser;
-use stoa_stdx::{ConnId, MonoMs, MonoNs, ShardId};
+use stoa_stdx::{ConnId, MonoMs, MonoNs, ShardId, UnixMs};
 
 use crate::blocking::Waits;
 use crate::intents::RowId;
@@ -61,6 +61,8 @@ pub(crate) struct Conn {
     pub(crate) waits: Option<Waits>,
     /// The turn of that row has come.
     pub(crate) has_turn: bool,
+    /// The wall clock as of which the request runs that waits for its turn.
+    pub(crate) moment: UnixMs,
     /// Its wait is over, but the input held meanwhile has not run.
     pub(crate) resumes: bool,
     /// Bytes the driver took and the kernel did not, yet.
@@ -100,6 +102,7 @@ impl Conn {
             undecided: 0,
             decider: None,
             has_turn: false,
+            moment: UnixMs(0),
             resumes: false,
             in_flight: 0,
             source: None,
@@ -140,6 +143,11 @@ impl Conn {
         let state = if muted { State::Muted } else { State::Hole };
         self.owed.queue.push_back(Owing { state, start: 0, end: 0 });
         ticket
+    }
+
+    /// Whether nothing was asked after the request of that hole.
+    pub(crate) fn is_last(&self, ticket: u32) -> bool {
+        ticket.wrapping_sub(self.owed.base) as usize + 1 == self.owed.queue.len()
     }
 
     /// Fills a hole, and lets go all that waited behind it.

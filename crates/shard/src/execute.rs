@@ -16,12 +16,13 @@ use crate::conn::Stall;
 use crate::input::{Cmd, Source, What};
 use crate::intents::{Hold, Scope};
 use crate::keys::owner_of;
-use crate::message::{Ask, Batch, Dest, Keyed, Request};
+use crate::message::{Ask, Batch, Dest, Followed, Keyed, Request};
 use crate::notices::is_other_protocol;
 use crate::orders::holds_back;
 use crate::places::{Place, Routed, Spot};
 use crate::plan::{Join, Plan};
-use crate::reply::RespReply;
+use crate::reply::{RespReply, error_line};
+use crate::sites::Site;
 
 /// A batch is posted before the end of its pass once its arguments are this long.
 const BATCH_BYTES_MAX: usize = 1 << 20;
@@ -52,7 +53,7 @@ impl Shard {
     pub(crate) fn run_cmd(&mut self, cmd: &Cmd, places: &[Place], sources: &mut [Source<'_>]) {
         let source = &sources[cmd.source as usize];
         let id = source.conn;
-        let holes_max = self.holes_max();
+        let holes_max = if self.rarely(Site::FewHoles) { 1 } else { self.holes_max() };
         let waits = match self.conn(id) {
             None => return,
             Some(conn) => {
@@ -63,6 +64,9 @@ impl Shard {
             }
         } || self.stalled_until.is_some();
         let ran = !waits && {
+            if !self.intents.is_idle() {
+                self.begin_turn(id);
+            }
             let spans_at = cmd.spans_at as usize;
             let spans = &self.spans[spans_at..spans_at + cmd.argc as usize];
             let argc = spans.len();
@@ -77,12 +81,27 @@ impl Shard {
                 self.run_argv(cmd, places, id, &argv)
             }
         };
+        if self.node.tracer.is_on() {
+            self.end_sample(id, ran);
+        }
         if !ran {
             sources[cmd.source as usize].hold_from(cmd.start);
         }
+        self.moment = None;
         // A shard that was put to sleep keeps what did not run for later.
         if !self.intents.is_idle() && (ran || self.stalled_until.is_none()) {
             self.end_turn_of(id);
+        }
+    }
+
+    /// The request that is followed has run here, was sent, or has to wait and come again.
+    #[cold]
+    fn end_sample(&mut self, id: ConnId, ran: bool) {
+        if ran {
+            let is_awaited = self.conn(id).is_some_and(|conn| conn.owed.is_waiting());
+            self.node.tracer.end(is_awaited);
+        } else {
+            self.node.tracer.forget();
         }
     }
 
@@ -122,6 +141,9 @@ impl Shard {
         let spec = &self.node.table.at(verdict.index).spec;
         session.last_command = spec.name;
         let in_multi = session.multi.is_some();
+        if self.node.tracer.takes(self.node.config.trace_sample) {
+            self.node.tracer.begin(session.id, spec.name, self.now.mono);
+        }
         if let Some(pause) = &self.pause
             && holds_back(pause, spec.flags)
         {
@@ -140,7 +162,7 @@ impl Shard {
             return true;
         }
         if in_multi && !spec.flags.has(Flags::IMMEDIATE) {
-            self.queue(id, verdict, argv);
+            self.queue(id, verdict, argv, cmd, places);
             return true;
         }
         if self.keys_are_lent && !spec.flags.has(Flags::ALLOW_BUSY) && !self.has_turn(id) {
@@ -194,7 +216,7 @@ impl Shard {
 
     /// Answers what parsing found wrong before the request was given to other shards.
     pub(crate) fn refuse_parsed(&mut self, req: Req<'_>, error: ReplyError) {
-        self.ran.push(Ran::Whole { index: req.verdict.index, failed: true });
+        self.ran.push(Ran::Whole { index: req.verdict.index, failures: 1 });
         self.reply_here(req.conn, |reply| reply.error(error));
     }
 
@@ -215,9 +237,8 @@ impl Shard {
         if mode == ReplyMode::On {
             write(&mut RespReply::new(conn.sink(), proto));
         }
-        if conn.sink().get(start) == Some(&b'-') {
-            self.node.counters.error_replies += 1;
-            self.node.errors.record(&conn.sink()[start + 1..]);
+        if let Some(text) = error_line(&conn.sink()[start..]) {
+            self.node.count_error(text);
         }
         conn.written(start);
         self.touched(id);
@@ -412,20 +433,15 @@ impl Shard {
             walk: None,
         };
         if !self.intents.is_idle() {
-            let flags = ctx.node.table.at(req.verdict.index).spec.flags;
-            ctx.keyspace.held.alone = !flags.has(Flags::READONLY);
+            ctx.now = self.moment.unwrap_or(ctx.now);
         }
         let mut reply = RespReply::new(sink, proto);
         write(&mut ctx, &mut reply, &mut self.ran);
         if let Blocking::Asked(block) = ctx.blocking {
             return self.wait_at_home(req, mode, *block);
         }
-        let failed = sink.get(start) == Some(&b'-');
-        self.ran.push(Ran::Whole { index: req.verdict.index, failed });
-        if failed {
-            self.node.counters.error_replies += 1;
-            self.node.errors.record(&sink[start + 1..]);
-        }
+        let failures = self.node.failures(error_line(&sink[start..]));
+        self.ran.push(Ran::Whole { index: req.verdict.index, failures });
         let session = self.sessions.at(row);
         if mode != ReplyMode::On || session.reply_mode != ReplyMode::On {
             let spec = &self.node.table.at(req.verdict.index).spec;
@@ -515,7 +531,7 @@ impl Shard {
         self.put_request(&mut batch, req, dest, ask, routed);
         // Large values make a batch of their own: its places are counted in 32 bits, and both ends
         // hold it in memory.
-        let long = batch.args.len() > BATCH_BYTES_MAX;
+        let long = batch.args.len() > BATCH_BYTES_MAX || self.rarely(Site::PostEarly);
         self.outbound[owner.0 as usize] = Some(batch);
         if long {
             self.post_batch(owner);
@@ -566,6 +582,10 @@ impl Shard {
         };
         let (db, proto) = (session.db, session.proto);
         let (no_touch, is_local) = (session.no_touch, session.is_local || session.is_unix);
+        if self.node.tracer.is_on() && batch.followed.is_none() {
+            let (number, id) = (batch.requests.len() as u32, self.node.tracer.id());
+            batch.followed = Some(Followed { number, id });
+        }
         let argv = batch.args.push(req.argv);
         let keyed = match routed {
             Routed::No => Keyed::No,

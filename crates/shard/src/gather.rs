@@ -140,6 +140,9 @@ impl Shard {
     /// A batch came back from `from` with its answers.
     pub(crate) fn batch_done(&mut self, from: ShardId, mut batch: Box<Batch>) {
         self.witness(batch.clock);
+        if let Some(followed) = batch.followed {
+            self.node.tracer.answered(followed.id);
+        }
         let mut start = 0;
         let mut parts = std::mem::take(&mut batch.parts).into_iter().peekable();
         let Batch { requests, args, replies, ends, .. } = &mut *batch;
@@ -178,7 +181,10 @@ impl Shard {
         match request.dest {
             Dest::Nowhere => {}
             Dest::Hole { conn: id, ticket } => {
-                self.waits_no_more(id);
+                // What a client waits for is the last it asked; this may be an earlier one's answer.
+                if self.conn(id).is_some_and(|conn| conn.is_last(ticket)) {
+                    self.waits_no_more(id);
+                }
                 if let Some(conn) = self.conn(id) {
                     conn.fill(ticket, reply);
                     if self.is_scripted(request.index) {
@@ -254,7 +260,6 @@ impl Shard {
         // A client that left meanwhile waits for nothing.
         let may_wait = request.job.is_none() && borrowed.is_none() && self.conn(conn).is_some();
         let blocking = if may_wait { Blocking::Allowed } else { Blocking::Denied };
-        self.keyspace.held.alone = true;
         let mut ctx = Ctx { borrowed, blocking, ..self.context(row, None) };
         let pauses_at = match &request.job {
             Some(job) => run_queue(&job.queue, broken, &mut ctx, &mut reply, &mut run.ran),
@@ -264,7 +269,6 @@ impl Shard {
             }
         };
         let asked = std::mem::take(&mut ctx.blocking);
-        self.keyspace.held.alone = false;
         if let Blocking::Asked(block) = asked {
             self.asked_block = Some(block);
         }
@@ -419,6 +423,7 @@ impl Shard {
         let scope = self.request_scope(&batch.requests[0], &batch.args);
         let scope = scope.unwrap_or(Scope::Keys(Vec::new()));
         let order = self.order_here();
+        batch.moment = Some(self.now.unix);
         self.add_row(order, true, scope, Work::Kept(self.node.shard, batch));
     }
 

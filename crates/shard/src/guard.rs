@@ -6,16 +6,15 @@
 //! changes all of its keys or none.
 
 use stoa_command::{Flags, RequestPolicy};
-use stoa_engine::{OUT_OF_MEMORY, Reply, Sessions, Table};
+use stoa_engine::{OUT_OF_MEMORY, Reply, Sessions, Table, refuse_exec};
 use stoa_stdx::{ConnId, ShardId};
 
 use crate::Shard;
-use crate::busy::discarded;
 use crate::gather::How;
 use crate::intents::{RowId, Stamp, Work};
 use crate::message::{Ask, GatherId, Intent, Step};
 use crate::multi::Job;
-use crate::reply::RespReply;
+use crate::reply::{RespReply, error_line};
 
 /// For which reasons a shard may refuse its share of a transaction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -133,12 +132,17 @@ impl Shard {
         if let Some(job) = job {
             self.unwatch_of(job.client);
         }
-        let text = if job.is_some() { discarded(why) } else { why.as_bytes().to_vec() };
+        let is_exec = job.is_some();
         let proto = self.sessions.get(gather.conn).map(|session| session.proto).unwrap_or_default();
         let mut reply = Vec::new();
-        RespReply::new(&mut reply, proto).error_text(&text);
+        let mut out = RespReply::new(&mut reply, proto);
+        if is_exec {
+            refuse_exec(why.as_bytes(), &mut out);
+        } else {
+            out.error_text(why.as_bytes());
+        }
         self.node.commands.rejected(usize::from(gather.index));
-        self.count_error(&reply);
+        self.node.count_error(error_line(&reply).unwrap_or_default());
         self.answer_waiting(gather.conn, gather.ticket, &reply, gather.stalls);
     }
 }

@@ -83,6 +83,8 @@ pub(crate) struct Cmd {
     /// Its keys, if it has several at fixed distances.
     pub(crate) places_at: u32,
     pub(crate) places: u32,
+    /// They are all ours.
+    are_own: bool,
     pub(crate) what: What,
 }
 
@@ -264,6 +266,7 @@ impl Shard {
                 slot: SlotId(0),
                 places_at: 0,
                 places: 0,
+                are_own: false,
                 what: what.unwrap_or(What::Unknown),
             };
             if what.is_none() {
@@ -298,6 +301,8 @@ impl Shard {
                     let (seed, shards) = (self.keyspace.seed(), self.node.shards);
                     let found = stride.find(cmd.argc as usize, arg, seed, shards, &mut self.places);
                     cmd.places = found as u32;
+                    let mut found = cmd.places(&self.places).iter();
+                    cmd.are_own = found.all(|place| place.owner == self.node.shard);
                 }
                 if cmd.places > 0 { What::Many(index) } else { What::Other(index) }
             }
@@ -347,10 +352,10 @@ impl Shard {
         let spots = own.map(|cmd| (db, Spot { slot: cmd.slot, hash: cmd.hash }));
         prefetch(&self.keyspace, spots);
         if !places.is_empty() {
-            let here = self.node.shard;
-            let keys = stage.iter().flat_map(|cmd| cmd.places(places));
-            let own = keys.filter(|place| place.owner == here);
-            prefetch(&self.keyspace, own.map(|place| (db, place.spot)));
+            // What is divided runs later, and is fetched then.
+            let own = stage.iter().filter(|cmd| cmd.are_own);
+            let keys = own.flat_map(|cmd| cmd.places(places));
+            prefetch(&self.keyspace, keys.map(|place| (db, place.spot)));
         }
     }
 

@@ -41,7 +41,7 @@ pub(crate) struct TransactionId {
 
 /// A row of [`Intents`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct RowId(u32);
+pub(crate) struct RowId(pub(crate) u32);
 
 /// One key of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +79,8 @@ struct Row {
     order: Order,
     committed: bool,
     started: bool,
+    /// Its keys are held: they do not end before their time.
+    holds: bool,
     scope: Scope,
     work: Option<Work>,
 }
@@ -103,6 +105,9 @@ pub(crate) struct Intents {
     alls: Vec<u32>,
     ready: Vec<RowId>,
     spare: Vec<Vec<Hold>>,
+    /// Planted: no row waits for another.
+    #[cfg(feature = "simulated")]
+    pub(crate) runs_past: bool,
 }
 
 impl Intents {
@@ -150,7 +155,8 @@ impl Intents {
         self.len += 1;
         self.hang(row, order, &scope);
         let work = Some(work);
-        self.rows[row as usize] = Some(Row { order, committed, started: false, scope, work });
+        self.rows[row as usize] =
+            Some(Row { order, committed, started: false, holds: true, scope, work });
         self.look(row);
         RowId(row)
     }
@@ -214,6 +220,12 @@ impl Intents {
         }
     }
 
+    /// What a row holds, which it does no more from now on. None if it did not.
+    pub(crate) fn let_go(&mut self, id: RowId) -> Option<&Scope> {
+        let row = self.rows[id.0 as usize].as_mut()?;
+        std::mem::take(&mut row.holds).then_some(&row.scope)
+    }
+
     /// The request that a row keeps.
     pub(crate) fn kept(&mut self, id: RowId) -> Option<&mut Batch> {
         let row = self.rows[id.0 as usize].as_mut()?;
@@ -221,6 +233,20 @@ impl Intents {
             Work::Kept(_, batch) => Some(batch),
             Work::Own(_) | Work::Resume(_) | Work::Hold => None,
         }
+    }
+
+    /// What the rows keep whose turn comes next, `count` of them at most.
+    pub(crate) fn kept_ahead(&self, count: usize) -> impl Iterator<Item = &Batch> + Clone {
+        let ahead = self.ready.iter().rev().take(count);
+        ahead.filter_map(|row| match &self.row(row.0).work {
+            Some(Work::Kept(_, batch)) => Some(&**batch),
+            Some(Work::Own(_) | Work::Resume(_) | Work::Hold) | None => None,
+        })
+    }
+
+    /// The stamp of a row.
+    pub(crate) fn stamp(&self, id: RowId) -> Stamp {
+        self.row(id.0).order.stamp
     }
 
     /// A row whose turn has come, with what is to be done. It stays until it is removed.
@@ -301,6 +327,10 @@ impl Intents {
     }
 
     fn is_behind_another(&self, id: u32) -> bool {
+        #[cfg(feature = "simulated")]
+        if self.runs_past {
+            return false;
+        }
         let row = self.row(id);
         let order = row.order;
         let is_before = |other: u32, writes: bool| {

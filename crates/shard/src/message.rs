@@ -29,9 +29,20 @@ pub enum Message {
     Receipts(Box<Receipts>),
 }
 
+/// A request of a batch whose way is followed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Followed {
+    /// Its place in the batch.
+    pub(crate) number: u32,
+    /// Its number at its home.
+    pub(crate) id: u32,
+}
+
 /// Requests of one pass for one owner, and their answers.
 #[derive(Debug, Default)]
 pub struct Batch {
+    /// The request in it whose way is followed, the first if there are several.
+    pub(crate) followed: Option<Followed>,
     /// The sender's clock: what the receiver stamps from here on comes after it.
     pub(crate) clock: Stamp,
     pub(crate) requests: Vec<Request>,
@@ -51,6 +62,7 @@ pub struct Batch {
 
 impl Batch {
     pub(crate) fn clear(&mut self) {
+        self.followed = None;
         self.clock = Stamp::default();
         self.moment = None;
         self.waited = None;

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use stoa_command::{Args, Category, Flags, KeyPositions};
-use stoa_engine::{Ctx, Queue, Refusal, Reply, Sessions, Verdict, exec};
+use stoa_engine::{Ctx, Queue, QueueReach, QueuedKey, Refusal, Reply, Sessions, Verdict, exec};
 use stoa_stdx::{ConnId, ShardId};
 
 use crate::Shard;
@@ -17,10 +17,11 @@ use crate::account::Ran;
 use crate::busy::Whose;
 use crate::execute::Req;
 use crate::gather::{How, Kept};
+use crate::input::{Cmd, What};
 use crate::intents::{Hold, Scope};
 use crate::keys::owner_of;
 use crate::message::{Ask, Dest, Request};
-use crate::places::Routed;
+use crate::places::{Place, Routed};
 use crate::plan::{Join, Plan};
 use crate::reply::RespReply;
 use crate::split::{KeyOrder, Parts};
@@ -49,7 +50,14 @@ struct Reach<'a> {
 
 impl Shard {
     /// Queues a command of a client that is between MULTI and EXEC.
-    pub(crate) fn queue(&mut self, id: ConnId, verdict: Verdict, argv: &[&[u8]]) {
+    pub(crate) fn queue(
+        &mut self,
+        id: ConnId,
+        verdict: Verdict,
+        argv: &[&[u8]],
+        cmd: &Cmd,
+        places: &[Place],
+    ) {
         let spec = &self.node.table.at(verdict.index).spec;
         let strict = self.node.config.multi_strict
             && (spec.flags.has(Flags::BLOCKING)
@@ -62,6 +70,7 @@ impl Shard {
                 reply.error_text(b"ERR Command not allowed inside a transaction");
             });
         }
+        let seen = self.see_queued(verdict, argv, cmd, places);
         let session = self.sessions.at(Sessions::row(id));
         let multi = session.multi.as_mut().expect("it is between MULTI and EXEC");
         if multi.queue.bytes() > QUEUE_BYTES_MAX {
@@ -70,8 +79,43 @@ impl Shard {
                 reply.error_text(b"ERR the transaction is too long; EXEC or DISCARD it first");
             });
         }
-        multi.queue.push(verdict, argv);
+        multi.reach.all |= seen.all;
+        multi.reach.home |= seen.home;
+        multi.reach.is_mixed |= seen.is_mixed;
+        seen.owner.into_iter().for_each(|owner| multi.reach.add(owner));
+        let (slot, hash) = (cmd.slot, cmd.hash);
+        let key = match cmd.what {
+            What::Own(_, at) | What::Foreign(_, at) => Some(QueuedKey { at, slot, hash }),
+            _ => None,
+        };
+        multi.queue.push(verdict, argv, key);
         self.reply_here(id, |reply| reply.simple("QUEUED"));
+    }
+
+    /// What one command touches.
+    fn see_queued(
+        &self,
+        Verdict { index, args_at }: Verdict,
+        argv: &[&[u8]],
+        cmd: &Cmd,
+        places: &[Place],
+    ) -> QueueReach {
+        let mut seen = QueueReach::default();
+        match cmd.what {
+            What::Own(..) => seen.owner = Some(self.node.shard),
+            What::Foreign(..) => seen.owner = Some(owner_of(cmd.slot, self.node.shards)),
+            What::Many(_) => {
+                cmd.places(places).iter().for_each(|place| seen.add(place.owner));
+            }
+            _ => {
+                let mut queue = Queue::default();
+                queue.push(Verdict { index, args_at }, argv, None);
+                let Reach { owners, all, home } = self.reach(&queue);
+                owners.keys().for_each(|owner| seen.add(*owner));
+                (seen.all, seen.home) = (all, home);
+            }
+        }
+        seen
     }
 
     /// A refused command spoils the transaction it was meant for.
@@ -98,15 +142,13 @@ impl Shard {
         let watching = session.watching.clone();
         let client = session.id;
         let here = self.node.shard;
-        let mut reach = self.reach(&multi.queue);
-        for shard in watching {
-            reach.owners.entry(shard).or_default();
-        }
-        let elsewhere: Vec<ShardId> =
-            reach.owners.keys().copied().filter(|owner| *owner != here).collect();
-        let goes_away = !reach.all && !reach.home && reach.owners.len() == 1;
-        match *elsewhere.as_slice() {
-            [] if !reach.all || self.node.shards == 1 => {
+        let mut reach = multi.reach;
+        watching.iter().for_each(|shard| reach.add(*shard));
+        let alone = self.node.shards == 1;
+        match reach.owner.filter(|_| !reach.is_mixed) {
+            owner
+                if alone || !reach.is_mixed && !reach.all && owner.is_none_or(|it| it == here) =>
+            {
                 if !self.intents.is_idle()
                     && !self.has_turn(req.conn)
                     && let Some(scope) = self.queue_scope(&multi.queue, client)
@@ -117,7 +159,7 @@ impl Shard {
                 }
                 self.exec_here(req, &multi.queue, client);
             }
-            [owner] if goes_away => {
+            Some(owner) if !reach.all && !reach.home => {
                 self.sessions.at(Sessions::row(req.conn)).watching.clear();
                 let muted = self.takes_mute(req.conn);
                 let Some(conn) = self.conn(req.conn) else { return true };
@@ -127,7 +169,10 @@ impl Shard {
             }
             _ => {
                 self.sessions.at(Sessions::row(req.conn)).watching.clear();
-                let Reach { owners, all, .. } = reach;
+                let Reach { mut owners, all, .. } = self.reach(&multi.queue);
+                for shard in watching {
+                    owners.entry(shard).or_default();
+                }
                 let owned = |keys: BTreeSet<&[u8]>| keys.into_iter().map(<[u8]>::to_vec).collect();
                 let owners = owners.into_iter().map(|(owner, keys)| (owner, owned(keys))).collect();
                 self.exec_together(req, Job { queue: multi.queue, client }, owners, all);
@@ -201,7 +246,7 @@ impl Shard {
     }
 
     fn exec_here(&mut self, req: Req<'_>, queue: &Queue, client: u64) {
-        let broken = self.keyspace.is_watch_broken(client, self.now.unix);
+        let broken = self.keyspace.is_watch_broken(client, self.unix());
         self.unwatch(req.conn);
         if self.node.shards == 1 && self.has_scripts(queue) {
             return self.exec_pausable(req, queue, broken);
@@ -254,7 +299,7 @@ impl Shard {
         let mut ctx = self.context(Sessions::PROXY, None);
         let mut reply = RespReply::new(replies, request.proto);
         run_queue(&job.queue, broken, &mut ctx, &mut reply, &mut ran);
-        ran.push(Ran::Whole { index: request.index, failed: false });
+        ran.push(Ran::Whole { index: request.index, failures: 0 });
         self.ran.append(&mut ran);
     }
 
@@ -317,10 +362,24 @@ impl Shard {
         }
     }
 
-    /// A refusal of a client's request: it spoils the transaction it belongs to.
+    /// A refusal of a client's request: it spoils the transaction it belongs to, and ends it if it is
+    /// EXEC itself that is refused.
     pub(crate) fn refused(&mut self, id: ConnId, argv: &[&[u8]], refusal: Refusal) {
-        self.abort_multi(id);
+        match refusal {
+            Refusal::Error(Some(index), _) if self.plans[index as usize] == Plan::Exec => {
+                self.drop_multi(id);
+            }
+            Refusal::Error(..) | Refusal::UnknownCommand | Refusal::UnknownSubcommand(_) => {
+                self.abort_multi(id);
+            }
+        }
         self.refuse(id, argv, refusal);
+    }
+
+    /// Ends a transaction unrun.
+    pub(crate) fn drop_multi(&mut self, id: ConnId) {
+        self.sessions.at(Sessions::row(id)).multi = None;
+        self.unwatch(id);
     }
 }
 
@@ -336,5 +395,5 @@ pub(crate) fn run_queue(
         reply.null_array();
         return None;
     }
-    exec(queue, 0, ctx, reply, &mut |index, failed| ran.push(Ran::Whole { index, failed }))
+    exec(queue, 0, ctx, reply, &mut |index, failures| ran.push(Ran::Whole { index, failures }))
 }

@@ -9,6 +9,7 @@ use crate::Shard;
 use crate::blocking::End;
 use crate::event::Action;
 use crate::message::{Ask, ScriptText};
+use crate::sites::Site;
 
 /// Keys reclaimed or entries freed in one portion: some tens of microseconds.
 const PORTION_LEN: usize = 64;
@@ -180,10 +181,10 @@ impl Shard {
     /// Reclaims keys that are due, a portion. Before anything runs: what a command counts or walks
     /// over then hangs on the moment it runs at, not on what else the shard did before.
     pub(crate) fn expire(&mut self) {
-        self.keyspace.held.alone = false;
         let due = self.node.active_expire
             && self.keyspace.next_deadline().is_some_and(|due| due <= self.unix());
-        self.expiry_waits = due && self.keyspace.expire_due(self.unix(), PORTION_LEN);
+        let portion = if self.rarely(Site::ShortPortion) { 1 } else { PORTION_LEN };
+        self.expiry_waits = due && self.keyspace.expire_due(self.unix(), portion);
     }
 
     /// A portion of what nobody waits for.
@@ -206,6 +207,7 @@ impl Shard {
         let pause = self.pause.map(|pause| pause.until);
         let cron = self.needs_cron().then_some(self.next_cron);
         let wait = self.next_wait_end();
-        [expiry, pause, cron, wait, self.stalled_until].into_iter().flatten().min()
+        let parting = self.parting.due();
+        [expiry, pause, cron, wait, parting, self.stalled_until].into_iter().flatten().min()
     }
 }

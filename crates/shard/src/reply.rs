@@ -20,6 +20,12 @@ const fn wire(proto: Proto) -> stoa_resp::Proto {
     }
 }
 
+/// The text of an error reply, if `reply` begins with one.
+pub(crate) fn error_line(reply: &[u8]) -> Option<&[u8]> {
+    let text = reply.strip_prefix(b"-")?;
+    Some(&text[..text.iter().position(|byte| *byte == b'\r').unwrap_or(text.len())])
+}
+
 impl Reply for RespReply<'_> {
     fn simple(&mut self, text: &str) {
         self.0.simple(text);
@@ -65,6 +71,10 @@ impl Reply for RespReply<'_> {
         self.0.double(value);
     }
 
+    fn double_digits(&mut self, digits: &str) {
+        self.0.double_digits(digits);
+    }
+
     fn boolean(&mut self, value: bool) {
         self.0.boolean(value);
     }
@@ -88,6 +98,10 @@ impl Reply for RespReply<'_> {
 
     fn rewind(&mut self, mark: usize) {
         self.0.out.truncate(mark);
+    }
+
+    fn error_at(&self, mark: usize) -> Option<&[u8]> {
+        error_line(&self.0.out[mark..])
     }
 
     fn ok(&mut self) {

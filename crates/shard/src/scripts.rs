@@ -18,6 +18,7 @@ use crate::gather::{Gather, How, Kept};
 use crate::message::{Args as ArgStore, Request};
 use crate::publish::NO_ROW;
 use crate::reply::RespReply;
+use crate::sites::Site;
 
 /// Names of scripts that are remembered. More are forgotten all at once: each costs one run in vain.
 const REMEMBERED_MAX: usize = 10_000;
@@ -59,7 +60,7 @@ impl Shard {
         if escape == Escape::Unshared {
             return;
         }
-        if self.escaped.len() >= REMEMBERED_MAX {
+        if self.escaped.len() >= REMEMBERED_MAX || self.rarely(Site::ForgetScripts) {
             self.escaped.clear();
         }
         self.escaped.insert(self.keyspace.seed().hash(argv[1]));
@@ -93,6 +94,7 @@ impl Shard {
         if !self.node.orders.is_empty() {
             self.carry_out_orders();
         }
+        self.serve_waiters();
     }
 
     /// Before a script that may have to be undone. What others said goes first: it stays said.

@@ -21,6 +21,10 @@ use crate::message::{Request, Step};
 use crate::places::{Spot, prefetch};
 use crate::reply::RespReply;
 use crate::scripts::Escaped;
+use crate::sites::Site;
+
+/// Rows whose keys are fetched together before they run.
+const AHEAD_LEN: usize = 12;
 
 impl Shard {
     /// Takes a message of another shard.
@@ -69,7 +73,7 @@ impl Shard {
     }
 
     fn run_requests(&mut self, from: ShardId, batch: &mut Batch) {
-        let Batch { requests, args, replies, ends, parts, .. } = batch;
+        let Batch { requests, args, replies, ends, parts, followed, .. } = batch;
         for number in 0..requests.len() {
             if number.is_multiple_of(STAGE_LEN) {
                 let stage = &requests[number..requests.len().min(number + STAGE_LEN)];
@@ -81,6 +85,11 @@ impl Shard {
             if self.is_pausing() && self.turn_away(from, request, args, replies) {
                 ends.push(replies.len());
                 continue;
+            }
+            if let Some(followed) = followed
+                && followed.number == number as u32
+            {
+                self.node.tracer.resume(followed.id, self.node.table.at(request.index).spec.name);
             }
             let part = match request.ask {
                 Ask::Execute | Ask::Collect | Ask::Walk(_) | Ask::Exec(_) | Ask::Watch(_) => {
@@ -141,6 +150,9 @@ impl Shard {
             };
             parts.extend(part.map(|part| (number as u32, part)));
             ends.push(replies.len());
+            if self.node.tracer.is_on() {
+                self.node.tracer.end(true);
+            }
             if self.keyspace.has_woken() {
                 self.serve_waiters();
             }
@@ -149,7 +161,8 @@ impl Shard {
 
     /// Puts a request that meets an intent into a row of its own. False if it may run.
     fn parks(&mut self, from: ShardId, request: &mut Request, args: &ArgStore) -> bool {
-        if self.is_free(request, args) {
+        let waits = self.rarely(Site::Park);
+        if !waits && self.is_free(request, args) {
             return false;
         }
         let scope = match self.request_scope(request, args) {
@@ -160,13 +173,16 @@ impl Shard {
             }
             None => return false,
         };
-        if !self.intents.hinders_scope(&scope) {
+        if !waits && !self.intents.hinders_scope(&scope) {
             return false;
         }
         let ask = std::mem::replace(&mut request.ask, Ask::Execute);
-        let kept = self.keep(request, ask, args);
+        let mut kept = self.keep(request, ask, args);
         request.dest = Dest::Nowhere;
         let order = self.order_here();
+        // It sees deadlines as of its place in the order: what comes behind it may run with an earlier
+        // clock than the one it is going to start at.
+        kept.moment = Some(self.now.unix);
         self.add_row(order, true, scope, Work::Kept(from, kept));
         true
     }
@@ -250,6 +266,7 @@ impl Shard {
         let runs = match intent.then {
             // What is lent needs a row that keeps others away.
             Ask::Lend(_) | Ask::LendAll(_) => false,
+            _ if self.rarely(Site::HoldDecided) => false,
             _ if self.intents.is_idle() || self.is_free(request, args) => true,
             _ => {
                 let scope = self.request_scope(request, args);
@@ -363,10 +380,16 @@ impl Shard {
 
     /// Starts the rows whose turn has come, until none is left.
     pub(crate) fn settle(&mut self) {
-        while self.stalled_until.is_none()
-            && !self.is_pausing()
-            && let Some((row, work)) = self.intents.next_ready()
-        {
+        let mut fetched = 0;
+        while self.stalled_until.is_none() && !self.is_pausing() {
+            if fetched == 0 {
+                let ahead = self.intents.kept_ahead(AHEAD_LEN);
+                let kept = ahead.flat_map(|batch| spots(&batch.requests[0], &batch.args));
+                prefetch(&self.keyspace, kept);
+                fetched = AHEAD_LEN;
+            }
+            fetched -= 1;
+            let Some((row, work)) = self.intents.next_ready() else { return };
             match work {
                 Work::Kept(from, batch) => self.start_kept(row, from, batch),
                 Work::Own(gather) => self.own_turn(gather),
@@ -390,6 +413,7 @@ impl Shard {
                 parts.push((0, part));
             }
             _ => {
+                self.let_go(row);
                 self.answer_kept(from, batch);
                 if self.is_pausing() {
                     return self.keep_row(row);
@@ -411,7 +435,7 @@ impl Shard {
 
     /// Whether something that a client watches here changed. It watches nothing any more.
     pub(crate) fn end_watch(&mut self, client: u64) -> bool {
-        let broken = client != 0 && self.keyspace.is_watch_broken(client, self.now.unix);
+        let broken = client != 0 && self.keyspace.is_watch_broken(client, self.unix());
         self.keyspace.unwatch(client);
         broken
     }
@@ -523,9 +547,6 @@ impl Shard {
             _ => None,
         };
         let mut part = None;
-        if !self.intents.is_idle() {
-            self.keyspace.held.alone = entry.spec.flags.has(Flags::WRITE);
-        }
         let is_whole = matches!(request.dest, Dest::Hole { .. });
         let blocking = if is_whole { Blocking::Allowed } else { Blocking::Denied };
         let now = self.unix();

@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use stoa_config::Config;
-use stoa_engine::{Block, Facts, Memory, Node, Scripts, Session, Sessions, Table};
+use stoa_engine::{Block, Facts, Memory, Node, Scripts, Session, Sessions, Table, Tracer};
 use stoa_keyspace::Keyspace;
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_pubsub::PubSub;
@@ -18,7 +18,7 @@ use stoa_resp::Span;
 use stoa_stdx::{ConnId, DbIndex, HashSeed, MonoMs, MonoNs, Rng, ShardId, UnixMs};
 
 use crate::account::Ran;
-use crate::blocking::{End, Togethers};
+use crate::blocking::{End, Parting, Togethers};
 use crate::busy::BusyScript;
 use crate::conn::{Conn, Stall};
 use crate::event::{Action, Moment, Pass, PeerFacts};
@@ -87,10 +87,15 @@ pub struct Shard {
     pub(crate) spare_kept: Vec<Box<Batch>>,
     pub(crate) gathers: Gathers,
     pub(crate) intents: Intents,
+    #[cfg(feature = "simulated")]
+    pub(crate) planted: crate::Planted,
+    #[cfg(feature = "simulated")]
+    pub(crate) sites: crate::sites::Sites,
     /// Who waits for keys of this shard.
     pub(crate) waiters: Waiters,
     /// Clients of this shard that wait for keys of several.
     pub(crate) togethers: Togethers,
+    pub(crate) parting: Parting,
     /// What the command that just ran waits for.
     pub(crate) asked_block: Option<Box<Block>>,
     /// Keys that are on loan with all others, for which somebody waits no more.
@@ -166,11 +171,13 @@ impl Shard {
             facts,
             rng: Rng::new(chance),
             active_expire: true,
+            checks_payload_sums: true,
             counters: Counters::default(),
             rates: Rates::default(),
             commands,
             errors: ErrorStats::default(),
             inserts: Histogram::new(),
+            tracer: Tracer::new(id, shards, clock),
             dirty: 0,
             pubsub: PubSub::new(id),
             orders: Vec::new(),
@@ -192,10 +199,15 @@ impl Shard {
             spare_kept: Vec::new(),
             gathers: Gathers::default(),
             intents: Intents::default(),
+            #[cfg(feature = "simulated")]
+            planted: crate::Planted::None,
+            #[cfg(feature = "simulated")]
+            sites: crate::sites::Sites::default(),
             scripted: table.entries().iter().map(|entry| may_escape(&entry.spec)).collect(),
             escaped: BTreeSet::new(),
             waiters: Waiters::default(),
             togethers: Togethers::default(),
+            parting: Parting::default(),
             asked_block: None,
             unwait_later: Vec::new(),
             keys_are_lent: false,
@@ -287,12 +299,17 @@ impl Shard {
             self.receive(from, message);
         }
         self.cron();
+        self.end_parting();
         self.ingest(pass.data);
         for conn in pass.ended {
-            if let Some(conn) = self.conn(*conn) {
+            let id = *conn;
+            if let Some(conn) = self.conn(id) {
                 conn.ended = true;
+                if conn.waits.is_some() {
+                    self.part(id);
+                }
             }
-            self.close_if_done(*conn);
+            self.close_if_done(id);
         }
         self.resume_busy_script();
         self.settle();
@@ -447,10 +464,17 @@ impl Shard {
         }
     }
 
-    /// Closes a connection whose peer ended it, once nothing is owed to it.
+    /// Closes a connection whose peer ended it, once nothing is owed to it. What waits for a key is not
+    /// owed: nobody is sure to read it, and it would be lost.
     pub(crate) fn close_if_done(&mut self, id: ConnId) {
         let asleep = self.stalled_until.is_some();
         let Some(conn) = self.conn(id) else { return };
+        if conn.ended && conn.waits.is_some() && !conn.leaving {
+            (conn.closing, conn.leaving) = (true, true);
+            self.actions.push_back(Action::Close { conn: id, after_flush: true });
+            self.unblock(id, End::Gone);
+            return;
+        }
         let held = asleep && !conn.input.is_empty();
         if conn.ended && conn.is_settled() && !held {
             self.close(id, true);

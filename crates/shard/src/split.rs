@@ -1,7 +1,7 @@
 //! Commands whose keys are split over their owners: each gets a request with its share of the keys, all
 //! happen at one moment, and the encoded answers become one.
 
-use stoa_command::Args;
+use stoa_command::{Args, Flags};
 use stoa_stdx::ShardId;
 
 use smallvec::SmallVec;
@@ -9,9 +9,10 @@ use smallvec::SmallVec;
 use crate::Shard;
 use crate::execute::{Argv, Req};
 use crate::gather::How;
-use crate::message::{Ask, GatherId};
+use crate::message::{Ask, Dest, GatherId};
 use crate::places::{Place, Routed};
 use crate::plan::Join;
+use crate::planted::Planted;
 
 /// Shards among which the keys of a request are split without a list of them on the heap.
 const OWNERS_INLINE: usize = 8;
@@ -64,7 +65,10 @@ impl Shard {
         }
         let how = How::Bytes { join, parts: Parts::new(owners.len()), order };
         let gather = self.open_gather(req, owners.len(), how, false);
-        let opening = self.open_transaction(req.conn, gather, owners.iter().copied());
+        let reads = entry.spec.flags.has(Flags::READONLY);
+        let is_apart = reads && self.plants(Planted::OptimisticRead);
+        let opening =
+            (!is_apart).then(|| self.open_transaction(req.conn, gather, owners.iter().copied()));
         // MSET: what follows a key up to the next belongs to it.
         let first = places[0].at as usize;
         let step = places.get(1).map_or(1, |second| second.at as usize - first);
@@ -78,7 +82,22 @@ impl Shard {
             }
             let share = Req { argv: &argv, ..req };
             let routed = Routed::At(places, owner);
-            self.open_share(&opening, share, (owner, number as u16), Ask::Execute, routed);
+            let number = number as u16;
+            match &opening {
+                Some(opening) => {
+                    self.open_share(opening, share, (owner, number), Ask::Execute, routed);
+                }
+                None => self.ask_apart(share, owner, Dest::Part { gather, number }, routed),
+            }
+        }
+    }
+
+    /// Planted: a share of no transaction.
+    fn ask_apart(&mut self, req: Req<'_>, owner: ShardId, dest: Dest, routed: Routed<'_>) {
+        if owner == self.node.shard {
+            self.ask_self(req, dest, Ask::Execute);
+        } else {
+            self.send(owner, req, dest, Ask::Execute, routed);
         }
     }
 

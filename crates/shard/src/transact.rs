@@ -32,6 +32,7 @@ use crate::keys::owner_of;
 use crate::message::{Ask, Dest, GatherId, Intent, LentKey, Loan, LoanOfAll, Step};
 use crate::places::{Place, Routed};
 use crate::plan::Plan;
+use crate::planted::Planted;
 
 /// A transaction that is under way at its home.
 #[derive(Default)]
@@ -55,8 +56,8 @@ pub(crate) struct Lent {
     pub(crate) conn: ConnId,
     ticket: u32,
     pub(crate) request: Kept,
-    /// The row that holds our keys.
-    own: Option<RowId>,
+    /// The row that keeps our keys.
+    own: RowId,
     /// Owners, their rows, and the keys they lent.
     borrowed: Vec<(ShardId, RowId, Vec<Vec<u8>>)>,
 }
@@ -66,7 +67,7 @@ pub(crate) struct LentAll {
     pub(crate) conn: ConnId,
     ticket: u32,
     pub(crate) request: Kept,
-    own: Option<RowId>,
+    own: RowId,
     pub(crate) borrowed: Borrowed,
     owners: Vec<(ShardId, RowId)>,
 }
@@ -428,6 +429,8 @@ impl Shard {
             owners.push((owner, row));
             broken |= there;
         }
+        let own = own.expect("home holds its own row");
+        self.let_go(own);
         let (conn, ticket, moment) = (gather.conn, gather.ticket, gather.moment);
         let mut lent = LentAll { conn, ticket, request, own, borrowed, owners };
         self.keyspace.note_all(true);
@@ -451,7 +454,7 @@ impl Shard {
             let loan = LoanOfAll { row, keyspace, broken: false };
             self.send_step(owner, Ask::ReturnAll(Box::new(loan)));
         }
-        self.remove_row(own.expect("home holds its own row"));
+        self.remove_row(own);
         self.serve_waiters();
         self.publish_then_answer(conn, ticket, reply, true);
     }
@@ -475,6 +478,8 @@ impl Shard {
             borrowed.push((owner, row, names));
             broken |= there;
         }
+        let own = own.expect("home holds its own row");
+        self.let_go(own);
         let (conn, ticket, moment) = (gather.conn, gather.ticket, gather.moment);
         self.keyspace.note_all(true);
         self.moment = moment;
@@ -511,7 +516,7 @@ impl Shard {
             let names = self.owners_of(&request).remove(&self.node.shard).unwrap_or_default();
             let waiter = self.remote_waiter(id, names.into_iter().collect());
             self.add_remote_waiter(waiter);
-            self.remove_row(own.expect("home holds its own row"));
+            self.remove_row(own);
             self.serve_waiters();
             return self.look_again(id);
         }
@@ -519,7 +524,7 @@ impl Shard {
             self.together_served(id);
             self.waits_no_more(conn);
         }
-        self.remove_row(own.expect("home holds its own row"));
+        self.remove_row(own);
         self.serve_waiters();
         match reply {
             Some(reply) => self.publish_then_answer(conn, ticket, reply, true),
@@ -535,23 +540,33 @@ impl Shard {
         scope: Scope,
         work: Work,
     ) -> RowId {
-        match &scope {
-            Scope::Keys(holds) => {
-                holds.iter().for_each(|hold| self.keyspace.held.hold(hold.hash));
-            }
-            Scope::All { .. } => self.keyspace.held.hold_all(),
+        if let Scope::Keys(holds) = &scope {
+            holds.iter().for_each(|hold| self.keyspace.held.hold(hold.hash));
         }
-        self.intents.add(order, committed, scope, work)
+        let is_all = matches!(scope, Scope::All { .. });
+        let row = self.intents.add(order, committed, scope, work);
+        if is_all {
+            self.keyspace.held.hold_all(row.0, self.now.unix);
+        }
+        row
+    }
+
+    /// The turn of a row has come: what is still held is held by others.
+    pub(crate) fn let_go(&mut self, row: RowId) {
+        match self.intents.let_go(row) {
+            Some(Scope::Keys(holds)) => {
+                holds.iter().for_each(|hold| self.keyspace.held.release(hold.hash));
+            }
+            Some(Scope::All { .. }) => self.keyspace.held.release_all(row.0),
+            None => {}
+        }
     }
 
     /// Takes a row of intents away.
     pub(crate) fn remove_row(&mut self, row: RowId) {
-        match self.intents.remove(row) {
-            Scope::Keys(holds) => {
-                holds.iter().for_each(|hold| self.keyspace.held.release(hold.hash));
-                self.intents.recycle(holds);
-            }
-            Scope::All { .. } => self.keyspace.held.release_all(),
+        self.let_go(row);
+        if let Scope::Keys(holds) = self.intents.remove(row) {
+            self.intents.recycle(holds);
         }
     }
 
@@ -560,6 +575,8 @@ impl Shard {
         if let Some(batch) = self.intents.kept(row) {
             batch.moment = Some(unix);
         }
+        let torn = self.plants(Planted::TornCommit);
+        let stamp = if torn { self.intents.stamp(row) } else { stamp };
         self.intents.commit(row, stamp);
     }
 
@@ -567,7 +584,9 @@ impl Shard {
     pub(crate) fn wait_for_turn(&mut self, conn: ConnId, scope: Scope) -> bool {
         let order = self.order_here();
         let row = self.add_row(order, true, scope, Work::Resume(conn));
+        let moment = self.now.unix;
         if let Some(conn) = self.conn(conn) {
+            conn.moment = moment;
             debug_assert_eq!(conn.row, None, "one request waits at a time");
             conn.row = Some(row);
         }
@@ -584,6 +603,16 @@ impl Shard {
                 self.unstall(id);
             }
             Some(_) | None => self.remove_row(row),
+        }
+    }
+
+    /// The request whose turn a connection waited for runs now, as of the moment it began to wait.
+    pub(crate) fn begin_turn(&mut self, id: ConnId) {
+        let Some(conn) = self.conn(id).filter(|conn| conn.has_turn) else { return };
+        let (row, moment) = (conn.row, conn.moment);
+        self.moment = Some(moment);
+        if let Some(row) = row {
+            self.let_go(row);
         }
     }
 

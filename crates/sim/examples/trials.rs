@@ -3,7 +3,7 @@
 //! `--seeds N` judges N seeds, from `--first F` on, on every core, and says what was wrong with each
 //! that failed. A seed alone replays it: its plan, all that happened in the node, all that clients did
 //! and saw, and the verdict. With `--whole-in-exec` clients also say FLUSHDB and KEYS within MULTI, with
-//! `--deadlines` keys have them on several shards, too.
+//! `--deadlines` all they do is on keys with deadlines.
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -30,11 +30,10 @@ fn main() -> ExitCode {
     let whole = args.iter().any(|arg| arg == "--whole-in-exec");
     let deadlines = args.iter().any(|arg| arg == "--deadlines");
     let plan = move |seed| {
-        let mut plan = Plan::of(seed);
+        let mut plan = if deadlines { Plan::of_deadlines(seed) } else { Plan::of(seed) };
         if whole {
             plan.mix.whole = Whole::InExec;
         }
-        plan.mix.deadlines |= deadlines;
         plan
     };
     let passed = match (number("--seeds"), args.first().and_then(|seed| seed.parse().ok())) {

@@ -10,6 +10,7 @@ use stoa_command::{Flags, Spec};
 use stoa_engine::Table;
 use stoa_stdx::Rng;
 
+use crate::payloads;
 use crate::program::LAST_CURSOR;
 use crate::world::START;
 
@@ -141,7 +142,8 @@ impl Grammar {
             if rng.one_in(8) { rng.pick(&self.forms) } else { &self.forms[*rng.pick(&self.keyed)] };
         // A group of consumers is made by one command and named by others, of one stream: were its key
         // any, they would never meet.
-        let has_groups = form.words[0].starts_with('x');
+        let name = form.words[0];
+        let has_groups = name.starts_with('x') || (name == "restore" && rng.one_in(2));
         let mut writer = Writer { pool, rng, has_groups, out: Vec::new() };
         for word in &form.words {
             writer.word(word);
@@ -279,6 +281,10 @@ impl Writer<'_> {
             // Few names, so that commands meet each other's groups.
             "group" => self.pick(&[b"g", b"g", b"g", b"h"]),
             "consumer" => self.pick(&[b"one", b"two"]),
+            "serialized-value" => {
+                let payload = payloads::any(self.rng);
+                self.out.push(payload);
+            }
             "min-idle-time" => self.pick(&[b"0", b"0", b"50", b"x"]),
             _ => self.pick(VALUES),
         }

@@ -16,6 +16,7 @@ pub mod crowd;
 pub mod grammar;
 pub mod law;
 pub mod mix;
+mod payloads;
 pub mod program;
 mod shrink;
 pub mod trial;

@@ -7,6 +7,7 @@
 //! between the first at which it could have and the first at which it must have.
 
 use std::fmt::Write;
+use std::ops::Range;
 
 use stoa_resp::{Value, decode};
 use stoa_stdx::Rng;
@@ -38,6 +39,9 @@ pub struct Plan {
     pub deaf_one_in: u64,
     /// What clients do.
     pub mix: Mix,
+    /// What is wrong with the shards.
+    #[cfg(feature = "simulated")]
+    pub planted: stoa_shard::Planted,
 }
 
 impl Plan {
@@ -52,6 +56,7 @@ impl Plan {
             delay_steps_max: *rng.pick(&[10, 60, 60, 600]),
             time_one_in: *rng.pick(&[0, 3, 10, 10]),
             time_ms_max: *rng.pick(&[1, 20, 20, 80]),
+            rare_one_in: 0,
         };
         let space = Space {
             prefix: String::new(),
@@ -62,7 +67,7 @@ impl Plan {
             deeds_per_group: 50 + rng.below(60),
         };
         let shards = *rng.pick(&[1, 2, 2, 3, 3, 5, 8]);
-        Self {
+        let mut plan = Self {
             seed,
             shards,
             clients: 3 + rng.below(10) as usize,
@@ -74,13 +79,44 @@ impl Plan {
             mix: Mix {
                 features: Features::here(),
                 space,
-                // The parts of a transaction look at deadlines by the clock of their own shards, when
-                // they run; until they share a moment, keys with deadlines tell shards apart.
-                deadlines: shards == 1,
+                hidden_one_in: 4,
+                deadline_one_in: *rng.pick(&[0, 20, 6, 2]),
                 whole: Whole::Alone,
                 torn: Torn::Nothing,
             },
-        }
+            #[cfg(feature = "simulated")]
+            planted: stoa_shard::Planted::None,
+        };
+        plan.chaos.rare_one_in = *rng.pick(&[0, 0, 30, 4]);
+        plan
+    }
+
+    /// The same on two shards or more, and what clients do is what shards do together and nothing else:
+    /// commands on one key, MSET and MGET. Transactions on loans wait for all their keys, so a bug in
+    /// the order of shards would rather stop them than show.
+    #[must_use]
+    pub fn of_splits(seed: u64) -> Self {
+        let mut plan = Self::of(seed);
+        plan.shards = plan.shards.max(2);
+        plan.mix.features.exec = false;
+        plan.mix.features.eval = false;
+        plan.mix.hidden_one_in = 0;
+        plan
+    }
+
+    /// The same with many deadlines: half of all is on hidden keys, of a few clients, because the search
+    /// has to try their orders, and each second command there sets one.
+    #[must_use]
+    pub fn of_deadlines(seed: u64) -> Self {
+        let mut plan = Self::of(seed);
+        plan.mix.hidden_one_in = 2;
+        plan.mix.deadline_one_in = 2;
+        plan.clients = plan.clients.min(7);
+        plan.mix.space.hidden = 3;
+        // Often within a transaction, and seldom far enough to end all keys at once.
+        (plan.chaos.time_one_in, plan.chaos.time_ms_max) = (3, 12);
+        plan.chaos.delay_one_in = plan.chaos.delay_one_in.min(10);
+        plan
     }
 }
 
@@ -97,6 +133,9 @@ pub struct Trial {
     pub history: String,
     /// All that happened in the node, if it was wanted.
     pub trace: String,
+    /// How often each turn was taken that there was no need to take.
+    #[cfg(feature = "simulated")]
+    pub taken: [u64; stoa_shard::SITES],
 }
 
 /// Steps for one deed at most: more is a node that hangs.
@@ -110,6 +149,8 @@ pub fn run(plan: &Plan, traced: bool) -> Result<Trial, String> {
     let mut options = Options::calm(plan.shards, plan.seed);
     options.chaos = plan.chaos;
     let mut world = World::new(&options);
+    #[cfg(feature = "simulated")]
+    world.plant(plan.planted);
     if traced {
         world.start_trace();
     }
@@ -124,8 +165,18 @@ pub fn run(plan: &Plan, traced: bool) -> Result<Trial, String> {
     let names = plan.mix.space.names(plan.deeds);
     let (history, trace) = (stage.record.text(), stage.world.trace().to_owned());
     let (deeds, steps) = (stage.next, stage.world.steps());
+    #[cfg(feature = "simulated")]
+    let taken = stage.world.taken();
     let verdicts = stage.record.judge(names);
-    Ok(Trial { verdicts, deeds, steps, history, trace })
+    Ok(Trial {
+        verdicts,
+        deeds,
+        steps,
+        history,
+        trace,
+        #[cfg(feature = "simulated")]
+        taken,
+    })
 }
 
 /// A client, and what it is at.
@@ -142,8 +193,8 @@ struct Doing {
     /// Replies that are still to come.
     owed: usize,
     replies: Vec<Value>,
-    /// Where its deadline is, if it sets one.
-    expiry: Option<usize>,
+    /// Where the deadlines are that it sets.
+    expiries: Range<usize>,
 }
 
 /// A deadline that was set.
@@ -248,22 +299,21 @@ impl Stage<'_> {
         let token = 1 + self.next * TOKENS_MAX;
         let deed = self.plan.mix.deed(self.next, token, &mut self.rng);
         self.next += 1;
-        let expiry = deed.deadline().map(|(group, number, length_ms)| {
-            let from_ms = self.world.now().unix.0 + length_ms;
+        let (now, first) = (self.world.now().unix.0, self.expiries.len());
+        self.expiries.extend(deed.deadlines().map(|(group, number, length_ms)| {
             let (until_ms, began, ended) = (None, None, None);
-            let one = Expiry { group, number, length_ms, from_ms, until_ms, began, ended };
-            self.expiries.push(one);
-            self.expiries.len() - 1
-        });
-        self.send(at, deed, expiry);
+            Expiry { group, number, length_ms, from_ms: now + length_ms, until_ms, began, ended }
+        }));
+        let expiries = first..self.expiries.len();
+        self.send(at, deed, expiries);
     }
 
-    fn send(&mut self, at: usize, deed: Deed, expiry: Option<usize>) {
+    fn send(&mut self, at: usize, deed: Deed, expiries: Range<usize>) {
         let (began, requests) = (self.tick(), deed.requests());
         let member = &mut self.members[at];
         requests.iter().for_each(|request| self.world.call(member.id, request));
         let (owed, replies) = (requests.len(), Vec::new());
-        member.at = Some(Doing { deed, began, owed, replies, expiry });
+        member.at = Some(Doing { deed, began, owed, replies, expiries });
     }
 
     /// A client that waits takes what came for it, or loses patience.
@@ -311,15 +361,14 @@ impl Stage<'_> {
         let now = self.world.now().unix.0;
         let member = &mut self.members[at];
         let Some(mut doing) = member.at.take() else { return };
-        if let Some(expiry) = doing.expiry {
-            let expiry = &mut self.expiries[expiry];
+        for expiry in &mut self.expiries[doing.expiries.clone()] {
             // A key lives through the millisecond of its deadline.
             expiry.until_ms = Some(now + expiry.length_ms + 1);
         }
         let times = (doing.began, ended);
         let progress = doing.deed.answer(member.number, times, doing.replies, &mut self.record);
         if progress == Progress::More {
-            self.send(at, doing.deed, doing.expiry);
+            self.send(at, doing.deed, doing.expiries);
         }
     }
 
@@ -341,7 +390,7 @@ impl Stage<'_> {
         let id = self.world.connect();
         self.members.push(Member { id, number: u32::MAX, at: None });
         for key in (0..keys).map(Key) {
-            self.send(0, self.plan.mix.last_look(key), None);
+            self.send(0, self.plan.mix.last_look(key), 0..0);
             let steps_max = self.world.steps() + STEPS_PER_DEED_MAX;
             while self.members[0].at.is_some() {
                 self.step();

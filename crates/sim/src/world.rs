@@ -39,6 +39,9 @@ pub struct Chaos {
     pub time_one_in: u64,
     /// Then at most so long, milliseconds.
     pub time_ms_max: u64,
+    /// A shard takes a turn that it has no need to take, once in so many; 0 is never. Only with the
+    /// feature `simulated`.
+    pub rare_one_in: u64,
 }
 
 impl Chaos {
@@ -50,6 +53,7 @@ impl Chaos {
         delay_steps_max: 0,
         time_one_in: 0,
         time_ms_max: 0,
+        rare_one_in: 0,
     };
     /// Shards stall and time passes.
     pub const ROUGH: Self = Self {
@@ -190,9 +194,28 @@ impl World {
             rows: Vec::new(),
             stalled: 0,
         };
-        let seats = (0..options.shards).map(seat).collect();
+        let seats: Vec<Seat> = (0..options.shards).map(seat).collect();
+        #[cfg(feature = "simulated")]
+        let seats = with_rare_turns(seats, options);
         let (chaos, now) = (options.chaos, START);
         Self { rng, chaos, now, seats, clients: Vec::new(), trace: None, log: Vec::new(), steps: 0 }
+    }
+
+    /// Plants a bug into all shards.
+    #[cfg(feature = "simulated")]
+    pub fn plant(&mut self, bug: stoa_shard::Planted) {
+        self.seats.iter_mut().for_each(|seat| seat.shard.plant(bug));
+    }
+
+    /// How often each turn was taken that there was no need to take.
+    #[cfg(feature = "simulated")]
+    #[must_use]
+    pub fn taken(&self) -> [u64; stoa_shard::SITES] {
+        let mut sum = [0; stoa_shard::SITES];
+        for taken in self.seats.iter().map(|seat| seat.shard.taken()) {
+            sum.iter_mut().zip(taken).for_each(|(sum, one)| *sum += one);
+        }
+        sum
     }
 
     /// Writes down what happens from here on.
@@ -576,6 +599,14 @@ impl World {
             trace.push('\n');
         }
     }
+}
+
+#[cfg(feature = "simulated")]
+fn with_rare_turns(mut seats: Vec<Seat>, options: &Options) -> Vec<Seat> {
+    for (number, seat) in seats.iter_mut().enumerate() {
+        seat.shard.make_common(options.chaos.rare_one_in, options.seed ^ number as u64);
+    }
+    seats
 }
 
 fn addr_of(id: ClientId) -> String {

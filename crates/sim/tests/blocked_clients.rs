@@ -102,6 +102,55 @@ fn waits_end_by_time_by_command_and_with_their_client() {
 }
 
 #[test]
+fn who_will_say_no_more_waits_no_more_and_hears_all_that_is_owed() {
+    for shards in SHARDS {
+        for seed in 0..20 {
+            let case = format!("{shards} shards, seed {seed}");
+            let mut world = World::new(&Options::rough(shards, seed));
+            let [later, at_once, other] = [(); 3].map(|()| world.connect());
+            call(&mut world, later, "BLPOP k 0");
+            world.end(later);
+            assert_eq!(heard(&mut world, later), "*-1\r\n", "{case}");
+            assert!(world.is_closed(later), "{case}");
+            // All in one breath, as a shell pipe sends it; with keys of one shard and of several.
+            let pipe = b"RPUSH q x\r\nBLPOP q 0\r\nBLPOP k 0\r\nBLPOP a b c d 0\r\nECHO end\r\n";
+            world.write(at_once, pipe);
+            world.end(at_once);
+            let want = ":1\r\n*2\r\n$1\r\nq\r\n$1\r\nx\r\n*-1\r\n*-1\r\n$3\r\nend\r\n";
+            let mut said = heard(&mut world, at_once);
+            // Where a key was held, it takes another try.
+            for _ in 0..3 {
+                world.advance(100);
+                said += &heard(&mut world, at_once);
+            }
+            assert_eq!(said, want, "{case}");
+            assert!(world.is_closed(at_once), "{case}");
+            call(&mut world, other, "RPUSH k y");
+            call(&mut world, other, "LPOP k");
+            assert_eq!(heard(&mut world, other), ":1\r\n$1\r\ny\r\n", "{case}");
+        }
+    }
+}
+
+#[test]
+fn an_answer_to_an_earlier_request_does_not_end_a_wait() {
+    for shards in SHARDS {
+        for seed in 0..40 {
+            let case = format!("{shards} shards, seed {seed}");
+            let mut world = World::new(&Options::rough(shards, seed));
+            let (waits, other) = (world.connect(), world.connect());
+            world.write(waits, b"RPUSH q x\r\nINCR n\r\nBLPOP k 0\r\nSET after 1\r\n");
+            assert!(world.settle(STEPS_MAX), "{case}");
+            call(&mut world, other, "EXISTS after");
+            assert_eq!(heard(&mut world, other), ":0\r\n", "{case}");
+            call(&mut world, other, "RPUSH k 1");
+            let want = ":1\r\n:1\r\n*2\r\n$1\r\nk\r\n$1\r\n1\r\n+OK\r\n";
+            assert_eq!(heard(&mut world, waits), want, "{case}");
+        }
+    }
+}
+
+#[test]
 fn what_follows_a_blocked_command_waits_with_it() {
     for shards in SHARDS {
         let mut world = World::new(&Options::calm(shards, 1));
@@ -151,6 +200,52 @@ fn who_waits_for_what_comes_next_in_a_stream_gets_it() {
                 call(&mut world, reads, &format!("XREAD BLOCK 1000 STREAMS {key} $"));
                 world.advance(1_001);
                 assert_eq!(heard(&mut world, reads), "*-1\r\n", "{case}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_client_that_ends_while_it_waits_gets_nothing_that_others_want() {
+    for shards in SHARDS {
+        for line in ["BLPOP k 0", "BLPOP a b c d k 0", "BLMOVE k to LEFT LEFT 0"] {
+            let case = format!("{shards} shards, {line}");
+            let mut world = World::new(&Options::calm(shards, 1));
+            let [leaves, stays, pushes] = [(); 3].map(|()| world.connect());
+            call(&mut world, leaves, line);
+            call(&mut world, stays, "BLPOP k 0");
+            // It may only have ended its own half: the reference takes it for gone as well.
+            world.end(leaves);
+            assert!(world.settle(STEPS_MAX), "{case}");
+            assert!(world.is_closed(leaves), "{case}");
+            call(&mut world, pushes, "RPUSH k x");
+            assert_eq!(heard(&mut world, stays), "*2\r\n$1\r\nk\r\n$1\r\nx\r\n", "{case}");
+            assert_eq!(heard(&mut world, leaves), "", "{case}");
+        }
+    }
+}
+
+#[test]
+fn what_a_script_or_sort_puts_there_is_served_at_once_wherever_it_ran() {
+    for shards in SHARDS {
+        for number in 0..8 {
+            let key = format!("{{{number}}}to");
+            let case = format!("{shards} shards, {key}");
+            let mut world = World::new(&Options::calm(shards, 1));
+            let [waits, acts] = [(); 2].map(|()| world.connect());
+            call(&mut world, acts, &format!("RPUSH {{{number}}}from x"));
+            // The second run of a script may take another way than the first.
+            let script = "EVAL \"return redis.call('RPUSH', KEYS[1], 'x')\" 1";
+            let lines = [
+                format!("SORT {{{number}}}from ALPHA STORE {key}"),
+                format!("{script} {key}"),
+                format!("{script} {key}"),
+            ];
+            for line in lines {
+                call(&mut world, waits, &format!("BLPOP {key} 0"));
+                call(&mut world, acts, &line);
+                let want = format!("*2\r\n${}\r\n{key}\r\n$1\r\nx\r\n", key.len());
+                assert_eq!(heard(&mut world, waits), want, "{case}, {line}");
             }
         }
     }

@@ -72,6 +72,93 @@ fn the_counts_do_not_tell_how_many_shards_there_are() {
     }
 }
 
+/// Commands inside EXEC and inside scripts, which fail in every way there is.
+const NESTED: &[&str] = &[
+    "SET s 1",
+    "SET a 1",
+    "MULTI",
+    "SET t 1",
+    "LPUSH s x",
+    "INCR a",
+    "EVALSHA 0123 0",
+    "EVAL return{redis.pcall('LPUSH','s','x'),redis.pcall('GET'),redis.error_reply('MY')} 1 s",
+    "EXEC",
+    "EXEC",
+    "MULTI",
+    "SET",
+    "EXEC",
+    // An EXEC that is refused ends its transaction.
+    "MULTI",
+    "SET t 2",
+    "EXEC 1",
+    "EXEC",
+    "EVAL return(redis.call('LPUSH',KEYS[1],'x')) 1 s",
+    "EVAL return(redis.pcall('LPUSH',KEYS[1],'x')) 1 s",
+    "EVAL redis.pcall('LPUSH',KEYS[1],'x')redis.pcall('NOSUCH')return(1) 1 s",
+    "EVAL return(redis.call('SUBSCRIBE','x')) 0",
+    "EVAL_RO return(redis.call('SET',KEYS[1],'x')) 1 s",
+    "EVAL redis.pcall('INCR',KEYS[1])redis.call('SET','elsewhere',1)redis.call('DEL','else','where')return({err='OWN'}) 1 s",
+    "EVAL error('x') 0",
+];
+
+#[test]
+fn what_runs_inside_others_counts_once_on_any_number_of_shards() {
+    let sections = ["commandstats", "errorstats"];
+    let alone = counted(1, NESTED, &sections);
+    for (name, calls, rejected, failed) in [
+        ("lpush", 5, 0, 5),
+        ("get", 0, 1, 0),
+        ("set", 4, 2, 0),
+        // What ran and failed inside, each of three errors of an answer, and its own.
+        ("eval", 7, 0, 8),
+        ("eval_ro", 1, 0, 1),
+        ("exec", 4, 1, 3),
+        ("evalsha", 1, 0, 1),
+        ("subscribe", 0, 1, 0),
+    ] {
+        let line = alone.lines().find(|line| line.starts_with(&format!("cmdstat_{name}:")));
+        let line = line.unwrap_or_else(|| panic!("{name} is missing: {alone}"));
+        assert!(line.contains(&format!(":calls={calls},")), "{calls}: {line}");
+        let refused = format!("rejected_calls={rejected},failed_calls={failed}");
+        assert!(line.contains(&refused), "{refused}: {line}");
+    }
+    for (word, count) in [("WRONGTYPE", 5), ("ERR", 10), ("NOSCRIPT", 1), ("EXECABORT", 2)] {
+        assert!(alone.contains(&format!("errorstat_{word}:count={count}")), "{word}: {alone}");
+    }
+    for shards in [2, 3, 7] {
+        assert_eq!(counted(shards, NESTED, &sections), alone, "{shards} shards");
+    }
+}
+
+#[test]
+fn a_wait_counts_when_it_ends() {
+    for shards in [1, 2, 5] {
+        for keys in ["a", "a b c d e"] {
+            let mut world = World::new(&Options::calm(shards, 1));
+            let [waits, other] = [(); 2].map(|()| world.connect());
+            let id = ask(&mut world, waits, &["CLIENT", "ID"]);
+            let id = id.trim_start_matches(':').trim_end();
+            for (how, seconds) in [("ERROR", "0"), ("TIMEOUT", "0"), ("", "1")] {
+                let line = format!("BLPOP {keys} {seconds}");
+                world.call(waits, &line.split(' ').collect::<Vec<_>>());
+                assert!(world.settle(1_000_000), "{line}: nothing moves");
+                if how.is_empty() {
+                    world.advance(1_001);
+                } else {
+                    ask(&mut world, other, &["CLIENT", "UNBLOCK", id, how]);
+                }
+                assert!(world.settle(1_000_000), "{line}: nothing moves");
+                world.next_reply(waits).expect("the end of its wait");
+            }
+            let info = ask(&mut world, other, &["INFO", "commandstats", "errorstats"]);
+            let blpop = info.lines().find(|line| line.starts_with("cmdstat_blpop:")).expect(&info);
+            assert!(blpop.contains(":calls=3,"), "{shards} shards, {keys}: {blpop}");
+            assert!(blpop.contains("rejected_calls=0,failed_calls=1"), "{shards}, {keys}: {blpop}");
+            assert!(info.contains("errorstat_UNBLOCKED:count=1"), "{shards}, {keys}: {info}");
+        }
+    }
+}
+
 #[test]
 fn a_command_counts_once_whatever_it_takes() {
     for shards in [1, 3, 16] {

@@ -12,8 +12,7 @@ fn seeds(count: u64) -> std::ops::Range<u64> {
 #[test]
 fn one_shard_is_one_thread() {
     for seed in seeds(150) {
-        let mut plan = Plan { shards: 1, ..Plan::of(seed) };
-        plan.mix.deadlines = true;
+        let plan = Plan { shards: 1, ..Plan::of(seed) };
         let trial = run(&plan, false).unwrap_or_else(|error| panic!("{error}"));
         assert!(trial.verdicts.is_pass(), "seed {seed}: {}\n{}", trial.verdicts, trial.history);
     }
@@ -25,6 +24,27 @@ fn several_shards_are_one_thread_too() {
         let trial = run(&Plan::of(seed), false).unwrap_or_else(|error| panic!("{error}"));
         assert!(trial.verdicts.is_pass(), "seed {seed}: {}\n{}", trial.verdicts, trial.history);
     }
+}
+
+#[test]
+fn a_key_reaches_its_deadline_at_one_moment_for_all_shards() {
+    for seed in seeds(200) {
+        let trial = run(&Plan::of_deadlines(seed), false).unwrap_or_else(|error| panic!("{error}"));
+        assert!(trial.verdicts.is_pass(), "seed {seed}: {}\n{}", trial.verdicts, trial.history);
+    }
+}
+
+#[test]
+fn every_rare_turn_is_taken_often() {
+    let mut taken = [0; stoa_shard::SITES];
+    for seed in 0..60 {
+        let mut plan = Plan { shards: 2 + seed as u16 % 2, ..Plan::of(seed) };
+        plan.chaos.rare_one_in = 4;
+        let trial = run(&plan, false).unwrap_or_else(|error| panic!("{error}"));
+        assert!(trial.verdicts.is_pass(), "seed {seed}: {}\n{}", trial.verdicts, trial.history);
+        taken.iter_mut().zip(trial.taken).for_each(|(sum, one)| *sum += one);
+    }
+    assert!(taken.iter().all(|taken| *taken >= 20), "{taken:?}");
 }
 
 /// How many of `seeds` the checkers find wrong, when clients lie.

@@ -12,6 +12,14 @@ const DIGITS_MAX: usize = 17;
 
 /// Appends the text of `value`: `3`, `0.1`, `1e+20`, `inf`, `-inf`, `nan`, `-0`.
 pub fn write_double(out: &mut Vec<u8>, value: f64) {
+    if value != 0.0 && value.abs() <= INTEGER_MAX && value.trunc() == value {
+        return out.extend_from_slice(itoa::Buffer::new().format(value as i64).as_bytes());
+    }
+    write_shortest(out, value);
+}
+
+/// The same without regard to integers: of a long one the digits that matter, then zeros.
+pub fn write_shortest(out: &mut Vec<u8>, value: f64) {
     if value.is_nan() {
         return out.extend_from_slice(b"nan");
     }
@@ -20,9 +28,6 @@ pub fn write_double(out: &mut Vec<u8>, value: f64) {
     }
     if value == 0.0 {
         return out.extend_from_slice(if value.is_sign_negative() { b"-0" } else { b"0" });
-    }
-    if value.abs() <= INTEGER_MAX && value.trunc() == value {
-        return out.extend_from_slice(itoa::Buffer::new().format(value as i64).as_bytes());
     }
     if value < 0.0 {
         out.push(b'-');
@@ -117,6 +122,14 @@ mod tests {
         ] {
             assert_eq!(text(value), want);
         }
+    }
+
+    #[test]
+    fn a_long_integer_is_exact_in_one_form_and_short_in_the_other() {
+        let mut out = Vec::new();
+        super::write_shortest(&mut out, 1e18 + 256.0);
+        assert_eq!(out, b"1000000000000000300");
+        assert_eq!(text(1e18 + 256.0), "1000000000000000256");
     }
 
     #[test]

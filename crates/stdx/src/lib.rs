@@ -5,6 +5,7 @@
 //! are the types they come in.
 
 mod crc16;
+mod crc64;
 mod double;
 mod extended;
 mod glob;
@@ -15,12 +16,13 @@ mod owner;
 mod rng;
 mod units;
 
-pub use double::write_double;
+pub use crc64::crc64;
+pub use double::{write_double, write_shortest};
 pub use extended::Extended;
 pub use glob::glob_match;
 pub use hash::{HashSeed, Key, SLOT_COUNT, SlotId, key_slot};
 pub use lend::{Lender, Loan};
-pub use number::{format_double, general, parse_double, parse_int};
+pub use number::{c_double, format_double, general, parse_double, parse_int};
 pub use owner::{first_slot, owner_of};
 pub use rng::Rng;
 pub use units::{ConnId, DbIndex, MonoMs, MonoNs, ShardId, UnixMs};

@@ -30,9 +30,10 @@ fn main() {
             let words: Vec<&str> = match what.as_str() {
                 "mget" => ["MGET"].into_iter().chain(keys).collect(),
                 "mset" => ["MSET"].into_iter().chain(keys.flat_map(|key| [key, &value])).collect(),
+                "eval" => vec!["EVAL", "return redis.call('incr', KEYS[1])", "1", "n"],
                 "get" => vec!["GET", key(0)],
                 "set" => vec!["SET", key(0), &value],
-                other => panic!("no request is called {other}: mget, mset, get or set"),
+                other => panic!("no request is called {other}: mget, mset, eval, get or set"),
             };
             words.into_iter().map(str::as_bytes).collect()
         })

@@ -30,13 +30,14 @@ pub const LAYERS: [(&str, &[&str]); 8] = [
             "crates/replication",
             "crates/cluster",
             "crates/observability",
+            "crates/json",
             "crates/tls",
         ],
     ),
     ("engine", &["crates/engine"]),
     ("one core", &["crates/commands", "crates/shard"]),
     ("drivers", &["crates/uring", "crates/sim", "crates/stoa"]),
-    ("around", &["crates/server", "crates/client", "crates/conformance"]),
+    ("around", &["crates/http", "crates/server", "crates/client", "crates/conformance"]),
     ("programs", &["cmd/stoa-server", "cmd/stoa-cli", "cmd/stoa-check"]),
 ];
 

@@ -8,6 +8,7 @@ use stoa_stdx::{ConnId, MonoMs, ShardId};
 
 use crate::buffers::Spares;
 use crate::clock;
+use crate::entrance::Guest;
 use crate::post::Post;
 use crate::service::{Action, CloseReason, Now, Pass, Peer, Service};
 
@@ -123,6 +124,18 @@ impl<S: Service> Core<S> {
         }
     }
 
+    /// Whether another thread has brought sockets.
+    pub(crate) fn has_guests(&self) -> bool {
+        self.post.shared().hall(self.post.shard()).has_guests()
+    }
+
+    /// The sockets that were brought, each to be opened like an accepted one. None while stopping:
+    /// they are closed then.
+    pub(crate) fn guests(&mut self) -> Vec<Guest> {
+        let guests = self.post.shared().hall(self.post.shard()).take();
+        if self.stop == Stop::No { guests } else { Vec::new() }
+    }
+
     /// Whether socket data must wait, because requests it led to already do.
     pub(crate) fn holds_data(&self) -> bool {
         self.post.holds_requests()
@@ -146,6 +159,7 @@ impl<S: Service> Core<S> {
         !self.events.is_empty()
             || !self.messages.is_empty()
             || !self.dirty.is_empty()
+            || self.has_guests()
             || self.service.busy()
             || self.is_due()
     }

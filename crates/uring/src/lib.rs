@@ -11,6 +11,7 @@ mod buffers;
 mod clock;
 mod conns;
 mod core;
+mod entrance;
 mod listen;
 mod mailbox;
 mod node;
@@ -24,6 +25,7 @@ mod service;
 mod sync;
 mod uring_driver;
 
+pub use entrance::Entrance;
 pub use mailbox::{Receiver, Sender, mailbox};
 pub use node::{Running, Stop, run};
 pub use options::{DriverChoice, MAILBOX_LEN, Options, Tuning, UnixSocket};

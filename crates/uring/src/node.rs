@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use stoa_stdx::ShardId;
 
 use crate::core::Core;
+use crate::entrance::Entrance;
 use crate::listen::{Listener, listen};
 use crate::options::{DriverChoice, Options, Tuning};
 use crate::park::Shared;
@@ -90,6 +91,11 @@ impl Running {
     /// A handle that stops the node from any thread.
     pub fn stop_handle(&self) -> Stop {
         self.stop.clone()
+    }
+
+    /// A handle that brings sockets to its shards from any thread.
+    pub fn entrance(&self) -> Entrance {
+        Entrance::new(Arc::clone(&self.stop.shared))
     }
 
     /// Whether it runs over io_uring.

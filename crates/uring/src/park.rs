@@ -10,11 +10,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use rustix::event::{EventfdFlags, eventfd};
 use stoa_stdx::ShardId;
 
+use crate::entrance::Hall;
 use crate::parked::Parked;
 
 /// What all shards of a node and its stop handle share.
 pub(crate) struct Shared {
     bells: Box<[Bell]>,
+    halls: Box<[Hall]>,
+    /// Counts the guests, each of whom goes to the next shard.
+    guests: AtomicUsize,
     stop: AtomicBool,
     /// Shards that have nothing left to do while stopping.
     quiet: AtomicUsize,
@@ -23,7 +27,18 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(shards: u16) -> io::Result<Self> {
         let bells = (0..shards).map(|_| Bell::new()).collect::<io::Result<_>>()?;
-        Ok(Self { bells, stop: AtomicBool::new(false), quiet: AtomicUsize::new(0) })
+        let halls = (0..shards).map(|_| Hall::default()).collect();
+        let (stop, quiet) = (AtomicBool::new(false), AtomicUsize::new(0));
+        Ok(Self { bells, halls, guests: AtomicUsize::new(0), stop, quiet })
+    }
+
+    /// The shard whose turn it is to take a guest.
+    pub(crate) fn next_hall(&self) -> ShardId {
+        ShardId((self.guests.fetch_add(1, Ordering::Relaxed) % self.halls.len()) as u16)
+    }
+
+    pub(crate) fn hall(&self, shard: ShardId) -> &Hall {
+        &self.halls[usize::from(shard.0)]
     }
 
     pub(crate) fn bell(&self, shard: ShardId) -> &Bell {

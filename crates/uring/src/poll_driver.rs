@@ -19,7 +19,7 @@ use crate::clock;
 use crate::core::{Core, Sockets, Turn};
 use crate::listen::{Listener, accepted};
 use crate::options::Tuning;
-use crate::service::{CloseReason, Service};
+use crate::service::{CloseReason, Peer, Service};
 use crate::uring_driver::{ACCEPT_REST_MS, say_cannot_accept};
 
 /// Connections read in one pass, each into one buffer.
@@ -130,6 +130,9 @@ impl<S: Service> PollDriver<S> {
         for event in events.iter() {
             self.handle(event);
         }
+        for (fd, peer) in self.core.guests() {
+            self.open(fd, &peer);
+        }
         self.report();
         if self.core.begins_to_stop() {
             self.stop_reading();
@@ -218,9 +221,9 @@ impl<S: Service> PollDriver<S> {
             match rustix::net::accept_with(fd, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
                 Ok(fd) => {
                     // An error here means that the peer is gone already.
-                    let Ok(peer) = accepted(&fd, kind) else { continue };
-                    let Some(conn) = self.sockets.open(fd) else { continue };
-                    self.core.open(conn, &peer, clock::now(), &mut self.sockets);
+                    if let Ok(peer) = accepted(&fd, kind) {
+                        self.open(fd, &peer);
+                    }
                 }
                 Err(Errno::AGAIN | Errno::INTR) => return,
                 Err(errno @ (Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)) => {
@@ -236,6 +239,12 @@ impl<S: Service> PollDriver<S> {
                 // The client was gone before we came.
                 Err(_) => {}
             }
+        }
+    }
+
+    fn open(&mut self, fd: OwnedFd, peer: &Peer) {
+        if let Some(conn) = self.sockets.open(fd) {
+            self.core.open(conn, peer, clock::now(), &mut self.sockets);
         }
     }
 

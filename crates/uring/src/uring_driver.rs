@@ -17,7 +17,7 @@ use crate::core::{Core, Sockets, Turn};
 use crate::listen::{Listener, accepted};
 use crate::options::Tuning;
 use crate::ring::{Completion, Ring, Tag};
-use crate::service::{CloseReason, Service};
+use crate::service::{CloseReason, Now, Peer, Service};
 
 /// After the system ran out of descriptors, accepting rests this long; trying at once would fail
 /// the same way and burn the core.
@@ -367,10 +367,12 @@ impl<S: Service> UringDriver<S> {
         for (listener, fd) in std::mem::take(&mut self.accepts) {
             let kind = &self.listeners[listener as usize].kind;
             // An error here means that the peer is gone already.
-            let Ok(peer) = accepted(&fd, kind) else { continue };
-            let Some(conn) = self.sockets.conns.open(fd) else { continue };
-            self.core.open(conn, &peer, now, &mut self.sockets);
-            self.sockets.starved.push(conn);
+            if let Ok(peer) = accepted(&fd, kind) {
+                self.open(fd, &peer, now);
+            }
+        }
+        for (fd, peer) in self.core.guests() {
+            self.open(fd, &peer, now);
         }
         if !self.core.holds_data() {
             self.fill_batch();
@@ -393,6 +395,13 @@ impl<S: Service> UringDriver<S> {
                 self.inbox.push_front(Arrival::End { conn });
             }
             self.inbox.push_front(Arrival::Kept { conn, bytes: kept.bytes });
+        }
+    }
+
+    fn open(&mut self, fd: OwnedFd, peer: &Peer, now: Now) {
+        if let Some(conn) = self.sockets.conns.open(fd) {
+            self.core.open(conn, peer, now, &mut self.sockets);
+            self.sockets.starved.push(conn);
         }
     }
 

@@ -2,7 +2,7 @@
 
 mod lines;
 
-use std::io::{Read, Write};
+use std::io::{BufRead, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
@@ -257,4 +257,47 @@ fn a_unix_socket_is_served_by_shard_0_and_removed_at_the_end() {
         node.end();
         assert!(!path.exists(), "{name}");
     }
+}
+
+#[test]
+fn a_socket_that_another_thread_brings_is_a_client_like_any_other() {
+    on_each_driver(
+        |options| options.shards = 2,
+        |node| {
+            let mut shards = Vec::new();
+            for n in 0..200 {
+                let mut guest = node.guest();
+                let mut ask = |line: &str| {
+                    guest.get_mut().write_all(line.as_bytes()).expect("the node reads");
+                    let mut answer = String::new();
+                    guest.read_line(&mut answer).expect("the node answers");
+                    answer.trim_end().to_owned()
+                };
+                // The shards sleep between guests, so each one has to wake its own.
+                assert_eq!(ask(&format!("hop {n}\n")), n.to_string(), "{}", node.name);
+                shards.push(ask("shard\n"));
+                assert_eq!(ask(&format!("big {}\n", 1 << 20)).len(), 1 << 20, "{}", node.name);
+                if n % 2 == 0 {
+                    assert_eq!(ask("quit\n"), "bye");
+                    let mut rest = Vec::new();
+                    assert_eq!(guest.read_to_end(&mut rest).expect("closed"), 0, "{}", node.name);
+                }
+            }
+            assert!(shards.contains(&"0".to_owned()) && shards.contains(&"1".to_owned()));
+        },
+    );
+}
+
+#[test]
+fn a_node_that_stops_takes_nobody_in() {
+    on_each_driver(
+        |_| {},
+        |node| {
+            let mut guest = node.guest();
+            node.stop.stop();
+            // Let in or not, it is not left hanging.
+            let mut rest = Vec::new();
+            let _ = guest.read_to_end(&mut rest);
+        },
+    );
 }

@@ -126,8 +126,18 @@ pub(crate) fn len_of(text: &[u8]) -> usize {
 }
 
 /// Reads the element at the start of `at`; gives the bytes it takes, too.
+#[inline]
 pub(crate) fn read(at: &[u8]) -> (Str<'_>, usize) {
     let head = at[0];
+    // The usual element: a short string.
+    if head & 0xc0 == 0x80 {
+        let len = usize::from(head & 0x3f);
+        return (Str::Bytes(&at[1..=len]), len + 2);
+    }
+    read_other(at, head)
+}
+
+fn read_other(at: &[u8], head: u8) -> (Str<'_>, usize) {
     let (text, body) = match head {
         0x00..=0x7f => (Str::Int(i64::from(head)), 1),
         0x80..=0xbf => {
@@ -158,6 +168,7 @@ pub(crate) fn read(at: &[u8]) -> (Str<'_>, usize) {
 }
 
 /// Bytes that the element at the start of `at` takes.
+#[inline]
 pub(crate) fn len_at(at: &[u8]) -> usize {
     let head = at[0];
     let body = match head {
@@ -172,6 +183,7 @@ pub(crate) fn len_at(at: &[u8]) -> usize {
 }
 
 /// Bytes that the element takes which ends where `before` ends.
+#[inline]
 pub(crate) fn len_before(before: &[u8]) -> usize {
     let mut body = 0;
     let mut shift = 0;

@@ -41,7 +41,7 @@ impl IntSet {
         self.0.capacity()
     }
 
-    fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         usize::from(self.0.bytes()[HEAD])
     }
 

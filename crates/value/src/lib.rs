@@ -25,7 +25,7 @@ mod text;
 
 pub use hash::{Fields, Hash};
 pub use limits::{Limits, Rules};
-pub use list::{Elements, ElementsBack, End, List};
+pub use list::{Block as ListBlock, Elements, ElementsBack, End, List};
 pub use object::{Kind, OBJECT_SIZE, Object, ObjectRef, Type};
 pub use packed::{Iter, IterBack, Packed, Place};
 pub use set::{Members, Set};

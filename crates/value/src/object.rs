@@ -105,9 +105,9 @@ macro_rules! objects {
                 match self { $(Self::$kind(value) => ObjectRef::$kind(value)),* }
             }
 
-            /// Frees about `limit` blocks of memory. True when there are more.
-            pub fn free_some(&mut self, limit: usize) -> bool {
-                match self { $(Self::$kind(value) => value.free_some(limit)),* }
+            /// Frees about `left` blocks of memory, and takes them off it. True when there are more.
+            pub fn free_some(&mut self, left: &mut usize) -> bool {
+                match self { $(Self::$kind(value) => value.free_some(left)),* }
             }
 
             /// Writes the value without its tag.

@@ -52,6 +52,14 @@ impl Packed {
         packed
     }
 
+    /// Of such elements, written in one step.
+    #[must_use]
+    pub fn collect<'a>(texts: impl Iterator<Item = Str<'a>> + Clone) -> Self {
+        let mut packed = Self::new();
+        packed.append(texts.map(Encoded::of_str));
+        packed
+    }
+
     /// How many elements there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -321,6 +329,7 @@ impl<'a> Iter<'a> {
 impl<'a> Iterator for Iter<'a> {
     type Item = Str<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Str<'a>> {
         if self.bytes.is_empty() {
             return None;

@@ -81,11 +81,14 @@ impl Set {
         }
     }
 
-    /// Frees about `limit` blocks. True when there are more.
-    pub fn free_some(&mut self, limit: usize) -> bool {
+    /// Frees about `left` blocks, and takes them off it. True when there are more.
+    pub fn free_some(&mut self, left: &mut usize) -> bool {
         match &mut self.0 {
-            Repr::Ints(_) | Repr::Packed(_) => false,
-            Repr::Table(table) => table.free_some(limit),
+            Repr::Ints(_) | Repr::Packed(_) => {
+                *left = left.saturating_sub(1);
+                false
+            }
+            Repr::Table(table) => table.free_some(left),
         }
     }
 
@@ -94,7 +97,25 @@ impl Set {
     pub const fn is_light(&self) -> bool {
         match &self.0 {
             Repr::Ints(_) | Repr::Packed(_) => true,
-            Repr::Table(table) => table.is_leaf(),
+            Repr::Table(table) => table.is_light(),
+        }
+    }
+
+    /// The buffer of a set that is packed.
+    #[must_use]
+    pub fn as_packed(&self) -> Option<&Packed> {
+        match &self.0 {
+            Repr::Packed(packed) => Some(packed),
+            Repr::Ints(_) | Repr::Table(_) => None,
+        }
+    }
+
+    /// Bytes of an integer, if the set is an array of them.
+    #[must_use]
+    pub fn int_width(&self) -> Option<usize> {
+        match &self.0 {
+            Repr::Ints(ints) => Some(ints.width()),
+            Repr::Packed(_) | Repr::Table(_) => None,
         }
     }
 
@@ -214,11 +235,25 @@ impl Set {
         }
     }
 
-    /// Takes out some member.
-    pub fn pop(&mut self, rng: &mut Rng) -> Option<Vec<u8>> {
-        let member = self.random(rng)?.to_vec();
-        self.remove(&member);
-        Some(member)
+    /// Takes out some member, each as likely as any other, after a look at it. False if there was none.
+    pub fn pop(&mut self, rng: &mut Rng, look: impl FnOnce(Str<'_>)) -> bool {
+        let n = if self.is_empty() { return false } else { self.len() as u64 };
+        match &mut self.0 {
+            Repr::Table(table) => {
+                return table.pop(rng, |item| look(Str::Bytes(table::key_of(item))));
+            }
+            Repr::Packed(packed) => {
+                let Some(place) = packed.seek(rng.below(n) as usize) else { return false };
+                look(packed.get(place));
+                packed.remove(place, 1);
+            }
+            Repr::Ints(ints) => {
+                let Some(value) = ints.get(rng.below(n) as usize) else { return false };
+                look(Str::Int(value));
+                ints.remove(value);
+            }
+        }
+        true
     }
 
     /// Calls `each` with members from `cursor` on until it has had `limit`; gives the cursor to go on
@@ -322,7 +357,8 @@ mod tests {
                 match rng.below(if seed % 2 == 0 { 4 } else { 12 }) {
                     0 => assert_eq!(set.remove(&member), model.remove(&member), "{case}"),
                     1 if !model.is_empty() => {
-                        let popped = set.pop(&mut rng).expect("not empty");
+                        let mut popped = Vec::new();
+                        assert!(set.pop(&mut rng, |member| popped = member.to_vec()), "{case}");
                         assert!(model.remove(&popped), "{case}");
                     }
                     _ => {

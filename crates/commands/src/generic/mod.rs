@@ -3,6 +3,7 @@
 mod copy;
 mod database;
 mod del;
+pub(crate) mod dump;
 mod exists;
 mod expire;
 pub(crate) mod keys;
@@ -13,6 +14,7 @@ mod properties;
 mod randomkey;
 mod relocate;
 mod rename;
+pub(crate) mod restore;
 mod scan;
 mod sort;
 mod ttl;
@@ -28,6 +30,7 @@ use crate::container::{container, help};
 pub const COMMANDS: &[Entry] = &[
     entry::<copy::Copy>(),
     entry::<del::Del>(),
+    entry::<dump::Dump>(),
     entry::<exists::Exists>(),
     entry::<expire::Expire>(),
     entry::<expire::ExpireAt>(),
@@ -48,6 +51,8 @@ pub const COMMANDS: &[Entry] = &[
     entry::<randomkey::RandomKey>(),
     entry::<rename::Rename>(),
     entry::<rename::RenameNx>(),
+    entry::<restore::Restore>(),
+    entry::<restore::RestoreAsking>(),
     entry::<scan::Scan>(),
     entry::<sort::Sort>(),
     entry::<sort::SortRo>(),

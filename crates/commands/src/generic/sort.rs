@@ -267,10 +267,11 @@ fn compare(a: &(Weight, Vec<u8>), b: &(Weight, Vec<u8>)) -> Ordering {
     }
 }
 
-/// A number as `strtod` reads it: nothing is 0.
+/// A number as `strtod` reads a C string: nothing is 0, and after a zero byte there is nothing.
 fn score(text: &[u8]) -> Result<f64, ReplyError> {
     const NO_SCORE: ReplyError =
         ReplyError::Text("ERR One or more scores can't be converted into double");
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
     if text.is_empty() {
         return Ok(0.0);
     }

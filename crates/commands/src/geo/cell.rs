@@ -117,12 +117,23 @@ pub(super) fn score_of(point: Point) -> f64 {
 
 /// The point of a score: the middle of its cell.
 pub(super) fn point_of(score: f64) -> Point {
-    let bits = score as u64;
+    let bits = bits_of(score);
     let area = Cell { lon: gather(bits >> 1), lat: gather(bits), step: STEP_MAX }.area();
     Point {
         lon: f64::midpoint(area.min.lon, area.max.lon).clamp(-LON_MAX, LON_MAX),
         lat: f64::midpoint(area.min.lat, area.max.lat).clamp(-LAT_MAX, LAT_MAX),
     }
+}
+
+/// A score as a whole number. Of one that is no place's, those of the reference's processor: below zero
+/// it wraps.
+fn bits_of(score: f64) -> u64 {
+    const TOP: f64 = (1_u64 << 63) as f64;
+    if score < TOP {
+        return (score as i64).cast_unsigned();
+    }
+    let rest = score - TOP;
+    if rest < TOP { (rest as u64) ^ (1 << 63) } else { 0 }
 }
 
 /// The text that geohash.org knows a point by: eleven letters, of which 52 bits fill ten.

@@ -66,12 +66,11 @@ fn positions(
     ctx: &mut Ctx<'_>,
     reply: &mut dyn Reply,
 ) -> Result<(), ReplyError> {
-    let proto = ctx.proto();
     let set = ctx.read::<SortedSet>(args.key)?;
     reply.array(args.members.len());
     for member in args.members {
         match set.and_then(|set| set.score(member)) {
-            Some(score) => reply_point(point_of(score), proto, reply),
+            Some(score) => reply_point(point_of(score), reply),
             None => reply.null_array(),
         }
     }

@@ -9,7 +9,7 @@ mod search;
 mod shape;
 
 use stoa_command::{Category, Flags, Group, KeyFlags, KeySpec, ReplyError, Spec};
-use stoa_engine::{Entry, Proto, Reply, entry};
+use stoa_engine::{Entry, Reply, entry};
 use stoa_stdx::format_double;
 
 /// The group's list.
@@ -69,13 +69,10 @@ struct Point {
 }
 
 /// Answers a point.
-fn reply_point(point: Point, proto: Proto, reply: &mut dyn Reply) {
+fn reply_point(point: Point, reply: &mut dyn Reply) {
     reply.array(2);
     for value in [point.lon, point.lat] {
-        match proto {
-            Proto::Resp2 => reply.bulk(format_double(value).as_bytes()),
-            Proto::Resp3 => reply.double(value),
-        }
+        reply.double_digits(&format_double(value));
     }
 }
 

@@ -6,7 +6,7 @@
 use stoa_command::{
     Args, Arity, BeginSearch, FindKeys, Flags, KeyFlags, KeySpec, ReplyError, Spec,
 };
-use stoa_engine::{Ctx, Proto, Reply};
+use stoa_engine::{Ctx, Reply};
 use stoa_value::SortedSet;
 
 use super::cell::point_of;
@@ -345,7 +345,6 @@ fn execute(
     ctx: &mut Ctx<'_>,
     reply: &mut dyn Reply,
 ) -> Result<(), ReplyError> {
-    let proto = ctx.proto();
     let set = ctx.read::<SortedSet>(args.key)?;
     let missing = ReplyError::Text("ERR could not decode requested zset member");
     if let Some(set) = set {
@@ -385,14 +384,14 @@ fn execute(
         None => {
             reply.array(found.len());
             for hit in found {
-                reply_hit(&hit, unit_m, &options, proto, reply);
+                reply_hit(&hit, unit_m, &options, reply);
             }
         }
     }
     Ok(())
 }
 
-fn reply_hit(hit: &Hit, unit_m: f64, options: &Options<'_>, proto: Proto, reply: &mut dyn Reply) {
+fn reply_hit(hit: &Hit, unit_m: f64, options: &Options<'_>, reply: &mut dyn Reply) {
     let extras = [options.with_distance, options.with_hash, options.with_point];
     let extra_count = extras.iter().filter(|wanted| **wanted).count();
     if extra_count > 0 {
@@ -406,7 +405,7 @@ fn reply_hit(hit: &Hit, unit_m: f64, options: &Options<'_>, proto: Proto, reply:
         reply.int(hit.score as i64);
     }
     if options.with_point {
-        reply_point(hit.point, proto, reply);
+        reply_point(hit.point, reply);
     }
 }
 

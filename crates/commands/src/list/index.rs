@@ -79,9 +79,10 @@ impl Command for LSet {
     ) -> Result<(), ReplyError> {
         let rules = ctx.rules();
         let mut list = ctx.edit::<List>(args.key)?.ok_or(ReplyError::NoSuchKey)?;
+        // Before the index is judged, as the reference does: OBJECT ENCODING tells.
+        list.expect(&[element], &rules);
         let index = args.index?;
         let index = place::element(index, list.len()).ok_or(ReplyError::IndexOutOfRange)?;
-        list.expect(&[element], &rules);
         list.set(index, element, &rules);
         list.settle(&rules);
         drop(list);

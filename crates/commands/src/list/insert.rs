@@ -50,12 +50,13 @@ impl Command for LInsert {
             reply.int(0);
             return Ok(());
         };
+        // Before the pivot is looked for, as the reference does: OBJECT ENCODING tells.
+        list.expect(&[args.element], &rules);
         let is_pivot = |element: Str<'_>| element.with(|element| element == args.pivot);
         let Some(at) = list.iter().position(is_pivot) else {
             reply.int(-1);
             return Ok(());
         };
-        list.expect(&[args.element], &rules);
         list.insert(at + usize::from(args.after), args.element, &rules);
         reply.int(list.len() as i64);
         drop(list);

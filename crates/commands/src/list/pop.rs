@@ -66,8 +66,7 @@ pub(super) fn pop_one(
 ) -> Result<bool, ReplyError> {
     let rules = ctx.rules();
     let Some(mut list) = ctx.edit::<List>(key)? else { return Ok(false) };
-    list.end(end).expect("no list is empty").with(|element| reply.bulk(element));
-    list.cut(end, 1);
+    list.pop(end, |element| element.with(|element| reply.bulk(element)));
     list.settle(&rules);
     let is_empty = list.is_empty();
     drop(list);

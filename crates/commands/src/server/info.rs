@@ -299,7 +299,7 @@ mod tests {
         let mut bench = Bench::new();
         let ran = |bench: &mut Bench| {
             let set = bench.node.table.find(b"set").expect("a command");
-            bench.node.commands.ran(set as usize, 5_000, false);
+            bench.node.commands.ran(set as usize, 5_000, 0);
             bench.run("INFO latencystats").contains("latency_percentiles_usec_set:p50=5.")
         };
         assert!(ran(&mut bench));

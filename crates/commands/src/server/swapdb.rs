@@ -47,7 +47,7 @@ impl Command for SwapDb {
             let index = u16::try_from(index).ok().filter(|index| *index < count);
             index.map(DbIndex).ok_or(ReplyError::DbOutOfRange)
         };
-        ctx.keyspace.swap(index(first)?, index(second)?);
+        ctx.keyspace.swap(index(first)?, index(second)?, ctx.now);
         // One change, however many shards make it.
         if !ctx.session().is_proxy {
             ctx.changed(1);

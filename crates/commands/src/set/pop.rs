@@ -71,12 +71,14 @@ impl Command for SPop {
             let left = set.len() - popped;
             if left * 5 > popped {
                 for _ in 0..popped {
-                    let member = set.pop(&mut rng).expect("fewer than there are");
-                    answer(Str::Bytes(&member));
+                    set.pop(&mut rng, &mut answer);
                 }
             } else {
                 // Few are left: those are put together anew, which may make the set small again.
-                let keep: Vec<Vec<u8>> = (0..left).filter_map(|_| set.pop(&mut rng)).collect();
+                let mut keep: Vec<Vec<u8>> = Vec::with_capacity(left);
+                for _ in 0..left {
+                    set.pop(&mut rng, |member| keep.push(member.to_vec()));
+                }
                 set.iter().for_each(&mut answer);
                 let mut rest = Set::default();
                 for member in &keep {

@@ -1,6 +1,7 @@
 //! What ranges are written as: scores, bytes, ranks. Each becomes a range of ranks.
 
 use stoa_command::ReplyError;
+use stoa_stdx::c_double;
 use stoa_value::SortedSet;
 
 /// From one score to another.
@@ -30,18 +31,18 @@ impl ScoreRange {
     }
 }
 
-/// A bound, and whether it stands outside itself. As `strtod` reads it: space before it is skipped,
-/// nothing at all is zero, too large is infinite.
+/// A bound, and whether it stands outside itself. As `strtod` reads a C string: space before it is
+/// skipped, nothing at all is zero, too large is infinite.
 fn bound(text: &[u8]) -> Option<(f64, bool)> {
     let (text, is_open) = match text.strip_prefix(b"(") {
         Some(text) => (text, true),
         None => (text, false),
     };
-    let text = text.trim_ascii_start();
+    let text = text.split(|byte| *byte == 0).next()?.trim_ascii_start();
     if text.is_empty() {
         return Some((0.0, is_open));
     }
-    let value: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+    let value = c_double(text)?;
     (!value.is_nan()).then_some((value, is_open))
 }
 
@@ -131,6 +132,9 @@ mod tests {
         assert_eq!(bound(b"-inf"), Some((f64::NEG_INFINITY, false)));
         assert_eq!(bound(b"1e999"), Some((f64::INFINITY, false)));
         assert_eq!(bound(b""), Some((0.0, false)));
+        assert_eq!(bound(b"(0x10"), Some((16.0, true)));
+        assert_eq!(bound(b"1.5\x00junk"), Some((1.5, false)));
+        assert_eq!(bound(b"1e-999"), Some((0.0, false)));
         for text in [&b"nan"[..], b"((1", b"1 ", b"x"] {
             assert_eq!(bound(text), None, "{text:?}");
         }

@@ -90,5 +90,5 @@ fn reply_entry(entry: StreamEntry<'_>, reply: &mut dyn Reply) {
 /// Answers that there is no such group. An error that repeats the client's words.
 fn reply_no_group(key: &[u8], group: &[u8], reply: &mut dyn Reply) {
     let text: [&[u8]; 5] = [b"NOGROUP No such key '", key, b"' or consumer group '", group, b"'"];
-    reply.error_text(&text.concat());
+    reply.error_words(&text);
 }

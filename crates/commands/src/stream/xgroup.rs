@@ -103,6 +103,8 @@ pub struct GroupArgs<'a> {
     entries_read: Option<u64>,
     /// The subcommand as it was written, when an option is none of it.
     wrong: Option<&'a [u8]>,
+    /// The same when options come twice, which is told only where there is such a key and group.
+    repeats: Option<&'a [u8]>,
 }
 
 /// A group, and a consumer for those that have one.
@@ -115,6 +117,8 @@ pub struct NameArgs<'a> {
 fn parse<'a>(args: &mut Args<'a>, is_create: bool) -> Result<GroupArgs<'a>, ReplyError> {
     let (key, group, id) = (args.bytes()?, args.bytes()?, args.bytes()?);
     let (mut make_stream, mut entries_read, mut wrong) = (false, None, None);
+    let most = if is_create { 3 } else { 2 };
+    let repeats = if args.left() > most { args.at(1) } else { None };
     while args.left() > 0 {
         if is_create && args.word("MKSTREAM") {
             make_stream = true;
@@ -129,7 +133,7 @@ fn parse<'a>(args: &mut Args<'a>, is_create: bool) -> Result<GroupArgs<'a>, Repl
             break;
         }
     }
-    Ok(GroupArgs { key, group, id, make_stream, entries_read, wrong })
+    Ok(GroupArgs { key, group, id, make_stream, entries_read, wrong, repeats })
 }
 
 fn parse_name<'a>(args: &mut Args<'a>) -> Result<NameArgs<'a>, ReplyError> {
@@ -148,7 +152,7 @@ fn parse_id(text: &[u8], stream: Option<&Stream>) -> Result<StreamId, ReplyError
 fn reply_no_group(key: &[u8], group: &[u8], reply: &mut dyn Reply) {
     let text: [&[u8]; 5] =
         [b"NOGROUP No such consumer group '", group, b"' for key name '", key, b"'"];
-    reply.error_text(&text.concat());
+    reply.error_words(&text);
 }
 
 /// Refuses an option that is none. True when it did.
@@ -167,6 +171,9 @@ fn create(args: GroupArgs<'_>, ctx: &mut Ctx<'_>, reply: &mut dyn Reply) -> Resu
     let stream = ctx.read::<Stream>(args.key)?;
     if stream.is_none() && !args.make_stream {
         return Err(NO_KEY);
+    }
+    if refused(args.repeats, reply) {
+        return Ok(());
     }
     let last_id = parse_id(args.id, stream)?;
     if stream.is_some_and(|stream| stream.groups().contains_key(args.group)) {
@@ -187,6 +194,9 @@ fn set_id(args: GroupArgs<'_>, ctx: &mut Ctx<'_>, reply: &mut dyn Reply) -> Resu
     let mut stream = ctx.edit::<Stream>(args.key)?.ok_or(NO_KEY)?;
     if !stream.groups().contains_key(args.group) {
         reply_no_group(args.key, args.group, reply);
+        return Ok(());
+    }
+    if refused(args.repeats, reply) {
         return Ok(());
     }
     let last_id = match args.id {

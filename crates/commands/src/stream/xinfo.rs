@@ -77,6 +77,8 @@ pub struct StreamArgs<'a> {
     full: Option<usize>,
     /// The subcommand as it was written, when an option is none of it.
     wrong: Option<&'a [u8]>,
+    /// What is wrong with the count. It is said only of a key that is there, like the above.
+    bad_count: Option<ReplyError>,
 }
 
 /// A group.
@@ -87,7 +89,7 @@ pub struct GroupArgs<'a> {
 
 fn parse<'a>(args: &mut Args<'a>) -> Result<StreamArgs<'a>, ReplyError> {
     let key = args.bytes()?;
-    let mut parsed = StreamArgs { key, full: None, wrong: None };
+    let mut parsed = StreamArgs { key, full: None, wrong: None, bad_count: None };
     let left = args.left();
     if left == 0 {
         return Ok(parsed);
@@ -98,10 +100,11 @@ fn parse<'a>(args: &mut Args<'a>) -> Result<StreamArgs<'a>, ReplyError> {
     }
     parsed.full = Some(FULL_COUNT);
     if left == 3 {
-        parsed.full = match args.int()? {
-            0 => Some(usize::MAX),
-            count => Some(usize::try_from(count).unwrap_or(FULL_COUNT)),
-        };
+        match args.int() {
+            Ok(0) => parsed.full = Some(usize::MAX),
+            Ok(count) => parsed.full = Some(usize::try_from(count).unwrap_or(FULL_COUNT)),
+            Err(error) => parsed.bad_count = Some(error),
+        }
     }
     Ok(parsed)
 }
@@ -115,12 +118,15 @@ fn stream(
     ctx: &mut Ctx<'_>,
     reply: &mut dyn Reply,
 ) -> Result<(), ReplyError> {
+    let value = ctx.read::<Value>(args.key)?.ok_or(ReplyError::NoSuchKey)?;
     if let Some(word) = args.wrong {
         let after = "'. Try XINFO HELP.";
         reply.error_echo("ERR unknown subcommand or wrong number of arguments for '", word, after);
         return Ok(());
     }
-    let value = ctx.read::<Value>(args.key)?.ok_or(ReplyError::NoSuchKey)?;
+    if let Some(error) = args.bad_count {
+        return Err(error);
+    }
     reply.map(if args.full.is_some() { 9 } else { 10 });
     let numbers = [
         ("length", value.len()),

@@ -313,7 +313,7 @@ fn reply_no_group(key: &[u8], group: &[u8], reply: &mut dyn Reply) {
         group,
         b"' in XREADGROUP with GROUP option",
     ];
-    reply.error_text(&text.concat());
+    reply.error_words(&text);
 }
 
 /// Reads one stream for a consumer, which comes to be if it is missing.

@@ -77,6 +77,8 @@ pub(super) const OBSERVED: &[Directive] = &[
         "Keep a histogram of durations for each command."),
     special("latency-tracking-info-percentiles", "observability.latency_percentiles", Kind::Percentiles, "50 99 99.9",
         "Percentiles that INFO latencystats shows.").later(),
+    integer("trace-sample", "observability.trace_sample", (0, u32::MAX as i64), "0",
+        "Follow one request in so many through the server, for DEBUG TRACE; 0 follows none."),
     text("prometheus-listen", "observability.prometheus_listen", "",
         "Address of the metrics endpoint, as `:9100`; none when empty.").at_start().later(),
     text("otlp-endpoint", "observability.otlp_endpoint", "",

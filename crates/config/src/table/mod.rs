@@ -26,6 +26,7 @@ pub struct Chapter {
 pub static CHAPTERS: &[Chapter] = &[
     Chapter { title: "Shards and the driver", directives: network::STOA },
     Chapter { title: "Network", directives: network::NETWORK },
+    Chapter { title: "HTTP and WebSocket", directives: network::HTTP },
     Chapter { title: "Clients", directives: network::CLIENTS },
     Chapter { title: "Security", directives: network::SECURITY },
     Chapter { title: "TLS", directives: network::TLS },

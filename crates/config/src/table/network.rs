@@ -50,6 +50,22 @@ pub(super) const NETWORK: &[Directive] = &[
 ];
 
 #[rustfmt::skip] // a row is two lines: how it is set, and what it is
+pub(super) const HTTP: &[Directive] = &[
+    integer("http-port", "http.port", PORT, "0",
+        "TCP port for requests in JSON, over HTTP and WebSocket; 0 is none.").at_start(),
+    special("http-bind", "http.bind", Kind::Addresses, "127.0.0.1 -::1",
+        "Addresses to listen on for HTTP, as in `bind`.").at_start(),
+    text("http-allow-origin", "http.allow_origin", "",
+        "Origins of web pages that may send requests, with spaces between; `*` is every page, none when empty.").at_start(),
+    memory("http-max-body", "http.max_body_bytes", BYTES_FROM_1MB, "64mb",
+        "Longest body of a request, and longest WebSocket message.").at_start(),
+    integer("http-max-connections", "http.max_connections", (1, 1_000_000), "1000",
+        "HTTP and WebSocket connections at once; each request in work counts among `maxclients` too.").at_start(),
+    integer("http-timeout", "http.timeout_seconds", (1, 3_600), "30",
+        "Seconds that the head of a request may take to come, its body, and the next request.").at_start(),
+];
+
+#[rustfmt::skip] // a row is two lines: how it is set, and what it is
 pub(super) const CLIENTS: &[Directive] = &[
     integer("maxclients", "limits.max_clients", (1, u32::MAX as i64), "10000",
         "Connections at once, over all shards; one more is told so and closed."),

@@ -10,7 +10,7 @@ pub(super) const SNAPSHOTS: &[Directive] = &[
     special("dbfilename", "persistence.snapshot.filename", Kind::FileName, "dump.rdb",
         "Name of the snapshot in `dir`.").protected().later(),
     switch("rdbcompression", "persistence.snapshot.compression", true,
-        "Compress long strings in snapshots.").later(),
+        "Compress long strings in snapshots and in what DUMP answers."),
     switch("rdbchecksum", "persistence.snapshot.checksum", true,
         "End snapshots with a checksum.").at_start().later(),
     switch("rdb-save-incremental-fsync", "persistence.snapshot.incremental_fsync", true,

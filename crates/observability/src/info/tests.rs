@@ -123,9 +123,9 @@ fn sections_are_chosen_by_name_in_any_case_and_come_in_fixed_order() {
 #[test]
 fn commands_errors_databases_and_shards_have_a_line_each() {
     let mut commands = CommandStats::new(3);
-    commands.ran(0, 2_345, false);
-    commands.ran(1, 1_500, true);
-    commands.ran(1, 2_500, false);
+    commands.ran(0, 2_345, 0);
+    commands.ran(1, 1_500, 1);
+    commands.ran(1, 2_500, 0);
     commands.rejected(1);
     let mut inputs = InfoInputs {
         commands,

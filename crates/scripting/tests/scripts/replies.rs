@@ -36,7 +36,8 @@ fn a_reply_may_pass_through_a_script_unchanged() {
         ("null", "nil"),
         ("big", "(12345678901234567890"),
         ("text", "=txt:words"),
-        ("nothing", "-ERR no such command here"),
+        // Who runs the command counted its error.
+        ("nothing", "!ERR no such command here"),
     ] {
         let text = format!("redis.setresp(3) return redis.pcall('{call}')");
         assert_eq!(eval(&mut scripting, &mut Stub::default(), text.as_bytes()), wanted);

@@ -89,6 +89,7 @@ pub fn shown(reader: &mut Reader<'_>) -> String {
         None => String::new(),
         Some(Item::Status(bytes)) => format!("+{}", text(bytes)),
         Some(Item::Error(bytes)) => format!("-{}", text(bytes)),
+        Some(Item::CountedError(bytes)) => format!("!{}", text(bytes)),
         Some(Item::Int(value)) => value.to_string(),
         Some(Item::Bulk(bytes)) => format!("\"{}\"", text(bytes)),
         Some(Item::Null | Item::NullArray) => "nil".to_owned(),

@@ -1,9 +1,9 @@
-//! What a single thread would answer: a server of strings and lists in a page, to compare with.
+//! What a single thread would answer: a server of strings, lists and hashes in a page, to compare with.
 //!
 //! It is written from the commands' documentation and shares no code with the server. It knows the
 //! commands that the programs of the checkers use, in the forms that they use, and refuses others
-//! loudly: a wrong specification would be worse than none. Strings and lists never meet under one name
-//! there, so there are no wrong types.
+//! loudly: a wrong specification would be worse than none. Values of two types never meet under one
+//! name there, so there are no wrong types.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,7 +17,11 @@ enum Held {
     Text(Vec<u8>),
     /// A list, never empty.
     List(Vec<Vec<u8>>),
+    /// A hash, never empty: values, and the deadlines that fields are under.
+    Hash(Fields),
 }
+
+type Fields = BTreeMap<Vec<u8>, (Vec<u8>, Option<u64>)>;
 
 /// A value, and which of the history's deadlines it is under.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,8 +46,10 @@ const NO_SUCH_KEY: &[u8] = b"ERR no such key";
 /// Whether a command never changes anything.
 #[must_use]
 pub fn only_reads(argv: &[impl AsRef<[u8]>]) -> bool {
-    const READS: [&[u8]; 8] =
-        [b"GET", b"MGET", b"EXISTS", b"TOUCH", b"STRLEN", b"LLEN", b"LRANGE", b"KEYS"];
+    const READS: [&[u8]; 10] = [
+        b"GET", b"MGET", b"EXISTS", b"TOUCH", b"STRLEN", b"LLEN", b"LRANGE", b"KEYS", b"HGETALL",
+        b"HLEN",
+    ];
     argv.first().is_some_and(|name| READS.contains(&name.as_ref()))
 }
 
@@ -63,9 +69,13 @@ impl State {
             "MGET" | "MSET" | "MSETNX" | "DEL" | "UNLINK" | "EXISTS" | "TOUCH" => {
                 self.run_many(name, args)
             }
-            "RENAME" | "RENAMENX" | "COPY" | "BITOP" | "PERSIST" => self.run_moves(name, args),
+            "RENAME" | "RENAMENX" | "COPY" | "BITOP" => self.run_moves(name, args),
+            "PERSIST" | "PEXPIRE" => self.run_deadline(name, args),
             "RPUSH" | "LPUSH" | "LPOP" | "RPOP" | "LLEN" | "LRANGE" | "LMOVE" | "LMPOP"
             | "BLPOP" => self.run_lists(name, args, seen),
+            "HSET" | "HDEL" | "HINCRBY" | "HLEN" | "HGETALL" | "HPEXPIRE" => {
+                self.run_hash(name, args)
+            }
             "FLUSHDB" => {
                 self.0.clear();
                 ok()
@@ -74,7 +84,7 @@ impl State {
             "KEYS" => Value::Array(self.0.keys().cloned().map(Value::Bulk).collect()),
             EXPIRE => {
                 let number = parse(args[0]).map(|number| number as u64);
-                self.0.retain(|_, entry| entry.deadline.is_none() || entry.deadline != number);
+                self.0.retain(|_, entry| entry.outlives(number));
                 ok()
             }
             _ => panic!("the specification knows no {name}"),
@@ -84,7 +94,7 @@ impl State {
     fn text(&self, key: &[u8]) -> Option<&Vec<u8>> {
         match &self.0.get(key)?.held {
             Held::Text(text) => Some(text),
-            Held::List(_) => panic!("strings and lists are kept apart"),
+            Held::List(_) | Held::Hash(_) => panic!("types are kept apart"),
         }
     }
 
@@ -128,14 +138,14 @@ impl State {
     fn set(&mut self, key: &[u8], value: &[u8], options: &[&[u8]], held: Option<Vec<u8>>) -> Value {
         match options {
             [] => self.put(key, value, None),
-            [b"NX"] if held.is_some() => return Value::Null,
+            [b"NX", ..] if held.is_some() => return Value::Null,
             [b"XX"] if held.is_none() => return Value::Null,
             [b"NX" | b"XX"] => self.put(key, value, None),
             [b"GET"] => {
                 self.put(key, value, None);
                 return bulk_or_null(held);
             }
-            [name, number] if *name == DEADLINE.as_bytes() => {
+            [name, number] | [b"NX", name, number] if *name == DEADLINE.as_bytes() => {
                 self.put(key, value, parse(number).map(|number| number as u64));
             }
             _ => panic!("the specification knows SET, but not so"),
@@ -197,13 +207,18 @@ impl State {
                 count(1)
             }
             ("BITOP", [how, to, from @ ..]) => self.bitop(how, to, from),
-            ("PERSIST", [key]) => match self.0.get_mut(*key).filter(|e| e.deadline.is_some()) {
-                Some(entry) => {
-                    entry.deadline = None;
-                    count(1)
-                }
-                None => count(0),
-            },
+            _ => panic!("the specification knows {name}, but not so"),
+        }
+    }
+
+    fn run_deadline(&mut self, name: &str, args: &[&[u8]]) -> Value {
+        let Some(entry) = self.0.get_mut(args[0]) else { return count(0) };
+        match (name, args) {
+            ("PERSIST", [_]) => count(usize::from(entry.deadline.take().is_some())),
+            ("PEXPIRE", [_, mark, number]) if *mark == DEADLINE.as_bytes() => {
+                entry.deadline = parse(number).map(|number| number as u64);
+                count(1)
+            }
             _ => panic!("the specification knows {name}, but not so"),
         }
     }
@@ -243,8 +258,11 @@ impl State {
                 Value::Array(self.list(key).iter().cloned().map(Value::Bulk).collect())
             }
             ("LMOVE", [from, to, from_end, to_end]) => {
+                // A list of one item that goes round never ends, so its deadline stays.
+                let deadline = self.0.get(*to).and_then(|entry| entry.deadline);
                 let Some(item) = self.pop(from, *from_end == b"LEFT") else { return Value::Null };
                 self.push(to, item.clone(), *to_end == b"LEFT");
+                self.0.get_mut(*to).expect("just pushed").deadline = deadline;
                 Value::Bulk(item)
             }
             ("LMPOP", [_, keys @ .., end]) => match self.pop_first(keys, *end == b"LEFT") {
@@ -260,11 +278,66 @@ impl State {
         }
     }
 
+    fn run_hash(&mut self, name: &str, args: &[&[u8]]) -> Value {
+        let key = args[0];
+        let mut fields = self.hash(key);
+        let reply = match (name, args) {
+            ("HSET", [_, field, value]) => {
+                let old = fields.insert(field.to_vec(), (value.to_vec(), None));
+                count(usize::from(old.is_none()))
+            }
+            ("HDEL", [_, field]) => count(usize::from(fields.remove(*field).is_some())),
+            ("HINCRBY", [_, field, by]) => {
+                let held = fields.entry(field.to_vec()).or_insert((b"0".to_vec(), None));
+                let by = parse(by).expect("a number to add");
+                let sum = parse(&held.0).and_then(|old| old.checked_add(by));
+                let sum = sum.expect("fields hold small numbers");
+                held.0 = sum.to_string().into_bytes();
+                Value::Int(sum)
+            }
+            ("HLEN", [_]) => count(fields.len()),
+            ("HGETALL", [_]) => {
+                let pairs = fields.iter().flat_map(|(field, (value, _))| [field, value]);
+                Value::Array(pairs.cloned().map(Value::Bulk).collect())
+            }
+            ("HPEXPIRE", [_, mark, number, b"FIELDS", b"1", field])
+                if *mark == DEADLINE.as_bytes() =>
+            {
+                let held = fields.get_mut(*field);
+                let found = if held.is_some() { 1 } else { -2 };
+                if let Some((_, deadline)) = held {
+                    *deadline = parse(number).map(|number| number as u64);
+                }
+                Value::Array(vec![Value::Int(found)])
+            }
+            _ => panic!("the specification knows {name}, but not so"),
+        };
+        self.put_hash(key, fields);
+        reply
+    }
+
+    fn hash(&self, key: &[u8]) -> Fields {
+        match self.0.get(key).map(|entry| &entry.held) {
+            None => Fields::new(),
+            Some(Held::Hash(fields)) => fields.clone(),
+            Some(Held::Text(_) | Held::List(_)) => panic!("types are kept apart"),
+        }
+    }
+
+    fn put_hash(&mut self, key: &[u8], fields: Fields) {
+        if fields.is_empty() {
+            self.0.remove(key);
+        } else {
+            let deadline = self.0.get(key).and_then(|entry| entry.deadline);
+            self.0.insert(key.to_vec(), Entry { held: Held::Hash(fields), deadline });
+        }
+    }
+
     fn list(&self, key: &[u8]) -> &[Vec<u8>] {
         match self.0.get(key).map(|entry| &entry.held) {
             None => &[],
             Some(Held::List(items)) => items,
-            Some(Held::Text(_)) => panic!("strings and lists are kept apart"),
+            Some(Held::Text(_) | Held::Hash(_)) => panic!("types are kept apart"),
         }
     }
 
@@ -299,6 +372,19 @@ impl State {
     }
 }
 
+impl Entry {
+    /// Lets a deadline pass. False if it ends the entry.
+    fn outlives(&mut self, number: Option<u64>) -> bool {
+        if let Held::Hash(fields) = &mut self.held {
+            fields.retain(|_, (_, deadline)| deadline.is_none() || *deadline != number);
+            if fields.is_empty() {
+                return false;
+            }
+        }
+        self.deadline.is_none() || self.deadline != number
+    }
+}
+
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -309,6 +395,12 @@ impl fmt::Display for State {
                 Held::List(items) => {
                     let items: Vec<String> = items.iter().map(|item| text(item)).collect();
                     format!("[{}]", items.join(" "))
+                }
+                Held::Hash(fields) => {
+                    let pairs = fields.iter().map(|(field, (value, deadline))| {
+                        format!("{}: {} {deadline:?}", text(field), text(value))
+                    });
+                    format!("{{{}}}", pairs.collect::<Vec<String>>().join(", "))
                 }
             };
             told.push(format!("{} = {held}", text(key)));
@@ -374,6 +466,28 @@ mod tests {
             ("SET a 2", r#"Simple([79, 75])"#),
             (&pass, r#"Simple([79, 75])"#),
             ("GET a", "Bulk([50])"),
+        ]);
+    }
+
+    #[test]
+    fn fields_end_one_by_one_and_the_last_takes_the_key_along() {
+        let expire = |field: &str| format!("HPEXPIRE h {DEADLINE} 7 FIELDS 1 {field}");
+        let pass = format!("{EXPIRE} 7");
+        check(&[
+            ("HSET h f 1", "Int(1)"),
+            ("HSET h g 2", "Int(1)"),
+            (&expire("f"), "Array([Int(1)])"),
+            (&expire("x"), "Array([Int(-2)])"),
+            ("HINCRBY h f 4", "Int(5)"),
+            (&pass, r#"Simple([79, 75])"#),
+            ("HGETALL h", "Array([Bulk([103]), Bulk([50])])"),
+            (&expire("g"), "Array([Int(1)])"),
+            ("HSET h g 3", "Int(0)"),
+            (&pass, r#"Simple([79, 75])"#),
+            ("HLEN h", "Int(1)"),
+            (&expire("g"), "Array([Int(1)])"),
+            (&pass, r#"Simple([79, 75])"#),
+            ("EXISTS h", "Int(0)"),
         ]);
     }
 

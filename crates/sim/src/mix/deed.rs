@@ -97,14 +97,14 @@ impl Deed {
         }
     }
 
-    /// The deadline that it sets, if any: its hidden group, its number in the history, and how far off
-    /// it is from the moment it is set, in milliseconds.
-    #[must_use]
-    pub fn deadline(&self) -> Option<(u32, u64, u64)> {
-        match self {
+    /// The deadlines that it sets: their hidden group, their numbers in the history, and how far off
+    /// each is from the moment it is set, in milliseconds.
+    pub fn deadlines(&self) -> impl Iterator<Item = (u32, u64, u64)> {
+        let hidden = match self {
             Self::Open(_) => None,
-            Self::Hidden(hidden) => hidden.deadline(),
-        }
+            Self::Hidden(hidden) => Some(hidden),
+        };
+        hidden.into_iter().flat_map(Hidden::deadlines)
     }
 
     /// Requests to send now, all at once.

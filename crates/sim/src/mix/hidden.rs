@@ -15,14 +15,26 @@ pub struct Hidden {
     commands: Vec<Vec<String>>,
     /// The group's database, if it has one of its own.
     database: Option<u32>,
-    /// The number of the deadline among them, and how far off it is, in milliseconds.
-    deadline: Option<(u64, u64)>,
+    /// Numbers of the deadlines among them, and how far off each is, in milliseconds.
+    deadlines: Vec<(u64, u64)>,
+}
+
+/// What the keys of a group hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Texts,
+    Lists,
+    Hashes,
 }
 
 /// A deed on a group.
 pub(super) fn deed(mix: &Mix, group: u32, token: u64, rng: &mut Rng) -> Deed {
     let features = mix.features;
-    let holds_lists = features.lists && group % 2 == 1;
+    let kind = match group % 3 {
+        1 if features.lists => Kind::Lists,
+        2 if features.fields => Kind::Hashes,
+        _ => Kind::Texts,
+    };
     let key = |rng: &mut Rng| {
         format!("{}group{group}:{}", mix.space.prefix, rng.below(u64::from(mix.space.hidden)))
     };
@@ -41,20 +53,22 @@ pub(super) fn deed(mix: &Mix, group: u32, token: u64, rng: &mut Rng) -> Deed {
         .map(|_| {
             if has_whole && rng.one_in(16) {
                 whole_command(rng)
-            } else if holds_lists {
-                list_command(features, alone, token, rng, &key)
             } else {
-                text_command(rng, &key)
+                match kind {
+                    Kind::Texts => text_command(rng, &key),
+                    Kind::Lists => list_command(features, alone, token, rng, &key),
+                    Kind::Hashes => hash_command(rng, &key),
+                }
             }
         })
         .collect();
-    let mut hidden = Hidden { group, commands, database, deadline: None };
-    if mix.deadlines && alone && !holds_lists && rng.one_in(6) {
-        let name = key(rng);
-        let number = token.to_string();
-        let words = ["SET", &name, &number, DEADLINE, &number];
-        hidden.commands = vec![words.map(str::to_owned).to_vec()];
-        hidden.deadline = Some((token, 1 + rng.below(60)));
+    let mut hidden = Hidden { group, commands, database, deadlines: Vec::new() };
+    for (at, command) in hidden.commands.iter_mut().enumerate() {
+        if mix.deadline_one_in > 0 && rng.one_in(mix.deadline_one_in) {
+            let (name, number) = (key(rng), token + at as u64);
+            *command = deadline_command(kind, &name, number, rng);
+            hidden.deadlines.push((number, 1 + rng.below(60)));
+        }
     }
     Deed::Hidden(hidden)
 }
@@ -62,6 +76,18 @@ pub(super) fn deed(mix: &Mix, group: u32, token: u64, rng: &mut Rng) -> Deed {
 /// A command on the group's whole database.
 fn whole_command(rng: &mut Rng) -> Vec<String> {
     let words: &[&str] = if rng.one_in(3) { &["FLUSHDB"] } else { &["KEYS", "*"] };
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+/// A command that sets deadline `number`.
+fn deadline_command(kind: Kind, key: &str, number: u64, rng: &mut Rng) -> Vec<String> {
+    let (number, field) = (number.to_string(), field(rng));
+    let words: &[&str] = match (kind, rng.below(4)) {
+        (Kind::Texts, 0) => &["SET", key, &number, DEADLINE, &number],
+        (Kind::Texts, 1) => &["SET", key, &number, "NX", DEADLINE, &number],
+        (Kind::Hashes, 0..3) => &["HPEXPIRE", key, DEADLINE, &number, "FIELDS", "1", field],
+        _ => &["PEXPIRE", key, DEADLINE, &number],
+    };
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
@@ -85,6 +111,29 @@ fn text_command(rng: &mut Rng, key: &impl Fn(&mut Rng) -> String) -> Vec<String>
         21 if one != two => &["COPY", &one, &two, "REPLACE"],
         22 => &["BITOP", "OR", &one, &two, &three],
         _ => &["APPEND", &one, "0"],
+    };
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+/// Few, so that one key's commands meet.
+fn field(rng: &mut Rng) -> &'static str {
+    const FIELDS: [&str; 3] = ["f", "g", "h"];
+    *rng.pick(&FIELDS)
+}
+
+fn hash_command(rng: &mut Rng, key: &impl Fn(&mut Rng) -> String) -> Vec<String> {
+    let (one, two, field) = (key(rng), key(rng), field(rng));
+    let value = rng.below(90).to_string();
+    let words: &[&str] = match rng.below(16) {
+        0..4 => &["HSET", &one, field, &value],
+        4..6 => &["HINCRBY", &one, field, "1"],
+        6 => &["HDEL", &one, field],
+        7..9 => &["HLEN", &one],
+        9 => &["RENAME", &one, &two],
+        10 if one != two => &["COPY", &one, &two, "REPLACE"],
+        11 => &["EXISTS", &one, &two],
+        12 => &["DEL", &one],
+        _ => &["HGETALL", &one],
     };
     words.iter().map(|word| (*word).to_owned()).collect()
 }
@@ -119,16 +168,18 @@ impl Hidden {
         if self.commands.len() > 1 { "any EXEC" } else { "any command" }
     }
 
-    /// The deadline that it sets: its group, its number, milliseconds from then.
-    pub(super) fn deadline(&self) -> Option<(u32, u64, u64)> {
-        self.deadline.map(|(number, ms)| (self.group, number, ms))
+    /// The deadlines that it sets: its group, their numbers, milliseconds from then.
+    pub(super) fn deadlines(&self) -> impl Iterator<Item = (u32, u64, u64)> {
+        self.deadlines.iter().map(|(number, ms)| (self.group, *number, *ms))
     }
 
     pub(super) fn requests(&self) -> Vec<Vec<String>> {
         let mut commands = self.commands.clone();
-        if let Some((_, ms)) = self.deadline {
-            let end = commands[0].len() - 2;
-            commands[0].splice(end.., ["PX".to_owned(), ms.to_string()]);
+        let mut lengths = self.deadlines.iter().map(|(_, ms)| ms.to_string());
+        for command in &mut commands {
+            let Some(at) = command.iter().position(|word| word == DEADLINE) else { continue };
+            let unit = (command[0] == "SET").then(|| "PX".to_owned());
+            command.splice(at..at + 2, unit.into_iter().chain(lengths.next()));
         }
         if commands.len() > 1 {
             commands.insert(0, vec!["MULTI".to_owned()]);
@@ -162,10 +213,16 @@ impl Hidden {
             }
         };
         for (command, reply) in self.commands.iter().zip(&mut replies) {
-            if let (Some("KEYS"), Value::Array(keys)) = (command.first().map(String::as_str), reply)
-            {
+            let name = command.first().map(String::as_str).unwrap_or_default();
+            match (name, reply) {
                 // They come in any order.
-                keys.sort_by_cached_key(brief);
+                ("KEYS", Value::Array(keys)) => keys.sort_by_cached_key(brief),
+                ("HGETALL", Value::Array(words)) => {
+                    let mut pairs: Vec<&[Value]> = words.chunks(2).collect();
+                    pairs.sort_by_cached_key(|pair| brief(&pair[0]));
+                    *words = pairs.concat();
+                }
+                _ => {}
             }
         }
         // A refusal for want of memory is no reply of the specification; nothing was done.

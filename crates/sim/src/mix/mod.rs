@@ -36,6 +36,8 @@ pub struct Features {
     pub lmpop: bool,
     /// BLPOP.
     pub blpop: bool,
+    /// Hashes whose fields have deadlines.
+    pub fields: bool,
 }
 
 impl Features {
@@ -49,6 +51,7 @@ impl Features {
             lmove: all(&["lmove"]),
             lmpop: all(&["lmpop"]),
             blpop: all(&["blpop"]),
+            fields: all(&["hset", "hdel", "hincrby", "hlen", "hgetall", "hpexpire"]),
         }
     }
 
@@ -111,8 +114,11 @@ pub struct Mix {
     pub features: Features,
     /// The keys.
     pub space: Space,
-    /// Keys may have deadlines: only where the checker is told the time.
-    pub deadlines: bool,
+    /// A deed is on a hidden group, once in so many; 0 is never.
+    pub hidden_one_in: u64,
+    /// A command on a hidden group sets a deadline, once in so many; 0 is never. Only where the
+    /// checker is told the time.
+    pub deadline_one_in: u64,
     /// FLUSHDB and KEYS on hidden groups.
     pub whole: Whole,
     /// What is wrong on purpose.
@@ -147,7 +153,7 @@ impl Mix {
     /// [`TOKENS_MAX`] behind it are taken, too.
     #[must_use]
     pub fn deed(&self, number: u64, token: u64, rng: &mut Rng) -> Deed {
-        if rng.one_in(4) {
+        if self.hidden_one_in > 0 && rng.one_in(self.hidden_one_in) {
             let group = (number / self.space.deeds_per_group) as u32;
             return hidden::deed(self, group, token, rng);
         }

@@ -15,6 +15,8 @@ pub(super) struct Expiring {
     pub(super) packed: Packed,
     /// See [`super::Hash::armed`].
     pub(super) armed: u64,
+    /// Fields due before this are hidden: see [`super::Hash::see`].
+    pub(super) horizon: u64,
 }
 
 impl Expiring {
@@ -27,7 +29,7 @@ impl Expiring {
                 packed.push_str(Str::Int(0));
             }
         }
-        Self { packed, armed: u64::MAX }
+        Self { packed, armed: u64::MAX, horizon: 0 }
     }
 
     /// The earliest deadline; `u64::MAX` without any.
@@ -40,8 +42,38 @@ impl Expiring {
         self.packed.len() / STRIDE
     }
 
-    pub(super) fn find(&self, field: &[u8]) -> Option<Place> {
+    /// How many fields are due before `at`: they stand at the beginning.
+    pub(super) fn due_before(&self, at: u64) -> usize {
+        self.deadlines().take_while(|deadline| *deadline != 0 && *deadline < at).count()
+    }
+
+    /// The earliest deadline that does not lie before `at`.
+    pub(super) fn next_from(&self, at: u64) -> Option<u64> {
+        self.deadlines().find(|deadline| *deadline == 0 || *deadline >= at).filter(|at| *at != 0)
+    }
+
+    /// The last deadline, if every field has one.
+    pub(super) fn over_from(&self) -> Option<u64> {
+        let last = deadline_of(self.packed.get(self.packed.last()?));
+        (last != 0).then_some(last)
+    }
+
+    fn deadlines(&self) -> impl Iterator<Item = u64> + '_ {
+        self.packed.iter().skip(STRIDE - 1).step_by(STRIDE).map(deadline_of)
+    }
+
+    /// A field, hidden or not.
+    pub(super) fn find_any(&self, field: &[u8]) -> Option<Place> {
         self.packed.find(field, STRIDE)
+    }
+
+    pub(super) fn find(&self, field: &[u8]) -> Option<Place> {
+        self.find_any(field).filter(|place| !self.is_hidden(*place))
+    }
+
+    pub(super) fn is_hidden(&self, field: Place) -> bool {
+        let deadline = self.deadline(field);
+        deadline != 0 && deadline < self.horizon
     }
 
     pub(super) fn value_place(&self, field: Place) -> Place {
@@ -104,14 +136,15 @@ impl Expiring {
         self.packed.remove(field, STRIDE);
     }
 
-    /// Takes out the fields whose deadline lies before `now`, and gives how many.
-    pub(super) fn expire(&mut self, now: u64) -> usize {
-        let mut removed = 0;
-        while let Some(field) = self.packed.first().filter(|_| self.soonest() < now) {
-            self.packed.remove(field, STRIDE);
-            removed += 1;
+    /// Takes out the fields whose deadline lies before `now`, and gives how many, and the last one's
+    /// deadline.
+    pub(super) fn expire(&mut self, now: u64) -> (usize, u64) {
+        let count = self.due_before(now);
+        let last = self.deadlines().take(count).last().unwrap_or(0);
+        if let Some(first) = self.packed.first().filter(|_| count > 0) {
+            self.packed.remove(first, count * STRIDE);
         }
-        removed
+        (count, last)
     }
 }
 

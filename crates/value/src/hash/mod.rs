@@ -2,8 +2,11 @@
 //!
 //! A small hash of short fields and values is a packed buffer of pairs, with deadlines one of triples
 //! (`listpackex`); any other is a table, and stays one. A field is gone when its deadline lies before
-//! now, as a key is. Nothing here looks at a clock: whoever opens a hash says [`Hash::expire`] first.
+//! now, as a key is. Nothing here looks at a clock: whoever opens a hash says the time ([`Hash::see`]),
+//! and what was due before is hidden from all that is asked then, in no time. It is taken out by
+//! [`Hash::expire`], in portions.
 
+mod due;
 mod expiring;
 mod large;
 #[cfg(test)]
@@ -40,8 +43,27 @@ impl Hash {
     pub fn len(&self) -> usize {
         match &self.0 {
             Repr::Packed(packed) => packed.len() / 2,
+            Repr::Expiring(expiring) => expiring.len() - expiring.due_before(expiring.horizon),
+            Repr::Table(large) => large.fields.len() - large.hidden(),
+        }
+    }
+
+    /// How many fields there are, hidden ones included.
+    #[must_use]
+    pub fn len_with_hidden(&self) -> usize {
+        match &self.0 {
+            Repr::Packed(packed) => packed.len() / 2,
             Repr::Expiring(expiring) => expiring.len(),
             Repr::Table(large) => large.fields.len(),
+        }
+    }
+
+    /// From here on fields whose deadline lies before `now` are hidden, and no others.
+    pub fn see(&mut self, now: UnixMs) {
+        match &mut self.0 {
+            Repr::Packed(_) => {}
+            Repr::Expiring(expiring) => expiring.horizon = now.0,
+            Repr::Table(large) => large.see(now.0),
         }
     }
 
@@ -71,11 +93,14 @@ impl Hash {
         }
     }
 
-    /// Frees about `limit` blocks. True when there are more.
-    pub fn free_some(&mut self, limit: usize) -> bool {
+    /// Frees about `left` blocks, and takes them off it. True when there are more.
+    pub fn free_some(&mut self, left: &mut usize) -> bool {
         match &mut self.0 {
-            Repr::Packed(_) | Repr::Expiring(_) => false,
-            Repr::Table(large) => large.free_some(limit),
+            Repr::Packed(_) | Repr::Expiring(_) => {
+                *left = left.saturating_sub(1);
+                false
+            }
+            Repr::Table(large) => large.free_some(left),
         }
     }
 
@@ -85,6 +110,17 @@ impl Hash {
         match &self.0 {
             Repr::Packed(_) | Repr::Expiring(_) => true,
             Repr::Table(large) => large.is_light(),
+        }
+    }
+
+    /// The buffer of a small hash: fields and values, or with [`Hash::encoding`] `listpackex` their
+    /// deadlines, too (0: none).
+    #[must_use]
+    pub fn packed(&self) -> Option<&Packed> {
+        match &self.0 {
+            Repr::Packed(packed) => Some(packed),
+            Repr::Expiring(expiring) => Some(&expiring.packed),
+            Repr::Table(_) => None,
         }
     }
 
@@ -100,9 +136,7 @@ impl Hash {
                 let place = expiring.find(field)?;
                 Some(expiring.packed.get(expiring.value_place(place)))
             }
-            Repr::Table(large) => {
-                large.fields.find(field).map(|item| Str::Bytes(large::read(item).0))
-            }
+            Repr::Table(large) => large.find(field).map(|(value, _)| Str::Bytes(value)),
         }
     }
 
@@ -112,7 +146,7 @@ impl Hash {
         match &self.0 {
             Repr::Packed(packed) => packed.find(field, 2).is_some(),
             Repr::Expiring(expiring) => expiring.find(field).is_some(),
-            Repr::Table(large) => large.fields.find(field).is_some(),
+            Repr::Table(large) => large.find(field).is_some(),
         }
     }
 
@@ -151,20 +185,21 @@ impl Hash {
         let (added, len) = match &mut self.0 {
             Repr::Packed(packed) => (put_pair(packed, field, value), packed.len() / 2),
             Repr::Expiring(expiring) => {
-                let found = expiring.find(field);
-                if let Some(place) = found {
+                let mut is_new = true;
+                if let Some(place) = expiring.find_any(field) {
+                    is_new = expiring.is_hidden(place);
                     let at = expiring.value_place(place);
                     expiring.packed.replace(at, value);
-                    if !keep && expiring.deadline(place) != 0 {
+                    if (!keep || is_new) && expiring.deadline(place) != 0 {
                         expiring.set_deadline(place, 0);
                     }
                 } else {
                     expiring.push(field, value);
                 }
-                (found.is_none(), expiring.len())
+                (is_new, expiring.len())
             }
             Repr::Table(large) => {
-                let kept = keep.then(|| large.fields.find(field).map(|item| large::read(item).1));
+                let kept = keep.then(|| large.find(field).map(|(_, deadline)| deadline));
                 return large.put(field, value, kept.flatten().unwrap_or(0));
             }
         };
@@ -201,7 +236,7 @@ impl Hash {
         let deadline = match &self.0 {
             Repr::Packed(packed) => packed.find(field, 2).map(|_| 0),
             Repr::Expiring(expiring) => expiring.find(field).map(|at| expiring.deadline(at)),
-            Repr::Table(large) => large.fields.find(field).map(|item| large::read(item).1),
+            Repr::Table(large) => large.find(field).map(|(_, deadline)| deadline),
         };
         deadline.map(some_deadline)
     }
@@ -236,8 +271,7 @@ impl Hash {
                 found.is_some()
             }
             Repr::Table(large) => {
-                let Some(value) = large.fields.find(field).map(|item| large::read(item).0.to_vec())
-                else {
+                let Some(value) = large.find(field).map(|(value, _)| value.to_vec()) else {
                     return false;
                 };
                 large.put(field, &value, deadline);
@@ -246,7 +280,17 @@ impl Hash {
         }
     }
 
-    /// When a field is due next.
+    /// The earliest deadline that does not lie before `at`.
+    #[must_use]
+    pub fn next_deadline_from(&self, at: UnixMs) -> Option<UnixMs> {
+        match &self.0 {
+            Repr::Packed(_) => None,
+            Repr::Expiring(expiring) => expiring.next_from(at.0).map(UnixMs),
+            Repr::Table(large) => large.next_from(at.0).map(UnixMs),
+        }
+    }
+
+    /// When a field is due next; in the past while some that are due were not taken out.
     #[must_use]
     pub fn next_deadline(&self) -> Option<UnixMs> {
         let soonest = match &self.0 {
@@ -278,40 +322,62 @@ impl Hash {
         }
     }
 
-    /// Takes out fields whose deadline lies before `now`, at most about `limit`; gives how many.
-    pub fn expire(&mut self, now: UnixMs, limit: usize) -> usize {
+    /// Takes out fields whose deadline lies before `now`, at most `limit` of a large hash; gives how
+    /// many, and the deadline of the last.
+    pub fn expire(&mut self, now: UnixMs, limit: usize) -> (usize, UnixMs) {
         if self.next_deadline().is_none_or(|next| next >= now) {
-            return 0;
+            return (0, UnixMs(0));
         }
-        match &mut self.0 {
-            Repr::Packed(_) => 0,
+        let (removed, last) = match &mut self.0 {
+            Repr::Packed(_) => (0, 0),
             Repr::Expiring(expiring) => expiring.expire(now.0),
             Repr::Table(large) => large.expire(now.0, limit),
-        }
+        };
+        (removed, UnixMs(last))
     }
 
     /// Whether every field's deadline lies before `now`.
     #[must_use]
     pub fn is_over(&self, now: UnixMs) -> bool {
-        let due = |deadline: Option<UnixMs>| deadline.is_some_and(|at| at < now);
-        due(self.next_deadline()) && self.iter().all(|(_, _, deadline)| due(deadline))
+        self.over_from().is_some_and(|last| last < now)
+    }
+
+    /// The last deadline, if every field has one: after it nothing is there.
+    #[must_use]
+    pub fn over_from(&self) -> Option<UnixMs> {
+        match &self.0 {
+            Repr::Packed(_) => None,
+            Repr::Expiring(expiring) => expiring.over_from().map(UnixMs),
+            Repr::Table(large) => large.over_from().map(UnixMs),
+        }
     }
 
     /// All fields with their values and deadlines, in the order they are kept in.
     #[must_use]
     pub fn iter(&self) -> Fields<'_> {
-        Fields(match &self.0 {
-            Repr::Packed(packed) => Walk::Pairs(packed.iter()),
-            Repr::Expiring(expiring) => Walk::Triples(expiring.packed.iter()),
-            Repr::Table(large) => Walk::Table(large.fields.iter()),
-        })
+        let (walk, hides_before) = match &self.0 {
+            Repr::Packed(packed) => (Walk::Pairs(packed.iter()), 0),
+            Repr::Expiring(expiring) => (Walk::Triples(expiring.packed.iter()), expiring.horizon),
+            Repr::Table(large) => (Walk::Table(large.fields.iter()), large.hides_before()),
+        };
+        Fields { walk, hides_before: UnixMs(hides_before) }
     }
 
     /// Some field with its value, each as likely as any other.
     #[must_use]
     pub fn random(&self, rng: &mut Rng) -> Option<(Str<'_>, Str<'_>)> {
         match &self.0 {
-            Repr::Table(large) => large.fields.random(rng).map(of_item),
+            Repr::Table(large) => {
+                let hides_before = large.hides_before();
+                // Nearly all may be hidden: then they are walked past.
+                for _ in 0..DRAWS_MAX {
+                    let item = large.fields.random(rng)?;
+                    if !is_hidden(large::read(item).1, hides_before) {
+                        return Some(of_item(item));
+                    }
+                }
+                self.nth(rng.below(self.len().max(1) as u64) as usize)
+            }
             Repr::Packed(_) | Repr::Expiring(_) => self.nth(rng.below(self.len() as u64) as usize),
         }
     }
@@ -319,20 +385,20 @@ impl Hash {
     /// Field `n` with its value, in the order they are kept in.
     #[must_use]
     pub fn nth(&self, n: usize) -> Option<(Str<'_>, Str<'_>)> {
-        let pair = |packed: &'_ Packed, stride: usize| {
-            let field = packed.seek(n * stride)?;
-            Some((field, packed.next(field)?))
-        };
         match &self.0 {
             Repr::Packed(packed) => {
-                pair(packed, 2).map(|(field, value)| (packed.get(field), packed.get(value)))
+                let field = packed.seek(n * 2)?;
+                Some((packed.get(field), packed.get(packed.next(field)?)))
             }
             Repr::Expiring(expiring) => {
                 let packed = &expiring.packed;
-                pair(packed, expiring::STRIDE)
-                    .map(|(field, value)| (packed.get(field), packed.get(value)))
+                // Hidden ones stand at the beginning.
+                let n = n + expiring.due_before(expiring.horizon);
+                let field = packed.seek(n * expiring::STRIDE)?;
+                Some((packed.get(field), packed.get(packed.next(field)?)))
             }
-            Repr::Table(large) => large.fields.nth(n).map(of_item),
+            Repr::Table(large) if large.hides_before() == 0 => large.fields.nth(n).map(of_item),
+            Repr::Table(_) => self.iter().nth(n).map(|(field, value, _)| (field, value)),
         }
     }
 
@@ -345,9 +411,12 @@ impl Hash {
         each: &mut dyn FnMut(Str<'_>, Str<'_>),
     ) -> Option<u32> {
         if let Repr::Table(large) = &self.0 {
+            let hides_before = large.hides_before();
             return large.fields.scan(cursor, limit, &mut |item| {
                 let (field, value) = of_item(item);
-                each(field, value);
+                if !is_hidden(large::read(item).1, hides_before) {
+                    each(field, value);
+                }
             });
         }
         self.iter().for_each(|(field, value, _)| each(field, value));
@@ -378,12 +447,26 @@ impl Hash {
         }
         let mut large = Box::new(Large::new(&rules.seed));
         large.armed = self.armed().map_or(u64::MAX, |at| at.0);
+        let horizon = match &self.0 {
+            Repr::Expiring(expiring) => expiring.horizon,
+            Repr::Packed(_) | Repr::Table(_) => 0,
+        };
+        // What is due is not lost on the way: it is to be reclaimed, and said.
+        self.see(UnixMs(0));
         for (field, value, deadline) in self.iter() {
             let deadline = deadline.map_or(0, |at| at.0);
             field.with(|field| value.with(|value| large.put(field, value, deadline)));
         }
+        large.see(horizon);
         self.0 = Repr::Table(large);
     }
+}
+
+/// Fields drawn by chance before hidden ones are walked past.
+const DRAWS_MAX: usize = 64;
+
+const fn is_hidden(deadline: u64, hides_before: u64) -> bool {
+    deadline != 0 && deadline < hides_before
 }
 
 fn put_pair(packed: &mut Packed, field: &[u8], value: &[u8]) -> bool {
@@ -407,7 +490,10 @@ const fn some_deadline(deadline: u64) -> Option<UnixMs> {
 
 /// All fields of a hash.
 #[derive(Clone)]
-pub struct Fields<'a>(Walk<'a>);
+pub struct Fields<'a> {
+    walk: Walk<'a>,
+    hides_before: UnixMs,
+}
 
 #[derive(Clone)]
 enum Walk<'a> {
@@ -420,7 +506,18 @@ impl<'a> Iterator for Fields<'a> {
     type Item = (Str<'a>, Str<'a>, Option<UnixMs>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        match &mut self.0 {
+        loop {
+            let field = self.walk.next()?;
+            if field.2.is_none_or(|deadline| deadline >= self.hides_before) {
+                return Some(field);
+            }
+        }
+    }
+}
+
+impl<'a> Walk<'a> {
+    fn next(&mut self) -> Option<(Str<'a>, Str<'a>, Option<UnixMs>)> {
+        match self {
             Walk::Pairs(texts) => Some((texts.next()?, texts.next()?, None)),
             Walk::Triples(texts) => {
                 let (field, value) = (texts.next()?, texts.next()?);

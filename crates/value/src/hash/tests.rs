@@ -13,14 +13,27 @@ fn rules() -> Rules {
     Rules { limits: Limits::default(), seed: HashSeed::new([1, 2, 3, 4]) }
 }
 
-fn check(hash: &Hash, model: &Model, case: &str) {
+fn check(hash: &Hash, model: &Model, now: u64, case: &str) {
     let all: Model = hash
         .iter()
         .map(|(field, value, at)| (field.to_vec(), (value.to_vec(), at.map(|at| at.0))))
         .collect();
     assert_eq!(&all, model, "{case}");
-    let soonest = model.values().filter_map(|(_, at)| *at).min();
-    assert_eq!(hash.next_deadline().map(|at| at.0), soonest, "{case}");
+    for from in [now, now + 1, now + 150, u64::MAX] {
+        let soonest = model.values().filter_map(|(_, at)| at.filter(|at| *at >= from)).min();
+        assert_eq!(hash.next_deadline_from(UnixMs(from)).map(|at| at.0), soonest, "{case}");
+    }
+    let mut rng = Rng::new(now);
+    for n in 0..model.len().min(20) {
+        for (field, value) in [hash.nth(n), hash.random(&mut rng)].into_iter().flatten() {
+            assert_eq!(
+                Some(value.to_vec()),
+                model.get(&field.to_vec()).map(|it| it.0.clone()),
+                "{case}"
+            );
+        }
+    }
+    assert!(hash.nth(model.len()).is_none(), "{case}");
     let mut seen = BTreeMap::new();
     let mut cursor = Some(0);
     while let Some(from) = cursor {
@@ -38,7 +51,7 @@ fn a_hash_agrees_with_a_map_in_every_form() {
         let rules = rules();
         let mut hash = Hash::default();
         let mut model = Model::new();
-        let mut now = 1_000;
+        let (mut now, mut seen) = (1_000, 0);
         let fields = if seed % 2 == 0 { 60 } else { 1_200 };
         for step in 0..if cfg!(miri) { 120 } else { 2_000 } {
             let case = format!("seed {seed}, step {step}, {}", hash.encoding());
@@ -55,10 +68,21 @@ fn a_hash_agrees_with_a_map_in_every_form() {
                     }
                 }
                 2 => {
-                    let due = hash.expire(UnixMs(now), usize::MAX);
-                    let before = model.len();
+                    // Seen, they are gone at once; taken out, some or all of them, later.
+                    hash.see(UnixMs(now));
+                    seen = now;
                     model.retain(|_, (_, at)| at.is_none_or(|at| at >= now));
-                    assert_eq!(due, before - model.len(), "{case}");
+                    let (held, due) = (hash.len_with_hidden(), hash.len_with_hidden() - hash.len());
+                    let limit = [0, 1, 3, usize::MAX][rng.below(4) as usize];
+                    let (removed, last) = hash.expire(UnixMs(now), limit);
+                    assert!(removed <= due && (removed == due || removed >= limit), "{case}");
+                    assert!(last.0 < now, "{case}");
+                    assert_eq!(hash.len_with_hidden(), held - removed, "{case}");
+                    assert_eq!(
+                        hash.is_over(UnixMs(now)),
+                        model.is_empty() && due > removed,
+                        "{case}"
+                    );
                 }
                 3 => {
                     let value = rng.below(1_000).to_string().into_bytes();
@@ -85,10 +109,10 @@ fn a_hash_agrees_with_a_map_in_every_form() {
             assert_eq!(at, held.map(|held| held.1), "{case}");
             assert_eq!(hash.len(), model.len(), "{case}");
             if step % 100 == 0 {
-                check(&hash, &model, &case);
+                check(&hash, &model, seen, &case);
             }
         }
-        check(&hash, &model, &format!("seed {seed}, end"));
+        check(&hash, &model, seen, &format!("seed {seed}, end"));
     }
 }
 
@@ -126,10 +150,10 @@ fn deadlines_of_many_fields_are_met_in_portions() {
         hash.set(field.as_bytes(), b"v", &rules);
         hash.set_deadline(field.as_bytes(), Some(UnixMs(1 + n % 10)));
     }
-    assert_eq!(hash.expire(UnixMs(6), 64), 64);
+    assert_eq!(hash.expire(UnixMs(6), 64), (64, UnixMs(1)));
     assert!(!hash.is_over(UnixMs(6)));
     assert!(hash.is_over(UnixMs(11)));
-    while hash.expire(UnixMs(11), 64) > 0 {}
+    while hash.expire(UnixMs(11), 64).0 > 0 {}
     assert!(hash.is_empty());
     assert_eq!(hash.next_deadline(), None);
 }

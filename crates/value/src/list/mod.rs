@@ -13,7 +13,7 @@ use node::Node;
 use quick::{NodeLimit, Quick, QuickIter, QuickIterBack};
 
 use crate::packed;
-use crate::{Packed, Rules, Str};
+use crate::{Limits, Packed, Rules, Str};
 
 /// A list.
 #[derive(Clone, Debug)]
@@ -68,11 +68,14 @@ impl List {
         }
     }
 
-    /// Frees about `limit` blocks. True when there are more.
-    pub fn free_some(&mut self, limit: usize) -> bool {
+    /// Frees about `left` blocks, and takes them off it. True when there are more.
+    pub fn free_some(&mut self, left: &mut usize) -> bool {
         match &mut self.0 {
-            Repr::Packed(_) => false,
-            Repr::Quick(quick) => quick.free_some(limit),
+            Repr::Packed(_) => {
+                *left = left.saturating_sub(1);
+                false
+            }
+            Repr::Quick(quick) => quick.free_some(left),
         }
     }
 
@@ -110,6 +113,20 @@ impl List {
             (Repr::Packed(packed), End::Front) => packed.first().map(|place| packed.get(place)),
             (Repr::Packed(packed), End::Back) => packed.last().map(|place| packed.get(place)),
             (Repr::Quick(quick), _) => quick.end(end),
+        }
+    }
+
+    /// Takes out the element at one end, after a look at it. Say [`List::settle`] when done.
+    pub fn pop(&mut self, end: End, look: impl FnOnce(Str<'_>)) {
+        match &mut self.0 {
+            Repr::Packed(packed) => {
+                let place = if end == End::Front { packed.first() } else { packed.last() };
+                if let Some(place) = place {
+                    look(packed.get(place));
+                    packed.remove(place, 1);
+                }
+            }
+            Repr::Quick(quick) => quick.pop(end, look),
         }
     }
 
@@ -205,6 +222,17 @@ impl List {
         }
     }
 
+    /// The blocks it lies in.
+    pub fn blocks(&self) -> impl Iterator<Item = Block<'_>> {
+        let (packed, quick) = match &self.0 {
+            Repr::Packed(packed) => (Some((packed.elements(), packed.len())), None),
+            Repr::Quick(quick) => (None, Some(quick)),
+        };
+        let nodes = quick.into_iter().flat_map(|quick| quick.nodes());
+        let nodes = nodes.map(|node| (node.elements(), node.count()));
+        packed.into_iter().chain(nodes).map(|(elements, count)| Block { elements, count })
+    }
+
     pub(crate) fn same(&self, other: &Self) -> bool {
         self.len() == other.len() && self.iter().eq(other.iter())
     }
@@ -214,6 +242,32 @@ impl List {
             let node = Node::of(packed.elements(), packed.len());
             self.0 = Repr::Quick(Box::new(Quick::of(node)));
         }
+    }
+}
+
+/// A run of a list's elements, as they lie in memory.
+#[derive(Clone, Copy)]
+pub struct Block<'a> {
+    elements: &'a [u8],
+    count: usize,
+}
+
+impl<'a> Block<'a> {
+    /// The only element, if it is too long to share a block with others.
+    #[must_use]
+    pub fn long_element(&self, limits: &Limits) -> Option<&'a [u8]> {
+        match packed::Iter::over(self.elements).next()? {
+            Str::Bytes(text) if self.count == 1 && !NodeLimit::of(limits).allows(text.len(), 1) => {
+                Some(text)
+            }
+            Str::Bytes(_) | Str::Int(_) => None,
+        }
+    }
+
+    /// The elements as a listpack.
+    #[must_use]
+    pub fn to_packed(&self) -> Packed {
+        Packed::of(self.elements, self.count)
     }
 }
 
@@ -230,6 +284,7 @@ enum Walk<'a> {
 impl<'a> Iterator for Elements<'a> {
     type Item = Str<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Str<'a>> {
         match &mut self.0 {
             Walk::Packed(rest) => rest.next(),

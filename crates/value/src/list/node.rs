@@ -88,13 +88,27 @@ impl Node {
 
     /// The first or last element.
     pub(super) fn end(&self, end: End) -> Str<'_> {
+        self.end_with_len(end).0
+    }
+
+    /// The same with the bytes it takes.
+    fn end_with_len(&self, end: End) -> (Str<'_>, usize) {
         let elements = self.elements();
         match end {
-            End::Front => element::read(elements).0,
-            End::Back => {
-                element::read(&elements[elements.len() - element::len_before(elements)..]).0
-            }
+            End::Front => element::read(elements),
+            End::Back => element::read(&elements[elements.len() - element::len_before(elements)..]),
         }
+    }
+
+    /// Takes the first or last element out, after a look at it.
+    pub(super) fn pop(&mut self, end: End, look: impl FnOnce(Str<'_>)) {
+        let (text, len) = self.end_with_len(end);
+        look(text);
+        match end {
+            End::Front => self.start += len as u32,
+            End::Back => self.end -= len as u32,
+        }
+        self.count -= 1;
     }
 
     pub(super) fn push(&mut self, end: End, new: Encoded<'_>) {

@@ -11,6 +11,8 @@ use crate::element::Encoded;
 use crate::packed::{Iter, IterBack};
 use crate::{Limits, Str};
 
+/// Nodes up to which dropping all at once takes no time worth dividing.
+const LIGHT_NODES_MAX: usize = 16;
 /// Nodes of a chunk.
 const CHUNK_MAX: usize = 128;
 
@@ -95,7 +97,13 @@ impl Quick {
             + self.chunks.iter().map(of_chunk).sum::<usize>()
     }
 
+    /// All nodes in order.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.chunks.iter().flat_map(|chunk| &chunk.nodes)
+    }
+
     /// The only node, if there is one only.
+    #[inline]
     pub(super) fn only_node(&self) -> Option<&Node> {
         let chunk = self.chunks.front().filter(|_| self.chunks.len() == 1)?;
         chunk.nodes.front().filter(|_| chunk.nodes.len() == 1)
@@ -103,12 +111,14 @@ impl Quick {
 
     pub(super) fn is_light(&self) -> bool {
         self.chunks.len() <= 1
+            && self.chunks.front().is_none_or(|chunk| chunk.nodes.len() <= LIGHT_NODES_MAX)
     }
 
-    /// Frees about `limit` nodes. True when there are more.
-    pub(super) fn free_some(&mut self, limit: usize) -> bool {
-        for _ in 0..limit {
+    /// Frees about `left` nodes, and takes them off it. True when there are more.
+    pub(super) fn free_some(&mut self, left: &mut usize) -> bool {
+        while *left > 0 {
             let Some(chunk) = self.chunks.back_mut() else { return false };
+            *left -= 1;
             if chunk.nodes.pop_back().is_none() {
                 self.chunks.pop_back();
             }
@@ -200,17 +210,47 @@ impl Quick {
             self.len -= removed;
             count -= removed;
             if emptied {
-                match end {
-                    End::Front => chunk.nodes.pop_front(),
-                    End::Back => chunk.nodes.pop_back(),
-                };
-                if chunk.nodes.is_empty() {
-                    match end {
-                        End::Front => self.chunks.pop_front(),
-                        End::Back => self.chunks.pop_back(),
-                    };
-                }
+                self.drop_end_node(end);
             }
+        }
+    }
+
+    /// Takes out the element at one end, after a look at it.
+    pub(super) fn pop(&mut self, end: End, look: impl FnOnce(Str<'_>)) {
+        let chunk = match end {
+            End::Front => self.chunks.front_mut(),
+            End::Back => self.chunks.back_mut(),
+        };
+        let Some(chunk) = chunk else { return };
+        let node = match end {
+            End::Front => chunk.nodes.front_mut(),
+            End::Back => chunk.nodes.back_mut(),
+        };
+        let node = node.expect("no chunk is empty");
+        node.pop(end, look);
+        chunk.len -= 1;
+        self.len -= 1;
+        if node.count() == 0 {
+            self.drop_end_node(end);
+        }
+    }
+
+    /// The node at one end has become empty.
+    fn drop_end_node(&mut self, end: End) {
+        let chunk = match end {
+            End::Front => self.chunks.front_mut(),
+            End::Back => self.chunks.back_mut(),
+        };
+        let Some(chunk) = chunk else { return };
+        match end {
+            End::Front => chunk.nodes.pop_front(),
+            End::Back => chunk.nodes.pop_back(),
+        };
+        if chunk.nodes.is_empty() {
+            match end {
+                End::Front => self.chunks.pop_front(),
+                End::Back => self.chunks.pop_back(),
+            };
         }
     }
 
@@ -436,6 +476,7 @@ pub(super) struct QuickIter<'a> {
 impl<'a> Iterator for QuickIter<'a> {
     type Item = Str<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Str<'a>> {
         loop {
             if let Some(text) = self.rest.next() {

@@ -103,7 +103,7 @@ fn a_list_agrees_with_a_vector_in_every_form() {
                 assert_eq!(back, model[..upto], "{case}");
             }
         }
-        while list.free_some(3) {}
+        while list.free_some(&mut 3) {}
     }
 }
 
@@ -124,7 +124,7 @@ fn a_long_list_is_found_into_and_freed_in_portions() {
         assert_eq!(list.get(n), Some(crate::Str::Bytes(b"changed")));
     }
     let mut portions = 1;
-    while list.free_some(64) {
+    while list.free_some(&mut 64) {
         portions += 1;
     }
     assert!(portions >= count / 64);

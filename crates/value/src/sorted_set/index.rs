@@ -145,13 +145,16 @@ impl Index {
         let Self { seed, segments, .. } = self;
         let hash = |handle: &Handle| seed.hash(records.member(*handle));
         let old = std::mem::take(&mut segments[at].table);
-        let (mut low, mut high) = (HashTable::new(), HashTable::new());
+        // Each member is fetched from memory once, and the new tables need not grow.
+        let hashed: Vec<(u64, Handle)> = old.iter().map(|handle| (hash(handle), *handle)).collect();
+        let is_high = |hashed: u64| hashed >> (u64::BITS - depth) & 1 == 1;
+        let high_len = hashed.iter().filter(|(hashed, _)| is_high(*hashed)).count();
+        let mut low = HashTable::with_capacity(hashed.len() - high_len);
+        let mut high = HashTable::with_capacity(high_len);
         let mut first = 0;
-        for handle in old {
-            let hashed = hash(&handle);
-            let is_high = hashed >> (u64::BITS - depth) & 1 == 1;
+        for (hashed, handle) in hashed {
             first = hashed >> (u64::BITS - depth) & !1;
-            let side = if is_high { &mut high } else { &mut low };
+            let side = if is_high(hashed) { &mut high } else { &mut low };
             side.insert_unique(inner(hashed), handle, |handle| inner(hash(handle)));
         }
         segments[at] = Segment { table: low, depth };

@@ -6,6 +6,10 @@ use super::index::Index;
 use super::records::{Handle, Records};
 use super::tree::{Item, Tree};
 
+/// Members and blocks of their records up to which dropping all at once takes no time worth dividing.
+const LIGHT_LEN_MAX: usize = 512;
+const LIGHT_BLOCKS_MAX: usize = 16;
+
 #[derive(Clone)]
 pub(super) struct Large {
     pub(super) records: Records,
@@ -93,9 +97,21 @@ impl Large {
         size_of::<Self>() + self.records.bytes() + self.tree.bytes() + self.index.bytes()
     }
 
-    /// Drops about `limit` blocks of memory; what is left is no set any more. True when there are more.
-    pub(super) fn free_some(&mut self, limit: usize) -> bool {
-        (0..limit).all(|_| self.records.free_one() || self.index.free_one() || self.tree.free_one())
+    /// Drops about `left` blocks of memory, and takes them off it; what remains is no set any more.
+    /// True when there are more.
+    pub(super) fn free_some(&mut self, left: &mut usize) -> bool {
+        while *left > 0 {
+            if !(self.records.free_one() || self.index.free_one() || self.tree.free_one()) {
+                return false;
+            }
+            *left -= 1;
+        }
+        true
+    }
+
+    /// Whether it is dropped in no time. It became large for its members' number or for a long one.
+    pub(super) fn is_light(&self) -> bool {
+        self.len() <= LIGHT_LEN_MAX && self.records.blocks() <= LIGHT_BLOCKS_MAX
     }
 }
 

@@ -17,11 +17,10 @@ mod tree;
 
 use large::Large;
 pub use range::Range;
+pub(crate) use records::Records;
+pub(crate) use tree::{Item, Tree};
 
 use crate::{Packed, Rules, Str};
-
-/// Blocks of memory below which freeing one at once takes no time worth dividing.
-const LIGHT_LEN_MAX: usize = 4_096;
 
 /// A sorted set.
 #[derive(Clone)]
@@ -73,6 +72,15 @@ impl SortedSet {
         match &self.0 {
             Repr::Small(packed) => packed.capacity(),
             Repr::Large(large) => large.bytes(),
+        }
+    }
+
+    /// The buffer of a small set: member, score, member, score in order.
+    #[must_use]
+    pub fn packed(&self) -> Option<&Packed> {
+        match &self.0 {
+            Repr::Small(packed) => Some(packed),
+            Repr::Large(_) => None,
         }
     }
 
@@ -212,11 +220,14 @@ impl SortedSet {
         }
     }
 
-    /// Frees about `limit` blocks. True when there are more.
-    pub fn free_some(&mut self, limit: usize) -> bool {
+    /// Frees about `left` blocks, and takes them off it. True when there are more.
+    pub fn free_some(&mut self, left: &mut usize) -> bool {
         let more = match &mut self.0 {
-            Repr::Small(_) => false,
-            Repr::Large(large) => large.free_some(limit),
+            Repr::Small(_) => {
+                *left = left.saturating_sub(1);
+                false
+            }
+            Repr::Large(large) => large.free_some(left),
         };
         if !more {
             *self = Self::default();
@@ -227,7 +238,10 @@ impl SortedSet {
     /// Whether it is dropped in no time.
     #[must_use]
     pub fn is_light(&self) -> bool {
-        self.len() <= LIGHT_LEN_MAX
+        match &self.0 {
+            Repr::Small(_) => true,
+            Repr::Large(large) => large.is_light(),
+        }
     }
 
     pub(crate) fn same(&self, other: &Self) -> bool {

@@ -93,7 +93,7 @@ fn it_agrees_with_an_ordered_set() {
         }
         check(&set, &model, &mut rng, &format!("seed {seed}, end"));
         assert!(set.clone().same(&set), "seed {seed}");
-        while set.free_some(3) {}
+        while set.free_some(&mut 3) {}
         assert!(set.is_empty(), "seed {seed}");
     }
 }

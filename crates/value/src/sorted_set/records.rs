@@ -10,7 +10,7 @@
 //! look at the page table on the way, which is small enough to stay in the cache.
 
 /// Where a record is.
-pub(super) type Handle = u32;
+pub(crate) type Handle = u32;
 
 const UNIT: usize = 8;
 const PAGE_LEN: usize = 4_096;
@@ -75,7 +75,7 @@ impl Page {
 
 /// All records of one set.
 #[derive(Clone)]
-pub(super) struct Records {
+pub(crate) struct Records {
     /// None: given back; its number waits in `vacant`.
     pages: Vec<Option<Page>>,
     vacant: Vec<u32>,
@@ -87,7 +87,7 @@ pub(super) struct Records {
 }
 
 impl Records {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             pages: Vec::new(),
             vacant: Vec::new(),
@@ -99,7 +99,7 @@ impl Records {
     }
 
     /// Adds a record.
-    pub(super) fn add(&mut self, member: &[u8], score: f64) -> Handle {
+    pub(crate) fn add(&mut self, member: &[u8], score: f64) -> Handle {
         let is_long = member.len() > SHORT_LEN_MAX;
         let len = if is_long { LONG_RECORD_LEN } else { HEAD + member.len() };
         let (page, unit) = self.room(len.div_ceil(UNIT) as u8);
@@ -121,7 +121,7 @@ impl Records {
     }
 
     /// Forgets a record.
-    pub(super) fn remove(&mut self, handle: Handle) {
+    pub(crate) fn remove(&mut self, handle: Handle) {
         if let Some(at) = self.long_at(handle) {
             self.long_bytes -= self.long[at].len();
             self.long[at] = Box::default();
@@ -140,17 +140,17 @@ impl Records {
     }
 
     #[inline]
-    pub(super) fn score(&self, handle: Handle) -> f64 {
+    pub(crate) fn score(&self, handle: Handle) -> f64 {
         let record = self.record(handle);
         f64::from_le_bytes(*record.first_chunk().expect("a record has a score"))
     }
 
-    pub(super) fn set_score(&mut self, handle: Handle, score: f64) {
+    pub(crate) fn set_score(&mut self, handle: Handle, score: f64) {
         self.record_mut(handle)[..8].copy_from_slice(&score.to_le_bytes());
     }
 
     #[inline]
-    pub(super) fn member(&self, handle: Handle) -> &[u8] {
+    pub(crate) fn member(&self, handle: Handle) -> &[u8] {
         let record = self.record(handle);
         match record[8] {
             LONG => &self.long[self.long_at(handle).expect("a long one")],
@@ -159,7 +159,7 @@ impl Records {
     }
 
     /// Bytes on the heap.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         let pages = self.pages.len() - self.vacant.len();
         let lists: usize = self.open.iter().map(Vec::capacity).sum();
         pages * PAGE_LEN
@@ -169,8 +169,13 @@ impl Records {
             + self.long_bytes
     }
 
+    /// Blocks of memory.
+    pub(crate) const fn blocks(&self) -> usize {
+        self.pages.len() + self.long.len()
+    }
+
     /// Drops a page or a long member, whatever still points at it. False when there is none.
-    pub(super) fn free_one(&mut self) -> bool {
+    pub(crate) fn free_one(&mut self) -> bool {
         self.pages.pop().is_some() || self.long.pop().is_some()
     }
 

@@ -19,9 +19,9 @@ const ROOM_MIN: usize = 8;
 
 /// A score and whose it is.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Item {
-    pub(super) score: f64,
-    pub(super) handle: Handle,
+pub(crate) struct Item {
+    pub(crate) score: f64,
+    pub(crate) handle: Handle,
 }
 
 #[derive(Clone)]
@@ -49,7 +49,7 @@ struct Child {
 
 /// The entries of one set.
 #[derive(Clone)]
-pub(super) struct Tree {
+pub(crate) struct Tree {
     root: Node,
     len: usize,
 }
@@ -388,16 +388,16 @@ fn join(children: &mut Vec<Child>, at: usize) {
 }
 
 impl Tree {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { root: Node::Leaf(Leaf::new()), len: 0 }
     }
 
-    pub(super) const fn len(&self) -> usize {
+    pub(crate) const fn len(&self) -> usize {
         self.len
     }
 
     /// Adds an entry behind the last for which `upto` holds.
-    pub(super) fn insert(&mut self, item: Item, upto: impl FnMut(Item) -> bool) {
+    pub(crate) fn insert(&mut self, item: Item, upto: impl FnMut(Item) -> bool) {
         self.len += 1;
         if let Some(right) = self.root.insert(&mut Behind(upto), item, true) {
             let left = std::mem::replace(&mut self.root, Node::Leaf(Leaf::new()));
@@ -408,12 +408,12 @@ impl Tree {
     }
 
     /// Removes the last entry for which `upto` holds; there is one.
-    pub(super) fn remove(&mut self, upto: impl FnMut(Item) -> bool) -> Item {
+    pub(crate) fn remove(&mut self, upto: impl FnMut(Item) -> bool) -> Item {
         self.removed(&mut Last(upto))
     }
 
     /// Removes the entry of a rank.
-    pub(super) fn remove_at(&mut self, rank: usize) -> Item {
+    pub(crate) fn remove_at(&mut self, rank: usize) -> Item {
         assert!(rank < self.len, "rank {rank} of {}", self.len);
         self.removed(&mut ByRank(rank))
     }
@@ -435,7 +435,7 @@ impl Tree {
     }
 
     /// For how many entries `upto` holds: those are the first ones.
-    pub(super) fn count_upto(&self, mut upto: impl FnMut(Item) -> bool) -> usize {
+    pub(crate) fn count_upto(&self, mut upto: impl FnMut(Item) -> bool) -> usize {
         let (mut node, mut count) = (&self.root, 0);
         loop {
             match node {
@@ -452,7 +452,7 @@ impl Tree {
     }
 
     /// The leaf that holds the entry of a rank, and the place in it.
-    pub(super) fn leaf_at(&self, rank: usize) -> (LeafRef<'_>, usize) {
+    pub(crate) fn leaf_at(&self, rank: usize) -> (LeafRef<'_>, usize) {
         assert!(rank < self.len, "rank {rank} of {}", self.len);
         let mut way = ByRank(rank);
         let mut node = &self.root;
@@ -465,7 +465,7 @@ impl Tree {
     }
 
     /// Drops a leaf. False when there is none but the root.
-    pub(super) fn free_one(&mut self) -> bool {
+    pub(crate) fn free_one(&mut self) -> bool {
         let is_done = self.root.free_one();
         if is_done {
             *self = Self::new();
@@ -474,21 +474,21 @@ impl Tree {
     }
 
     /// Bytes on the heap.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.root.bytes()
     }
 }
 
 /// A leaf to be read from.
 #[derive(Clone, Copy)]
-pub(super) struct LeafRef<'a>(&'a Leaf);
+pub(crate) struct LeafRef<'a>(&'a Leaf);
 
 impl LeafRef<'_> {
-    pub(super) const fn len(self) -> usize {
+    pub(crate) const fn len(self) -> usize {
         self.0.len()
     }
 
-    pub(super) const fn get(self, at: usize) -> Item {
+    pub(crate) const fn get(self, at: usize) -> Item {
         self.0.get(at)
     }
 }

@@ -127,21 +127,29 @@ impl Group {
         true
     }
 
-    /// Frees about `limit` pieces. True when there are more.
-    pub(super) fn free_some(&mut self, limit: usize) -> bool {
-        for _ in 0..limit {
-            let pending = self.pending.pop_first().is_some();
-            let last = self.consumers.last_entry();
-            let mut last = match last {
-                Some(last) => last,
-                None if pending => continue,
-                None => return false,
+    /// Frees up to `left` pieces, and takes them off it. True when there are more.
+    pub(super) fn free_some(&mut self, left: &mut usize) -> bool {
+        while *left > 0 {
+            *left -= 1;
+            if self.pending.pop_first().is_some() {
+                continue;
+            }
+            let Some(mut last) = self.consumers.last_entry() else {
+                if self.names.pop_first().is_none() {
+                    return false;
+                }
+                continue;
             };
             if last.get_mut().pending.pop_first().is_none() {
                 last.remove();
             }
         }
         true
+    }
+
+    /// Pieces of memory, about.
+    pub(super) fn pieces(&self) -> usize {
+        1 + self.pending.len() + self.consumers.len()
     }
 
     pub(super) fn bytes(&self) -> usize {

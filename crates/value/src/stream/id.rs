@@ -15,6 +15,19 @@ impl StreamId {
     /// The last id there is.
     pub const MAX: Self = Self { ms: u64::MAX, seq: u64::MAX };
 
+    /// Sixteen bytes in an order that is that of the ids, as snapshots carry them.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 16] {
+        ((self.ms as u128) << 64 | self.seq as u128).to_be_bytes()
+    }
+
+    /// From its sixteen bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        let both = u128::from_be_bytes(bytes);
+        Self { ms: (both >> 64) as u64, seq: both as u64 }
+    }
+
     /// The next id; None behind the last.
     #[must_use]
     pub const fn next(self) -> Option<Self> {

@@ -10,8 +10,8 @@ impl Stream {
     /// How many entries were ever added up to `id`, if it can be told.
     #[must_use]
     pub fn entries_upto(&self, id: StreamId) -> Option<u64> {
-        let added = self.entries_added();
-        if added == 0 || (self.is_empty() && id <= self.last_id()) {
+        let (added, len) = (self.entries_added(), self.len());
+        if added == 0 || (len == 0 && id <= self.last_id()) {
             return Some(added);
         }
         let deleted = self.max_deleted_id();
@@ -35,7 +35,8 @@ impl Stream {
     #[must_use]
     pub fn has_holes_from(&self, id: StreamId) -> bool {
         let deleted = self.max_deleted_id();
-        !self.is_empty() && deleted != StreamId::MIN && self.first_id() <= deleted && id <= deleted
+        let len = self.len();
+        len > 0 && deleted != StreamId::MIN && self.first_id() <= deleted && id <= deleted
     }
 
     /// How many entries a group has not read, if it can be told. Below zero when the group was said to

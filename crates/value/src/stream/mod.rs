@@ -4,6 +4,7 @@
 //! of an id. Adding writes at the end of the last block; trimming drops whole blocks.
 
 mod block;
+mod checked;
 mod group;
 mod id;
 mod lag;
@@ -21,8 +22,8 @@ pub use range::{Entry, Range};
 
 /// No block may grow beyond this, and no entry.
 const BLOCK_LEN_MAX: usize = 1 << 30;
-/// Blocks and pending entries below which freeing all at once takes no time worth dividing.
-const LIGHT_LEN_MAX: usize = 256;
+/// Blocks, pending entries and consumers up to which freeing all at once takes no time worth dividing.
+const LIGHT_LEN_MAX: usize = 16;
 
 /// Up to where a block grows: the `stream-node-max-*` directives. 0 is no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -280,17 +281,18 @@ impl Stream {
         size_of::<Body>() + blocks + self.body.groups.values().map(Group::bytes).sum::<usize>()
     }
 
-    /// Frees about `limit` blocks. True when there are more.
-    pub fn free_some(&mut self, limit: usize) -> bool {
-        for _ in 0..limit {
+    /// Frees about `left` blocks, and takes them off it. True when there are more.
+    pub fn free_some(&mut self, left: &mut usize) -> bool {
+        while *left > 0 {
             if self.body.blocks.pop_last().is_some() {
+                *left -= 1;
                 continue;
             }
             let Some(mut group) = self.body.groups.last_entry() else {
                 *self = Self::default();
                 return false;
             };
-            if !group.get_mut().free_some(limit) {
+            if !group.get_mut().free_some(left) {
                 group.remove();
             }
         }
@@ -300,8 +302,14 @@ impl Stream {
     /// Whether it is dropped in no time.
     #[must_use]
     pub fn is_light(&self) -> bool {
-        let pending: usize = self.body.groups.values().map(|group| group.pending().len()).sum();
-        self.body.blocks.len() + pending + self.body.groups.len() <= LIGHT_LEN_MAX
+        // Groups are looked at while the sum is small only: there may be very many.
+        let mut pieces = self.body.blocks.len();
+        let mut groups = self.body.groups.values();
+        while pieces <= LIGHT_LEN_MAX {
+            let Some(group) = groups.next() else { return true };
+            pieces += group.pieces();
+        }
+        false
     }
 
     pub(crate) fn same(&self, other: &Self) -> bool {

@@ -96,7 +96,7 @@ fn it_agrees_with_an_ordered_map() {
             assert_eq!(stream.max_deleted_id(), max_deleted, "{case}");
         }
         assert!(stream.same(&stream.clone()), "seed {seed}");
-        while stream.free_some(2) {}
+        while stream.free_some(&mut 2) {}
         assert_eq!(stream.len(), 0, "seed {seed}");
     }
 }
@@ -157,8 +157,40 @@ fn what_a_group_holds_each_consumer_holds_once() {
                 assert!(group.consumer(pending.consumer).pending().contains(id), "{case}");
             }
         }
-        while group.free_some(3) {}
+        let (mut pieces, mut portions) = (group.pieces(), 0);
+        while group.free_some(&mut 3) {
+            assert!(group.pieces() + 3 >= pieces, "seed {seed}: no more than it was told to");
+            pieces = group.pieces();
+            portions += 1;
+        }
+        assert!(portions < 200 && group.pending().is_empty() && group.consumers().len() == 0);
     }
+}
+
+/// Groups count for what a portion is, and for whether a stream needs portions at all.
+#[test]
+fn a_stream_whose_groups_are_large_is_freed_in_portions() {
+    let mut stream = Stream::default();
+    stream.push(StreamId { ms: 1, seq: 1 }, &[b"f", b"v"], BlockLimits { bytes: 0, entries: 0 });
+    assert!(stream.is_light());
+    for n in 0..50_u32 {
+        let mut group = Group::new(StreamId::MIN, None);
+        for consumer in 0..20_u32 {
+            let name = consumer.to_be_bytes();
+            let consumer = group.add(&name, 1).expect("a new name");
+            group.deliver(
+                StreamId { ms: 1, seq: 1 },
+                Pending { delivered_ms: 1, count: 1, consumer },
+            );
+        }
+        stream.put_group(&n.to_be_bytes(), group);
+    }
+    assert!(!stream.is_light());
+    let mut portions = 1;
+    while stream.free_some(&mut 10) {
+        portions += 1;
+    }
+    assert!((100..400).contains(&portions), "{portions} portions of ten for a thousand consumers");
 }
 
 #[test]

@@ -18,6 +18,8 @@ pub(super) const WORDS_MAX: usize = 1_024;
 const ITEM_INLINE_MAX: usize = 256;
 /// In a place: the number of a block, not an offset.
 const LARGE: u32 = 1 << 31;
+/// Bytes of a block that count as one more when it is freed.
+const PAGES_LEN: usize = 8_192;
 /// Gaps below this are not worth moving items.
 const GAPS_MIN: usize = 128;
 
@@ -76,9 +78,9 @@ impl Leaf {
             + large
     }
 
-    /// Blocks of memory.
+    /// Blocks of memory; a long one counts more, because the allocator gives its pages back.
     pub(super) const fn blocks(&self) -> usize {
-        2 + self.large.len()
+        2 + self.data.capacity() / PAGES_LEN + self.large.len()
     }
 
     /// Frees blocks of long items. True when all are gone.

@@ -22,6 +22,9 @@ const FANOUT: usize = 16;
 /// A node of so few becomes a leaf again.
 const JOIN_LEN: usize = 64;
 
+/// Blocks up to which dropping all at once takes no time worth dividing.
+const LIGHT_BLOCKS_MAX: usize = 16;
+
 /// What stands behind the key of an item.
 pub(crate) trait Shape {
     /// Its bytes, given what begins with it.
@@ -62,9 +65,12 @@ impl<S: Shape> Table<S> {
         size_of::<Self>() + self.root.bytes()
     }
 
-    /// Whether all of it is one leaf.
-    pub(crate) const fn is_leaf(&self) -> bool {
-        matches!(self.root, Node::Leaf(_))
+    /// Whether it is dropped in no time: one leaf, with few blocks besides.
+    pub(crate) const fn is_light(&self) -> bool {
+        match &self.root {
+            Node::Leaf(leaf) => leaf.blocks() <= LIGHT_BLOCKS_MAX,
+            Node::Inner(_) => false,
+        }
     }
 
     /// The item with this key.
@@ -110,6 +116,14 @@ impl<S: Shape> Table<S> {
         self.root.remove::<S>(hash, 0, &self.seed, key)
     }
 
+    /// Takes out some item, each as likely as any other, after a look at it. False if there was none.
+    pub(crate) fn pop(&mut self, rng: &mut Rng, look: impl FnOnce(&[u8])) -> bool {
+        self.root.len() > 0 && {
+            self.root.pop::<S>(0, &self.seed, rng, look);
+            true
+        }
+    }
+
     /// Every item, in hash order.
     pub(crate) fn iter(&self) -> Items<'_, S> {
         Items {
@@ -150,11 +164,10 @@ impl<S: Shape> Table<S> {
         self.root.scan::<S>(from, 0, 0, &mut Walk { left: limit, each, last: None })
     }
 
-    /// Frees about `limit` blocks. True when there are more.
-    pub(crate) fn free_some(&mut self, limit: usize) -> bool {
-        let mut left = limit.max(1);
-        while left > 0 && self.root.len() > 0 {
-            left = left.saturating_sub(self.root.free_leaf(left).max(1));
+    /// Frees about `left` blocks, and takes them off it. True when there are more.
+    pub(crate) fn free_some(&mut self, left: &mut usize) -> bool {
+        while *left > 0 && self.root.len() > 0 {
+            *left = left.saturating_sub(self.root.free_leaf(*left).max(1));
         }
         self.root.len() > 0
     }
@@ -274,6 +287,36 @@ impl Node {
                     self.join::<S>(level, seed);
                 }
                 removed
+            }
+        }
+    }
+
+    /// Takes out some item of this node, which has some.
+    fn pop<S: Shape>(
+        &mut self,
+        level: u32,
+        seed: &HashSeed,
+        rng: &mut Rng,
+        look: impl FnOnce(&[u8]),
+    ) {
+        match self {
+            Self::Leaf(leaf) => {
+                let at = leaf.random(rng).expect("it has some");
+                look(leaf.item::<S>(at));
+                leaf.remove::<S>(at);
+            }
+            Self::Inner(inner) => {
+                let mut n = rng.below(inner.len as u64) as usize;
+                let child = inner.children.iter_mut().find(|child| {
+                    let here = n < child.len();
+                    n -= if here { 0 } else { child.len() };
+                    here
+                });
+                child.expect("below the sum").pop::<S>(level + 1, seed, rng, look);
+                inner.len -= 1;
+                if inner.len <= JOIN_LEN {
+                    self.join::<S>(level, seed);
+                }
             }
         }
     }

@@ -147,7 +147,7 @@ fn a_table_is_freed_in_portions() {
         put(&mut table, n.to_string().as_bytes(), &vec![b'v'; if n % 50 == 0 { 500 } else { 5 }]);
     }
     let mut portions = 1;
-    while table.free_some(20) {
+    while table.free_some(&mut 20) {
         portions += 1;
     }
     // A leaf, the least that is freed at once, has at most a thousand words.

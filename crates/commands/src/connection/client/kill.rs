@@ -96,9 +96,11 @@ impl Command for Kill {
             return Ok(Filter { one: true, addr, ..Filter::default() });
         }
         let mut filter = Filter { spares_me: true, ..Filter::default() };
-        while args.left() > 0 {
+        // What names nothing is told before what comes behind it is looked at.
+        while args.left() > 0 && !filter.is_wrong() {
             filter.read(args)?;
         }
+        args.rest();
         Ok(filter)
     }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use stoa_command::{Args, Arity, ReplyError, RequestPolicy, ResponsePolicy, Spec, parse_int};
-use stoa_engine::{Command, Ctx, Part, Proto, Reply, Session};
+use stoa_engine::{Command, Ctx, Part, Proto, Queue, Reply, Session};
 use stoa_stdx::MonoMs;
 
 use super::{ClientType, OPERATOR, Typed, client_type, refuse_type};
@@ -134,14 +134,15 @@ impl Command for List {
 const CLIENT_BYTES: usize = 1_024;
 
 /// One connection. `fd` is the row of its connection: a shard never sees a descriptor. Fields of what
-/// does not exist here (transactions, buffers with a size of their own) are those of a
-/// client that uses none.
+/// does not exist here (buffers with a size of their own) are those of a client that uses none, and
+/// what it watches is known to the owners of the keys only.
 fn line(session: &Session, now: MonoMs) -> String {
     let seconds = |since: MonoMs| now.0.saturating_sub(since.0) / 1_000;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let mut flags = String::new();
     for (set, flag) in [
         (session.is_subscriber(), 'P'),
+        (session.multi.is_some(), 'x'),
         (session.blocked, 'b'),
         (session.closing, 'c'),
         (session.is_unix, 'U'),
@@ -150,7 +151,10 @@ fn line(session: &Session, now: MonoMs) -> String {
     ] {
         flags.extend(set.then_some(flag));
     }
-    let total = CLIENT_BYTES + session.input_len + session.output_len;
+    let queue = session.multi.as_ref().map(|multi| &multi.queue);
+    let queued = queue.map_or_else(|| "-1".to_owned(), |queue| queue.len().to_string());
+    let queued_bytes = queue.map_or(0, Queue::bytes);
+    let total = CLIENT_BYTES + session.input_len + session.output_len + queued_bytes;
     let [channels, patterns, shard_channels] = session.subscriptions();
     let mut line = format!(
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={}",
@@ -166,7 +170,7 @@ fn line(session: &Session, now: MonoMs) -> String {
     );
     let _ = writeln!(
         line,
-        " sub={channels} psub={patterns} ssub={shard_channels} multi=-1 watch=0 qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 \
+        " sub={channels} psub={patterns} ssub={shard_channels} multi={queued} watch=0 qbuf={} qbuf-free=0 argv-mem=0 multi-mem={queued_bytes} rbs=0 rbp=0 \
          obl={} oll=0 omem=0 tot-mem={total} events={} cmd={} user=default redir=-1 resp={} lib-name={} \
          lib-ver={}",
         session.input_len,

@@ -1,8 +1,9 @@
 //! DEBUG DIGEST: one number for all keys, that any order of them gives.
 //!
-//! Redis's own scheme, so that a dataset here and there can be compared: a key with its value is
-//! mixed into a SHA-1, those of a database are joined by XOR, and the databases are mixed one after
-//! the other. The XOR lets every shard work for itself. It takes no portions: it is for tests.
+//! Redis's own scheme (that of 7.2 and later: before, scores had another text), so that a dataset here
+//! and there can be compared: a key with its value is mixed into a SHA-1, those of a database are joined
+//! by XOR, and the databases are mixed one after the other. The XOR lets every shard work for itself. It
+//! takes no portions: it is for tests.
 
 use std::fmt;
 
@@ -10,7 +11,7 @@ use sha1::Digest as _;
 use sha1::Sha1;
 use stoa_engine::Ctx;
 use stoa_keyspace::{EntryRef, Type};
-use stoa_stdx::{DbIndex, UnixMs};
+use stoa_stdx::{DbIndex, UnixMs, write_shortest};
 use stoa_value::{Hash, ObjectRef};
 
 /// Twenty bytes.
@@ -65,10 +66,13 @@ impl Digest {
             }
             Some(ObjectRef::Hash(hash)) => self.hash(hash, now),
             Some(ObjectRef::SortedSet(set)) => {
+                let mut text = Vec::new();
                 for (member, score) in set.iter() {
                     let mut digest = Self::default();
                     member.with(|member| digest.mix(member));
-                    digest.mix(general(score).as_bytes());
+                    text.clear();
+                    write_shortest(&mut text, score);
+                    digest.mix(&text);
                     self.join(&digest.0);
                 }
             }
@@ -103,25 +107,6 @@ impl Digest {
             self.join(&digest.0);
         }
     }
-}
-
-/// A score as C prints it with `%.17g`.
-fn general(score: f64) -> String {
-    if score.is_infinite() {
-        return if score > 0.0 { "inf".into() } else { "-inf".into() };
-    }
-    let scientific = format!("{score:.16e}");
-    let (digits, exponent) = scientific.split_once('e').expect("it has an exponent");
-    let exponent: i32 = exponent.parse().expect("the exponent is a number");
-    let trimmed = |text: &str| match text.split_once('.') {
-        Some(_) => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        None => text.to_owned(),
-    };
-    if (-4..17).contains(&exponent) {
-        return trimmed(&format!("{score:.*}", (16 - exponent) as usize));
-    }
-    let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{}e{sign}{:02}", trimmed(digits), exponent.abs())
 }
 
 /// One database of one shard.

@@ -8,9 +8,11 @@ mod digest;
 mod object;
 mod parse;
 mod protocol;
+mod reload;
+mod trace;
 
 use stoa_command::{Args, Arity, Group, ReplyError, RequestPolicy, ResponsePolicy, Spec};
-use stoa_engine::{Command, Ctx, Order, Part, Reply};
+use stoa_engine::{Command, Ctx, Order, Part, Reply, Sample};
 use stoa_keyspace::Ttl;
 use stoa_observability::Histogram;
 use stoa_stdx::MonoMs;
@@ -26,7 +28,11 @@ const FORBIDDEN: ReplyError = ReplyError::Text(
 );
 
 const NO_SNAPSHOTS: ReplyError = ReplyError::Text(
-    "ERR DEBUG RELOAD needs snapshots, which this server does not write yet; keys are unchanged",
+    "ERR DEBUG RELOAD with options needs snapshots, which this server does not write yet; keys are unchanged",
+);
+
+const NOT_RELOADED: ReplyError = ReplyError::Text(
+    "ERR a value was not read back from what was written; it and those behind it are unchanged",
 );
 
 const NO_TABLE: ReplyError = ReplyError::Text(
@@ -48,8 +54,12 @@ enum Said {
     Digests(Vec<Total>),
     /// Of each key asked for, if it is here.
     Values(Vec<Option<Digest>>),
+    /// Whether all keys came back.
+    Reloaded(bool),
     /// How long its inserts took.
     Inserts(Box<Histogram>),
+    /// Of the requests it followed.
+    Samples(Vec<Sample>),
 }
 
 impl Command for Debug {
@@ -113,6 +123,7 @@ fn act(what: &What<'_>, ctx: &mut Ctx<'_>) -> Said {
             ctx.node.orders.push(Order::Stall(until));
         }
         What::SetActiveExpire(on) => ctx.node.active_expire = *on,
+        What::SkipSums(on) => ctx.node.checks_payload_sums = !on,
         What::Populate(populate) => fill(populate, ctx),
         What::Object(key) => {
             if let Some(text) = object::describe(key, ctx) {
@@ -129,11 +140,13 @@ fn act(what: &What<'_>, ctx: &mut Ctx<'_>) -> Said {
         What::Digest => return Said::Digests(digest::of_databases(ctx)),
         What::DigestValue(keys) => return Said::Values(digest::of_values(keys, ctx)),
         What::InsertHistogram => return Said::Inserts(Box::new(ctx.node.inserts.clone())),
+        What::Reload { with_options: false } => return Said::Reloaded(reload::reload(ctx)),
+        What::Trace => return Said::Samples(ctx.node.tracer.samples().cloned().collect()),
         What::Help
         | What::Error(_)
         | What::Protocol(_)
-        | What::PackedThreshold
-        | What::Reload
+        | What::PackedThreshold(_)
+        | What::Reload { with_options: true }
         | What::Unknown(_) => {}
     }
     Said::Done
@@ -155,11 +168,21 @@ fn answer(what: &What<'_>, said: Vec<Said>, reply: &mut dyn Reply) -> Result<(),
         What::Help => parse::help(reply),
         What::Sleep { .. }
         | What::SetActiveExpire(_)
+        | What::SkipSums(_)
         | What::Populate(_)
-        | What::PackedThreshold => reply.ok(),
+        | What::PackedThreshold(true) => reply.ok(),
+        What::PackedThreshold(false) => reply
+            .error_text(b"ERR argument must be a memory value bigger than 1 and smaller than 4gb"),
         What::Error(text) => reply.error_text(text),
         What::Protocol(name) => protocol::example(name, reply)?,
-        What::Reload => return Err(NO_SNAPSHOTS),
+        What::Reload { with_options: true } => return Err(NO_SNAPSHOTS),
+        What::Reload { with_options: false } => {
+            let is_failed = |said: &Said| matches!(said, Said::Reloaded(false));
+            if said.iter().any(is_failed) {
+                return Err(NOT_RELOADED);
+            }
+            reply.ok();
+        }
         What::Unknown(word) => {
             let before = "ERR unknown subcommand or wrong number of arguments for '";
             let word = &word[..word.len().min(ECHO_LEN_MAX)];
@@ -192,6 +215,7 @@ fn answer(what: &What<'_>, said: Vec<Said>, reply: &mut dyn Reply) -> Result<(),
                 reply.simple(&value.unwrap_or_default().to_string());
             }
         }
+        What::Trace => trace::print(samples(said), reply),
         What::InsertHistogram => {
             let mut all = Histogram::new();
             for said in &said {
@@ -208,8 +232,19 @@ fn answer(what: &What<'_>, said: Vec<Said>, reply: &mut dyn Reply) -> Result<(),
 fn digests(said: Vec<Said>) -> impl Iterator<Item = Vec<Total>> {
     said.into_iter().filter_map(|said| match said {
         Said::Digests(totals) => Some(totals),
-        Said::Done | Said::Object(_) | Said::Table(_) | Said::Values(_) | Said::Inserts(_) => None,
+        Said::Done
+        | Said::Object(_)
+        | Said::Table(_)
+        | Said::Values(_)
+        | Said::Reloaded(_)
+        | Said::Samples(_)
+        | Said::Inserts(_) => None,
     })
+}
+
+fn samples(said: Vec<Said>) -> Vec<Sample> {
+    let samples = |said| if let Said::Samples(samples) = said { samples } else { Vec::new() };
+    said.into_iter().flat_map(samples).collect()
 }
 
 /// Each key's value from the shard that has it.

@@ -1,7 +1,11 @@
 //! The words of DEBUG, in one table with what each is for.
 
 use stoa_command::{Args, ReplyError, parse_double, parse_int};
+use stoa_config::parse_memory;
 use stoa_engine::Reply;
+
+/// The most that DEBUG QUICKLIST-PACKED-THRESHOLD takes, as in the reference.
+const PACKED_MAX: u64 = (1 << 32) - (1 << 20);
 
 /// What is asked.
 #[derive(Clone)]
@@ -15,6 +19,8 @@ pub enum What<'a> {
     },
     /// Reclaim expired keys in the background, or not.
     SetActiveExpire(bool),
+    /// Take payloads with any checksum, or not.
+    SkipSums(bool),
     /// Make keys.
     Populate(Populate<'a>),
     /// How a key is kept.
@@ -25,16 +31,22 @@ pub enum What<'a> {
     DigestValue(&'a [&'a [u8]]),
     /// How long inserts took.
     InsertHistogram,
+    /// The way of sampled requests.
+    Trace,
     /// Answer this error.
     Error(&'a [u8]),
     /// Answer a value of this type.
     Protocol(&'a [u8]),
     /// How full the table of a large set or hash is.
     TableStats(&'a [u8]),
-    /// Nothing: an element that is too long for a block of a list has one of its own anyway.
-    PackedThreshold,
-    /// Save and load again.
-    Reload,
+    /// Nothing: an element that is too long for a block of a list has one of its own anyway. Whether
+    /// it could be meant.
+    PackedThreshold(bool),
+    /// Write and read again.
+    Reload {
+        /// Not all, or not from memory.
+        with_options: bool,
+    },
     /// No such word, or not with so many arguments.
     Unknown(&'a [u8]),
 }
@@ -73,9 +85,11 @@ const HELP: &[(&str, usize, usize, &str, &str)] = &[
     ("POPULATE", 1, 3, "<count> [<prefix>] [<size>]", "Makes keys that are not there yet."),
     ("PROTOCOL", 1, 1, "<type>", "Answers a value of this type."),
     ("QUICKLIST-PACKED-THRESHOLD", 1, 1, "<size>", "Without effect: lists need no such limit."),
-    ("RELOAD", 0, usize::MAX, "[option ...]", "Saves all keys and loads them again."),
+    ("RELOAD", 0, usize::MAX, "", "Writes every value as a snapshot would, and reads it back."),
     ("SET-ACTIVE-EXPIRE", 1, 1, "<0|1>", "Reclaims expired keys in the background, or not."),
+    ("SET-SKIP-CHECKSUM-VALIDATION", 1, 1, "<0|1>", "RESTORE takes any checksum, or not."),
     ("SLEEP", 1, 1, "<seconds>", "Serves nobody for a while. Decimals are allowed."),
+    ("TRACE", 0, 0, "", "Shows the way of the last requests that `trace-sample` took."),
 ];
 
 /// Prints the table.
@@ -117,17 +131,17 @@ impl<'a> What<'a> {
                 Self::Object(key)
             }
             "POPULATE" => Self::Populate(populate(args)?),
+            "TRACE" => Self::Trace,
             "PROTOCOL" => Self::Protocol(args.bytes()?),
-            "QUICKLIST-PACKED-THRESHOLD" => {
-                args.rest();
-                Self::PackedThreshold
-            }
-            "RELOAD" => {
-                args.rest();
-                Self::Reload
-            }
+            "QUICKLIST-PACKED-THRESHOLD" => Self::PackedThreshold(
+                parse_memory(args.bytes()?).is_some_and(|bytes| bytes <= PACKED_MAX),
+            ),
+            "RELOAD" => Self::Reload { with_options: !args.rest().is_empty() },
             "SET-ACTIVE-EXPIRE" => {
                 Self::SetActiveExpire(parse_int(args.bytes()?).is_some_and(|on| on != 0))
+            }
+            "SET-SKIP-CHECKSUM-VALIDATION" => {
+                Self::SkipSums(parse_int(args.bytes()?).is_some_and(|on| on != 0))
             }
             "SLEEP" => {
                 let seconds = parse_double(args.bytes()?).unwrap_or(0.0);

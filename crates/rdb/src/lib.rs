@@ -1,0 +1,26 @@
+//! Values as RDB bytes, and back: what DUMP answers and RESTORE takes, and what snapshots are made of.
+//!
+//! Pure: bytes in, values out. Writing follows what lies in memory: a packed value goes out as it is, in
+//! the layouts of Redis 7.4. Reading trusts nothing. Every layout since the first is read, each length is
+//! held against the bytes that are there before anything is allocated for it, and each element goes into
+//! its value the way a command would put it, so no layout from outside ever becomes one of ours. That
+//! costs a few times what adopting the bytes would, and a damaged payload can do no more than be refused.
+
+mod kind;
+mod listpack;
+mod load;
+mod lzf;
+mod payload;
+mod read;
+mod write;
+mod ziplist;
+mod zipmap;
+
+pub use kind::Kind;
+pub use load::{Loaded, load};
+pub use payload::{Refusal, dump, restore};
+pub use read::{Damaged, Reader};
+pub use write::{ValueRef, Writer};
+
+/// The version of the format that is written, and the last that is read.
+pub const VERSION: u16 = 12;
