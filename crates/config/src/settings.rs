@@ -64,6 +64,8 @@ pub struct Settings {
 
     /// `databases`.
     pub databases: u16,
+    /// `maxmemory`: 0 is no limit.
+    pub maxmemory: u64,
     /// `set-preserves-ttl`.
     pub set_preserves_ttl: bool,
     /// `multi-strict`.
@@ -199,6 +201,7 @@ impl Settings {
             enable_protected_configs: permission(value("enable-protected-configs")),
             enable_debug_command: permission(value("enable-debug-command")),
             databases: integer(value("databases")) as u16,
+            maxmemory: memory(value("maxmemory")),
             set_preserves_ttl: flag(value("set-preserves-ttl")),
             multi_strict: flag(value("multi-strict")),
             stream_blocks: BlockLimits {

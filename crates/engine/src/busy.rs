@@ -3,9 +3,11 @@
 //! The board is the one thing that shards share besides facts that never change: a shard that is busy
 //! with a script reads no mail, so the wish to end the script cannot come by mail. A byte of each shard
 //! says what runs there; it is written when a script has run for some 100,000 instructions and before
-//! its first change of a key after that, so scripts of ordinary length never touch it.
+//! its first change of a key after that, so scripts of ordinary length never touch it. How many scripts
+//! have passed `busy-reply-threshold` is counted beside: while there is one, all shards refuse what may
+//! not run now, as one thread would, and each learns it by one load a turn.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 use stoa_command::ReplyError;
 use stoa_stdx::{DbIndex, MonoNs, ShardId};
@@ -19,6 +21,10 @@ const WROTE: u8 = 2;
 const KILLED: u8 = 3;
 const STATE: u8 = 3;
 const IS_FUNCTION: u8 = 4;
+/// It has passed `busy-reply-threshold`.
+const IS_LATE: u8 = 8;
+/// What stays as it is while the state changes.
+const MARKS: u8 = IS_FUNCTION | IS_LATE;
 
 const NOT_BUSY: &str = "NOTBUSY No scripts in execution right now.";
 const UNKILLABLE: &str = "UNKILLABLE Sorry the script already executed write commands against the \
@@ -33,17 +39,46 @@ pub const BUSY_FUNCTION: &str = "BUSY Redis is busy running a script. You can on
 
 /// Which scripts run on which shard.
 #[derive(Debug)]
-pub struct ScriptBoard(Box<[AtomicU8]>);
+pub struct ScriptBoard {
+    places: Box<[AtomicU8]>,
+    /// How many places have [`IS_LATE`].
+    late: AtomicU32,
+}
 
 impl Default for ScriptBoard {
     fn default() -> Self {
-        Self((0..SHARDS_MAX).map(|_| AtomicU8::new(IDLE)).collect())
+        let places = (0..SHARDS_MAX).map(|_| AtomicU8::new(IDLE)).collect();
+        Self { places, late: AtomicU32::new(0) }
     }
 }
 
 impl ScriptBoard {
     fn place(&self, shard: ShardId) -> Option<&AtomicU8> {
-        self.0.get(usize::from(shard.0))
+        self.places.get(usize::from(shard.0))
+    }
+
+    /// What all clients are told while some script has passed `busy-reply-threshold`.
+    #[inline]
+    #[must_use]
+    pub fn refusal(&self) -> Option<&'static str> {
+        if self.late.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        let late = |place: &AtomicU8| {
+            let now = place.load(Ordering::Acquire);
+            (now & IS_LATE != 0).then_some(now)
+        };
+        let is_function = self.places.iter().find_map(late)? & IS_FUNCTION != 0;
+        Some(if is_function { BUSY_FUNCTION } else { BUSY_SCRIPT })
+    }
+
+    /// The script of this shard has passed `busy-reply-threshold`.
+    pub(crate) fn is_late(&self, shard: ShardId) {
+        if let Some(place) = self.place(shard)
+            && place.fetch_or(IS_LATE, Ordering::AcqRel) & IS_LATE == 0
+        {
+            self.late.fetch_add(1, Ordering::AcqRel);
+        }
     }
 
     /// A script runs for long on this shard.
@@ -56,8 +91,10 @@ impl ScriptBoard {
 
     /// It is over.
     pub(crate) fn end(&self, shard: ShardId) {
-        if let Some(place) = self.place(shard) {
-            place.store(IDLE, Ordering::Release);
+        if let Some(place) = self.place(shard)
+            && place.swap(IDLE, Ordering::AcqRel) & IS_LATE != 0
+        {
+            self.late.fetch_sub(1, Ordering::AcqRel);
         }
     }
 
@@ -69,7 +106,7 @@ impl ScriptBoard {
     /// It is about to change a key. False: it is to end instead.
     pub(crate) fn may_write(&self, shard: ShardId) -> bool {
         let write = |now: u8| match now & STATE {
-            RUNS => Some(now & IS_FUNCTION | WROTE),
+            RUNS => Some(now & MARKS | WROTE),
             _ => None,
         };
         let Some(place) = self.place(shard) else { return true };
@@ -83,7 +120,7 @@ impl ScriptBoard {
     /// When nothing runs, or what runs cannot be ended so.
     pub fn kill(&self, is_function: bool) -> Result<(), ReplyError> {
         let mut verdict = Err(ReplyError::Text(NOT_BUSY));
-        for place in &self.0 {
+        for place in &self.places {
             let now = place.load(Ordering::Acquire);
             let other_kind = (now & IS_FUNCTION != 0) != is_function;
             match now & STATE {
@@ -94,7 +131,7 @@ impl ScriptBoard {
                     verdict = Err(ReplyError::Text(text));
                 }
                 RUNS if !other_kind => {
-                    let killed = now & IS_FUNCTION | KILLED;
+                    let killed = now & MARKS | KILLED;
                     let swapped =
                         place.compare_exchange(now, killed, Ordering::AcqRel, Ordering::Acquire);
                     if swapped.is_ok() {
@@ -115,6 +152,7 @@ pub struct PausedScript {
     pub(crate) keys: Vec<Vec<u8>>,
     pub(crate) read_only: bool,
     pub(crate) wrote: bool,
+    pub(crate) lacks_memory: bool,
     pub(crate) started: MonoNs,
     pub(crate) looks: u64,
     pub(crate) home_db: DbIndex,
@@ -131,12 +169,6 @@ impl PausedScript {
     /// Notes the words of the command that runs it.
     pub fn set_command(&mut self, argv: &[&[u8]]) {
         self.command = argv.iter().map(|word| word.to_vec()).collect();
-    }
-
-    /// What others are told meanwhile.
-    #[must_use]
-    pub const fn refusal(&self) -> &'static str {
-        if self.is_function { BUSY_FUNCTION } else { BUSY_SCRIPT }
     }
 
     /// The name of the function, the words of the command, and since when it runs; None for a script.
@@ -173,5 +205,25 @@ mod tests {
         assert_eq!(kill(&board, true), "OK");
         assert!(board.is_killed(shard));
         assert!(!board.may_write(shard));
+    }
+
+    #[test]
+    fn all_are_refused_from_the_first_late_script_to_the_end_of_the_last() {
+        let board = ScriptBoard::default();
+        assert_eq!(board.refusal(), None);
+        board.begin(ShardId(1), false, false);
+        assert_eq!(board.refusal(), None, "it is not late yet");
+        board.is_late(ShardId(1));
+        board.is_late(ShardId(1));
+        assert_eq!(board.refusal(), Some(super::BUSY_SCRIPT));
+        board.begin(ShardId(0), true, true);
+        board.is_late(ShardId(0));
+        assert_eq!(board.refusal(), Some(super::BUSY_FUNCTION));
+        assert_eq!(kill(&board, false), "OK");
+        assert_eq!(board.refusal(), Some(super::BUSY_FUNCTION), "it ends when it notices");
+        board.end(ShardId(0));
+        assert_eq!(board.refusal(), Some(super::BUSY_SCRIPT));
+        board.end(ShardId(1));
+        assert_eq!(board.refusal(), None);
     }
 }

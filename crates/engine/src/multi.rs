@@ -91,6 +91,11 @@ impl Queue {
         self.bytes.len()
     }
 
+    /// What the commands are.
+    pub fn verdicts(&self) -> impl Iterator<Item = Verdict> {
+        self.commands.iter().map(|queued| queued.verdict)
+    }
+
     /// Command `at`, its arguments put into `argv`.
     ///
     /// # Panics
@@ -108,18 +113,22 @@ impl Queue {
     }
 }
 
-/// Runs what was queued, one command after the other; `ran` gets each command's row in the table and
-/// how often it counts as failed. An error of one keeps no other from running.
+/// Runs what was queued from command `from` on, one command after the other; `ran` gets each command's
+/// row in the table and how often it counts as failed. An error of one keeps no other from running.
+/// Gives the number of the command whose script pauses, before its reply; None: all have run.
 pub fn exec(
     queue: &Queue,
+    from: usize,
     ctx: &mut Ctx<'_>,
     reply: &mut dyn Reply,
     ran: &mut dyn FnMut(u16, u32),
-) {
+) -> Option<usize> {
     let table = ctx.node.table;
     let mut argv = Vec::new();
-    reply.array(queue.len());
-    for at in 0..queue.len() {
+    if from == 0 {
+        reply.array(queue.len());
+    }
+    for at in from..queue.len() {
         let Verdict { index, args_at } = queue.get(at, &mut argv);
         let key = queue.commands[at].key.map(|QueuedKey { at, slot, hash }| Key {
             bytes: argv[usize::from(at)],
@@ -129,8 +138,13 @@ pub fn exec(
         let mark = reply.mark();
         let mut ctx = Ctx { key, blocking: Blocking::Denied, ..ctx.again() };
         run_unrouted(table.at(index), &argv, args_at, &mut ctx, reply);
+        if let Some(paused) = &mut ctx.node.scripts.paused {
+            paused.set_command(&argv);
+            return Some(at);
+        }
         ran(index, ctx.node.failures_since(reply, mark));
     }
+    None
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_pubsub::PubSub;
 use stoa_stdx::{ConnId, MonoMs, Rng, ShardId, UnixMs};
 
-use crate::{ScriptBoard, Scripts, Table, Tracer};
+use crate::{Memory, MemoryBoard, ScriptBoard, Scripts, Table, Tracer};
 
 /// Facts that do not change while the server runs.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +38,8 @@ pub struct Facts {
     pub world: World,
     /// Scripts that run for long, on all shards.
     pub scripts: Arc<ScriptBoard>,
+    /// What all shards use.
+    pub memory: Arc<MemoryBoard>,
 }
 
 /// Questions that only the system can answer, put by INFO and a few commands of operators. The server
@@ -55,6 +57,9 @@ pub struct World {
     pub clients_max: fn(wanted: u32) -> u32,
     /// Asks the allocator to give unused memory back to the system. False if it cannot be asked.
     pub purge_memory: fn() -> bool,
+    /// What the calling thread has taken from the allocator and not given back, bytes. None: it cannot be
+    /// asked, and only keys are counted.
+    pub thread_allocated: fn() -> Option<u64>,
     /// The allocator's own report; empty if it gives none.
     pub allocator_report: fn() -> String,
 }
@@ -70,6 +75,7 @@ impl Default for World {
             enter_dir: |_, to| Ok(to.to_vec()),
             clients_max: |wanted| wanted,
             purge_memory: || false,
+            thread_allocated: || None,
             allocator_report: String::new,
         }
     }
@@ -133,6 +139,8 @@ pub struct Node {
     pub orders: Vec<Order>,
     /// Scripts and functions.
     pub scripts: Scripts,
+    /// How much memory there is left.
+    pub memory: Memory,
 }
 
 /// Which of the events that only the keyspace sees it is to notice, from now on.

@@ -27,6 +27,7 @@ const UNDO_BYTES_MAX: usize = 64 * 1024;
 const UNKNOWN: &[u8] = b"ERR Unknown Redis command called from script";
 const WRONG_ARITY: &[u8] = b"ERR Wrong number of args calling Redis command from script";
 const NOT_FROM_SCRIPT: &[u8] = b"ERR This Redis command is not allowed from script";
+const OUT_OF_MEMORY: &[u8] = crate::OUT_OF_MEMORY.as_bytes();
 const READ_ONLY: &[u8] = b"ERR Write commands are not allowed from read-only scripts.";
 
 /// Scripts and functions of a shard, and how they stand to its keys.
@@ -38,9 +39,8 @@ pub struct Scripts {
     /// Why the last script ended early. Taken by whoever routes, after a command ran; the reply, an
     /// error, is what a client gets that is not run again.
     pub escape: Option<Escape>,
-    /// The next script may pause when it takes long. Set by who can resume it, for one command.
-    pub may_pause: bool,
-    /// The script that pauses. Its command has not answered.
+    /// The script that pauses, because it takes long. Its command has not answered: whoever ran it sees
+    /// to that, and runs no other meanwhile.
     pub paused: Option<PausedScript>,
     /// What its commands came to.
     pub(crate) tally: Tally,
@@ -91,7 +91,6 @@ impl Scripts {
             scripting: Scripting::new(REDIS_VERSION, chance),
             reach,
             escape: None,
-            may_pause: false,
             paused: None,
             tally: Tally::default(),
             clock,
@@ -151,10 +150,10 @@ impl Ctx<'_> {
         let session = self.session();
         let (db, proto, no_touch) = (session.db, session.proto, session.no_touch);
         let read_only = call.read_only || found.flags.has(Flags::NO_WRITES);
-        let may_pause = std::mem::take(&mut self.node.scripts.may_pause);
         let mut scripting = self.take_scripting();
         let mut host = ScriptHost::new(self, call.keys, read_only);
-        (host.may_pause, host.is_function) = (may_pause, found.is_function());
+        host.is_function = found.is_function();
+        host.lacks_memory = host.ctx.node.memory.is_out && !found.flags.has(Flags::ALLOW_OOM);
         let mut out = ToReply::new(reply);
         let outcome = scripting.run(found, call.keys, call.argv, &mut host, &mut out);
         let answered = out.answered;
@@ -180,7 +179,7 @@ impl Ctx<'_> {
         let mut host = ScriptHost::new(self, &keys, was.read_only);
         (host.wrote, host.started, host.looks) = (was.wrote, Some(was.started), was.looks);
         (host.home_db, host.is_function) = (was.home_db, was.is_function);
-        (host.may_pause, host.shows) = (true, true);
+        (host.lacks_memory, host.shows) = (was.lacks_memory, true);
         let mut out = ToReply::new(reply);
         let outcome = scripting.resume(&mut host, &mut out);
         let answered = out.answered;
@@ -258,7 +257,8 @@ struct ScriptHost<'h, 'c> {
     read_only: bool,
     loads: bool,
     wrote: bool,
-    may_pause: bool,
+    /// There is no memory left for what it may want to write first.
+    lacks_memory: bool,
     is_function: bool,
     /// It is on the board.
     shows: bool,
@@ -279,7 +279,7 @@ impl<'h, 'c> ScriptHost<'h, 'c> {
             read_only,
             loads: false,
             wrote: false,
-            may_pause: false,
+            lacks_memory: false,
             is_function: false,
             shows: false,
             started: None,
@@ -294,6 +294,7 @@ impl<'h, 'c> ScriptHost<'h, 'c> {
             keys: self.keys.iter().map(|key| key.to_vec()).collect(),
             read_only: self.read_only,
             wrote: self.wrote,
+            lacks_memory: self.lacks_memory,
             started: self.started.unwrap_or_else(|| (self.ctx.node.scripts.clock)()),
             looks: self.looks,
             home_db: self.home_db,
@@ -391,6 +392,11 @@ impl Host for ScriptHost<'_, '_> {
             return Err(Stop::Undeclared);
         }
         let writes = entry.spec.flags.has(Does::WRITE);
+        // What has begun to write is not stopped half way.
+        if self.lacks_memory && !self.wrote && entry.spec.flags.has(Does::DENYOOM) {
+            reply.error(OUT_OF_MEMORY);
+            return Ok(());
+        }
         if writes && !has_all && self.is_large(entry, argv, args_at) {
             return Err(Stop::Undeclared);
         }
@@ -458,7 +464,11 @@ impl Host for ScriptHost<'_, '_> {
         }
         let threshold_ms = self.ctx.node.config.busy_reply_ms;
         let is_busy = threshold_ms > 0 && ran_ns / 1_000_000 >= threshold_ms;
-        Ok(if self.may_pause && is_busy { Tick::Pause } else { Tick::Go })
+        if !is_busy {
+            return Ok(Tick::Go);
+        }
+        self.ctx.node.facts.scripts.is_late(self.ctx.node.shard);
+        Ok(Tick::Pause)
     }
 }
 

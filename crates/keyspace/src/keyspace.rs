@@ -135,6 +135,12 @@ impl Keyspace {
             + self.wheel.bytes()
     }
 
+    /// Bytes taken for entries and tables that hold none now.
+    #[must_use]
+    pub const fn idle_bytes(&self) -> usize {
+        self.arena.reserved_bytes().saturating_sub(self.arena.used_bytes())
+    }
+
     /// Bytes taken from the system's allocator for entries and tables.
     #[must_use]
     pub const fn reserved_bytes(&self) -> usize {

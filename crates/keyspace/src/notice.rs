@@ -55,6 +55,12 @@ impl Notices {
         self.list.is_empty()
     }
 
+    /// Puts back what was taken, before anything else is noted.
+    pub fn put_back(&mut self, list: Vec<Notice>) {
+        debug_assert!(self.list.is_empty(), "what was noted since must go first");
+        self.list = list;
+    }
+
     /// All since the last time, in order.
     pub fn take(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.list)

@@ -198,6 +198,11 @@ impl Keyspace {
         !self.watches.woken.is_empty()
     }
 
+    /// Has those looked at who wait for a key, though it did not change.
+    pub fn wake(&mut self, db: DbIndex, key: &[u8]) {
+        self.watches.woken.push((db, key.to_vec()));
+    }
+
     /// The keys that are waited for and changed, in the order of their changes.
     pub fn take_woken(&mut self) -> Vec<(DbIndex, Vec<u8>)> {
         std::mem::take(&mut self.watches.woken)

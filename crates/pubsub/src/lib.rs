@@ -193,6 +193,12 @@ impl PubSub {
         !self.outbox.is_empty()
     }
 
+    /// Puts back what was taken, before anything else is said.
+    pub fn put_back(&mut self, outbox: Vec<Outgoing>) {
+        debug_assert!(self.outbox.is_empty(), "what was said since must go first");
+        self.outbox = outbox;
+    }
+
     /// What is to be sent, in the order it was done in.
     pub fn take_outbox(&mut self) -> Vec<Outgoing> {
         std::mem::take(&mut self.outbox)

@@ -57,8 +57,16 @@ impl Api {
             let function = callback(lua, shared, body)?;
             tables.iter().try_for_each(|table| table.raw_set(name, function.clone()))
         };
-        add(&running, "call", |lua, shared, args| command(lua, shared, &args, true))?;
-        add(&running, "pcall", |lua, shared, args| command(lua, shared, &args, false))?;
+        add(&running, "call", |lua, shared, args| {
+            let reply = command(lua, shared, &args, true)?;
+            shared.called(lua)?;
+            Ok(reply)
+        })?;
+        add(&running, "pcall", |lua, shared, args| {
+            let reply = command(lua, shared, &args, false)?;
+            shared.called(lua)?;
+            Ok(reply)
+        })?;
         add(&running, "error_reply", error_reply)?;
         add(&running, "status_reply", status_reply)?;
         add(&running, "sha1hex", sha1hex)?;

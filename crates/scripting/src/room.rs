@@ -26,6 +26,8 @@ use crate::{Host, Sink, Stop, Tape, Tick, convert};
 pub(crate) const MEMORY_MAX: usize = 512 << 20;
 /// Instructions between two looks at the world.
 const TICK_INSTRUCTIONS: u32 = 100_000;
+/// Commands between two looks at the world: each may take as long as thousands of instructions.
+const TICK_COMMANDS: u32 = 256;
 
 /// What the interpreter's callbacks know.
 pub(crate) struct Shared {
@@ -43,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) way_out: Rc<Lender<WayOut>>,
     /// Settings of cjson, which a run begins with afresh.
     pub(crate) cjson: crate::cjson::Shared,
+    /// Commands since the last look at the world on account of those.
+    pub(crate) commands: Cell<u32>,
     /// A library is being loaded.
     pub(crate) loading: Cell<bool>,
     /// Functions of the library that is being loaded.
@@ -67,6 +71,17 @@ impl Shared {
     pub(crate) fn unbounded<'a>(&self, lua: &'a Lua) -> Unbounded<'a> {
         bound(lua, 0);
         Unbounded(lua)
+    }
+
+    /// A script has run a command.
+    #[inline]
+    pub(crate) fn called(&self, lua: &Lua) -> Result<()> {
+        let commands = self.commands.get() + 1;
+        self.commands.set(commands % TICK_COMMANDS);
+        if commands < TICK_COMMANDS {
+            return Ok(());
+        }
+        self.tick().map_err(|stop| self.stopped(lua, stop))
     }
 
     fn tick(&self) -> std::result::Result<(), Stop> {
@@ -167,6 +182,7 @@ impl Room {
             chance: Cell::new(chance),
             way_out: Rc::default(),
             cjson: crate::cjson::Shared::default(),
+            commands: Cell::new(0),
             loading: Cell::new(false),
             registered: RefCell::default(),
         });

@@ -2,7 +2,9 @@
 //!
 //! EVAL finds its script by the text itself, which costs one comparison with what is there; the SHA-1
 //! is computed once a script, not once a call. Scripts that only EVAL brought make room for others,
-//! the longest unused first; those that SCRIPT LOAD brought stay.
+//! the oldest first; those that SCRIPT LOAD brought stay. The oldest, not the longest unused: every shard
+//! sees new scripts come in the same order, but each sees other ones used, and whether EVALSHA finds
+//! a script must not hang on the shard.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -23,7 +25,8 @@ pub(crate) struct Script {
     text: Box<[u8]>,
     /// SCRIPT LOAD brought it.
     stays: bool,
-    used: u64,
+    /// When it came.
+    number: u64,
 }
 
 /// All scripts of a shard.
@@ -36,7 +39,8 @@ pub(crate) struct Scripts {
     by_text: BTreeMap<(usize, Box<[u8]>), usize>,
     /// The row that was used last.
     last: usize,
-    clock: u64,
+    /// Of the last that came.
+    number: u64,
     evaled: usize,
 }
 
@@ -65,11 +69,8 @@ impl Scripts {
         self.by_sha.get(sha).copied()
     }
 
-    pub(crate) fn at(&mut self, row: usize) -> &Script {
-        self.clock += 1;
-        let script = self.rows[row].as_mut().expect("a row that was just found");
-        script.used = self.clock;
-        script
+    pub(crate) fn at(&self, row: usize) -> &Script {
+        self.rows[row].as_ref().expect("a row that was just found")
     }
 
     /// SCRIPT LOAD brought what was there already.
@@ -96,13 +97,14 @@ impl Scripts {
             }
             self.evaled += 1;
         }
+        self.number += 1;
         let script = Script {
             sha: Sha(sha1(text)),
             flags,
             function: Rc::new(function),
             text: text.into(),
             stays,
-            used: self.clock,
+            number: self.number,
         };
         let row = self.free.pop().unwrap_or_else(|| {
             self.rows.push(None);
@@ -116,7 +118,7 @@ impl Scripts {
 
     fn evict(&mut self) {
         let evaled = self.rows.iter().enumerate().filter_map(|(row, script)| {
-            script.as_ref().filter(|script| !script.stays).map(|script| (script.used, row))
+            script.as_ref().filter(|script| !script.stays).map(|script| (script.number, row))
         });
         let Some((_, row)) = evaled.min() else { return };
         let script = self.rows[row].take().expect("it was looked at just now");

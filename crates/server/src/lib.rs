@@ -217,5 +217,6 @@ fn facts(config: &Config, config_file: Option<PathBuf>) -> Facts {
         started: process::mono_now().ms(),
         world: process::world(),
         scripts: Arc::default(),
+        memory: Arc::default(),
     }
 }

@@ -23,6 +23,7 @@ pub(crate) fn world() -> World {
         enter_dir,
         clients_max: crate::open_files::clients_max,
         purge_memory,
+        thread_allocated,
         allocator_report,
     }
 }
@@ -75,6 +76,23 @@ fn purge_memory() -> bool {
             let purged = name.write(0_isize).is_ok();
             name.write(before).is_ok() && purged
         })
+    })
+}
+
+/// What this thread took less what it gave back. Each thread is asked by itself alone: threads also free
+/// what others took, so only the sum of all says something, and a thread that freed more than it took
+/// counts as nothing.
+fn thread_allocated() -> Option<u64> {
+    use tikv_jemalloc_ctl::thread::{ThreadLocal, allocatedp, deallocatedp};
+    thread_local! {
+        static COUNTERS: Option<(ThreadLocal<u64>, ThreadLocal<u64>)> =
+            allocatedp::read().ok().zip(deallocatedp::read().ok());
+    }
+    COUNTERS.with(|counters| {
+        let (taken, given) = counters.as_ref()?;
+        // A program with another allocator never asks this one for anything.
+        let taken = Some(taken.get()).filter(|taken| *taken > 0)?;
+        Some(taken.saturating_sub(given.get()))
     })
 }
 

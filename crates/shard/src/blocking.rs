@@ -14,6 +14,7 @@ use stoa_keyspace::Type;
 use stoa_stdx::{ConnId, DbIndex, MonoMs, ShardId};
 
 use crate::Shard;
+use crate::busy::{Running, Whose};
 use crate::conn::Stall;
 use crate::event::Action;
 use crate::gather::{Gather, How, Kept};
@@ -107,7 +108,8 @@ impl Shard {
 
     /// Serves those who wait for keys that changed, until no more change.
     pub(crate) fn serve_waiters(&mut self) {
-        while self.keyspace.has_woken() {
+        // Behind a script that pauses, which is not over: nobody sees what it has done so far.
+        while !self.is_pausing() && self.keyspace.has_woken() {
             for (db, key) in self.keyspace.take_woken() {
                 self.serve_key(db, &key);
             }
@@ -115,6 +117,9 @@ impl Shard {
     }
 
     fn serve_key(&mut self, db: DbIndex, key: &[u8]) {
+        if self.is_pausing() {
+            return self.keyspace.wake(db, key);
+        }
         for number in self.waiters.of(db, key) {
             let held = self.type_of(db, key);
             let Some(waiter) = self.waiters.get(number) else { continue };
@@ -178,7 +183,11 @@ impl Shard {
         let Batch { requests, args, replies, ends, parts, moment, .. } = &mut *batch;
         self.moment = moment.take();
         let part = self.run_request(&requests[0], args, replies);
-        self.moment = None;
+        let moment = self.moment.take();
+        if self.is_pausing() {
+            let run = Running { proto: requests[0].proto, ..Running::default() };
+            return self.pause_script(Whose::Shard { home: from, batch, row: None }, run, moment);
+        }
         if let Some(block) = self.asked_block.take() {
             replies.clear();
             return self.wait_here(from, batch, *block);

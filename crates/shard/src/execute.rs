@@ -3,8 +3,8 @@
 use smallvec::SmallVec;
 use stoa_command::{Args, Flags, KeyPositions, ReplyError, ResponsePolicy};
 use stoa_engine::{
-    Block, Blocking, Ctx, Part, Refusal, Reply, ReplyMode, SessionRow, Sessions, Verdict, Walk,
-    admit_found, refuse, refuse_exec, run,
+    Block, Blocking, Ctx, OUT_OF_MEMORY, Part, Refusal, Reply, ReplyMode, SessionRow, Sessions,
+    Verdict, Walk, admit_found, refuse, run,
 };
 use stoa_resp::ProtocolError;
 use stoa_stdx::{ConnId, Key, ShardId};
@@ -140,6 +140,7 @@ impl Shard {
         };
         let spec = &self.node.table.at(verdict.index).spec;
         session.last_command = spec.name;
+        let in_multi = session.multi.is_some();
         if self.node.tracer.takes(self.node.config.trace_sample) {
             self.node.tracer.begin(session.id, spec.name, self.now.mono);
         }
@@ -150,25 +151,21 @@ impl Shard {
             self.paused.push(id);
             return false;
         }
-        if let Some(paused) = &self.node.scripts.paused
-            && !spec.flags.has(Flags::ALLOW_BUSY)
-        {
-            let text = paused.refusal();
-            self.node.commands.rejected(verdict.index as usize);
-            if self.plans[verdict.index as usize] == Plan::Exec {
-                self.drop_multi(id);
-                self.reply_here(id, |reply| refuse_exec(text.as_bytes(), reply));
-            } else {
-                self.abort_multi(id);
-                self.reply_here(id, |reply| reply.error_text(text.as_bytes()));
-            }
+        if self.node.config.maxmemory > 0 && self.lacks_memory(id, verdict.index) {
+            self.turn_away_client(id, verdict.index, OUT_OF_MEMORY);
             return true;
         }
-        if session.multi.is_some() && !spec.flags.has(Flags::IMMEDIATE) {
+        if let Some(text) = self.refusal
+            && !spec.flags.has(Flags::ALLOW_BUSY)
+        {
+            self.turn_away_client(id, verdict.index, text);
+            return true;
+        }
+        if in_multi && !spec.flags.has(Flags::IMMEDIATE) {
             self.queue(id, verdict, argv, cmd, places);
             return true;
         }
-        if self.keys_are_lent && !self.has_turn(id) {
+        if self.keys_are_lent && !spec.flags.has(Flags::ALLOW_BUSY) && !self.has_turn(id) {
             return self.wait_for_turn(id, Scope::All { writes: false });
         }
         let req = Req { conn: id, verdict, argv };

@@ -12,6 +12,7 @@ use stoa_stdx::{ConnId, DbIndex, ShardId, SlotId, UnixMs};
 
 use crate::Shard;
 use crate::account::Ran;
+use crate::busy::Running;
 use crate::conn::Stall;
 use crate::execute::Req;
 use crate::intents::{RowId, Scope, Work};
@@ -196,8 +197,8 @@ impl Shard {
             Dest::Part { gather, number } => {
                 if let Ask::Intent(intent) = &request.ask {
                     self.step_answered(from, gather, intent);
-                    // Held, so the answer comes on its own.
-                    if intent.row.is_some() {
+                    // Held, so the answer comes on its own; or there is nothing to come.
+                    if intent.row.is_some() || intent.refusal.is_some() {
                         return;
                     }
                 }
@@ -236,45 +237,63 @@ impl Shard {
     }
 
     /// Runs a request that waited, for a client that may be gone, on this shard's keys and those that
-    /// are borrowed. None: it runs a script that wants all keys.
+    /// are borrowed. [`Shard::kept_ran`] gives what came of it, unless it pauses.
     pub(crate) fn run_kept(
         &mut self,
         conn: ConnId,
         request: &Kept,
         broken: bool,
         borrowed: Option<&mut Borrowed>,
-    ) -> Option<Vec<u8>> {
+    ) -> Running {
         let argv: Vec<&[u8]> = request.argv.iter().map(Vec::as_slice).collect();
         let row = self.row_or_proxy(conn, request.db);
         let proto = self.sessions.at(row).proto;
         let Verdict { index, args_at } = request.verdict;
         let entry = self.node.table.at(index);
-        let mut out = Vec::new();
-        let mut reply = RespReply::new(&mut out, proto);
-        let mut ran = Vec::new();
         let may_escape = borrowed.is_none() && self.is_scripted(index);
+        let mut run = Running { proto, may_escape, ..Running::default() };
+        let mut reply = RespReply::new(&mut run.out, proto);
+        self.weigh_for_script();
         if may_escape {
-            self.keyspace.begin_undo();
+            self.begin_script();
         }
         // A client that left meanwhile waits for nothing.
         let may_wait = request.job.is_none() && borrowed.is_none() && self.conn(conn).is_some();
         let blocking = if may_wait { Blocking::Allowed } else { Blocking::Denied };
         let mut ctx = Ctx { borrowed, blocking, ..self.context(row, None) };
-        match &request.job {
-            Some(job) => run_queue(&job.queue, broken, &mut ctx, &mut reply, &mut ran),
-            None => drop(run_unrouted(entry, &argv, args_at, &mut ctx, &mut reply)),
-        }
+        let pauses_at = match &request.job {
+            Some(job) => run_queue(&job.queue, broken, &mut ctx, &mut reply, &mut run.ran),
+            None => {
+                run_unrouted(entry, &argv, args_at, &mut ctx, &mut reply);
+                None
+            }
+        };
         let asked = std::mem::take(&mut ctx.blocking);
         if let Blocking::Asked(block) = asked {
             self.asked_block = Some(block);
+        }
+        if self.is_pausing() {
+            match pauses_at {
+                Some(at) => run.at = at,
+                None => self.name_command(&argv),
+            }
+        }
+        run
+    }
+
+    /// The reply of a request that has run to its end. None: its script wants all keys.
+    pub(crate) fn kept_ran(&mut self, request: &Kept, run: Running) -> Option<Vec<u8>> {
+        let Running { out, ran, may_escape, .. } = run;
+        if self.asked_block.is_some() {
             return Some(out);
         }
         if may_escape && let Some(escape) = self.undo_escape() {
+            let argv: Vec<&[u8]> = request.argv.iter().map(Vec::as_slice).collect();
             self.remember(escape, &argv);
             return None;
         }
         self.ran.extend(ran);
-        self.ran_whole(index, &out);
+        self.ran_whole(request.verdict.index, &out);
         if !self.node.orders.is_empty() {
             self.carry_out_orders();
         }
@@ -282,7 +301,7 @@ impl Shard {
     }
 
     /// A client's row; if it left, what it asked for still happens, for nobody.
-    fn row_or_proxy(&mut self, conn: ConnId, db: DbIndex) -> SessionRow {
+    pub(crate) fn row_or_proxy(&mut self, conn: ConnId, db: DbIndex) -> SessionRow {
         if self.sessions.get(conn).is_some() {
             return Sessions::row(conn);
         }
@@ -390,7 +409,7 @@ impl Shard {
         }
         // A walk must not pass by a key that is only lent.
         let scope = Scope::All { writes: false };
-        if self.intents.hinders_scope(&scope) {
+        if self.is_pausing() || self.intents.hinders_scope(&scope) {
             return self.ask_self(req, dest, ask);
         }
         let part = self.collect_here(req, ask).expect("parsed before the walk began");

@@ -11,7 +11,7 @@
 
 use stoa_stdx::{ConnId, ShardId};
 
-use crate::message::{Batch, GatherId};
+use crate::message::{Ask, Batch, Dest, GatherId};
 
 /// Buckets of held keys. Made with the first row: 24 KiB.
 const BUCKETS: usize = 1_024;
@@ -257,6 +257,26 @@ impl Intents {
         // What holds keys on behalf of somebody else is still the same work for `Debug` and tests.
         row.work = Some(Work::Hold);
         Some((id, work))
+    }
+
+    /// Rows whose work is a client's whole request and has not begun.
+    pub(crate) fn waiting_for_clients(&self) -> Vec<RowId> {
+        let waits = |row: &Option<Row>| match row.as_ref() {
+            Some(Row { started: false, work: Some(Work::Kept(_, batch)), .. }) => {
+                let request = &batch.requests[0];
+                batch.waited.is_none()
+                    && matches!(request.dest, Dest::Hole { .. })
+                    && matches!(request.ask, Ask::Execute | Ask::Exec(_))
+            }
+            Some(_) | None => false,
+        };
+        let rows = self.rows.iter().enumerate().filter(|(_, row)| waits(row));
+        rows.map(|(at, _)| RowId(at as u32)).collect()
+    }
+
+    /// Takes what a row was to do, before it is taken away.
+    pub(crate) fn take_work(&mut self, id: RowId) -> Option<Work> {
+        self.rows[id.0 as usize].as_mut()?.work.take()
     }
 
     fn row(&self, row: u32) -> &Row {

@@ -12,6 +12,7 @@ mod conn;
 mod event;
 mod execute;
 mod gather;
+mod guard;
 mod input;
 mod intents;
 mod keys;

@@ -6,6 +6,7 @@ use stoa_keyspace::{Keyspace, Owned};
 use stoa_stdx::{ConnId, DbIndex, MonoMs, ShardId, SlotId, UnixMs};
 
 use crate::blocking::End;
+use crate::guard::Guard;
 use crate::intents::{RowId, Stamp};
 use crate::multi::Job;
 use crate::places::Spot;
@@ -20,6 +21,8 @@ pub enum Message {
     Done(Box<Batch>),
     /// A key changed that a client of the receiver waits for.
     Hint(WaiterId),
+    /// A script of the sender has run for too long: nobody is served until it is over.
+    Busy,
     /// About channels.
     Mail(Box<Mail>),
     /// What became of it.
@@ -239,6 +242,10 @@ pub(crate) struct Intent {
     pub(crate) unix: UnixMs,
     /// The owner's row.
     pub(crate) row: Option<RowId>,
+    /// Asked: for which reasons the owner may refuse.
+    pub(crate) guard: Guard,
+    /// Answered: the owner refuses, for this reason, and has no row.
+    pub(crate) refusal: Option<&'static str>,
 }
 
 /// Which step.
@@ -250,6 +257,8 @@ pub(crate) enum Step {
     Decide,
     /// Commit at this stamp.
     Commit,
+    /// Forget the row: some shard has refused its share.
+    Abort,
 }
 
 /// Where an answer belongs at home.

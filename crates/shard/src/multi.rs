@@ -14,6 +14,7 @@ use stoa_stdx::{ConnId, ShardId};
 
 use crate::Shard;
 use crate::account::Ran;
+use crate::busy::Whose;
 use crate::execute::Req;
 use crate::gather::{How, Kept};
 use crate::input::{Cmd, What};
@@ -247,9 +248,35 @@ impl Shard {
     fn exec_here(&mut self, req: Req<'_>, queue: &Queue, client: u64) {
         let broken = self.keyspace.is_watch_broken(client, self.unix());
         self.unwatch(req.conn);
+        if self.node.shards == 1 && self.has_scripts(queue) {
+            return self.exec_pausable(req, queue, broken);
+        }
         self.answer_here(req, None, |ctx, reply, ran| {
             run_queue(queue, broken, ctx, reply, ran);
         });
+    }
+
+    fn has_scripts(&self, queue: &Queue) -> bool {
+        queue.verdicts().any(|verdict| self.scripted[usize::from(verdict.index)])
+    }
+
+    /// The same where a script may pause.
+    fn exec_pausable(&mut self, req: Req<'_>, queue: &Queue, broken: bool) {
+        let muted = self.takes_mute(req.conn);
+        let Some(conn) = self.conn(req.conn) else { return };
+        let ticket = conn.hole(muted);
+        let db = self.sessions.at(Sessions::row(req.conn)).db;
+        // What it watches was looked at.
+        let job = Some(Box::new(Job { queue: queue.clone(), client: 0 }));
+        let request = Kept { job, ..Kept::of(req, db) };
+        let run = self.run_kept(req.conn, &request, broken, None);
+        if self.is_pausing() {
+            let whose = Whose::Client { conn: req.conn, ticket, request };
+            return self.pause_script(whose, run, None);
+        }
+        let reply = self.kept_ran(&request, run).expect("one shard has all keys");
+        self.publish_then_answer(req.conn, ticket, reply, false);
+        self.serve_waiters();
     }
 
     fn exec_together(&mut self, req: Req<'_>, job: Job, mut owners: Owners, all: bool) {
@@ -356,16 +383,17 @@ impl Shard {
     }
 }
 
-/// Runs a queue, or answers that a watched key changed.
+/// Runs a queue, or answers that a watched key changed. Gives the command whose script pauses.
 pub(crate) fn run_queue(
     queue: &Queue,
     broken: bool,
     ctx: &mut Ctx<'_>,
     reply: &mut dyn Reply,
     ran: &mut Vec<Ran>,
-) {
+) -> Option<usize> {
     if broken {
-        return reply.null_array();
+        reply.null_array();
+        return None;
     }
-    exec(queue, ctx, reply, &mut |index, failures| ran.push(Ran::Whole { index, failures }));
+    exec(queue, 0, ctx, reply, &mut |index, failures| ran.push(Ran::Whole { index, failures }))
 }

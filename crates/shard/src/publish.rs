@@ -58,7 +58,7 @@ use crate::reply::RespReply;
 const ROUTING: i64 = 1 << 32;
 
 /// Nobody waits for the receipt.
-const NO_ROW: u64 = 0;
+pub(crate) const NO_ROW: u64 = 0;
 
 /// What one pass of a shard has for another about channels.
 #[derive(Debug, Default)]
@@ -370,7 +370,7 @@ impl Shard {
 
     /// Sends what commands left; `row` gets the number of receipts to wait for. True if subscriptions
     /// changed.
-    fn send_outbox(&mut self, row: u64) -> bool {
+    pub(crate) fn send_outbox(&mut self, row: u64) -> bool {
         self.node.publish_notices(&mut self.keyspace);
         let mut changed = false;
         for outgoing in self.node.pubsub.take_outbox() {

@@ -11,10 +11,12 @@ use stoa_engine::{Escape, Sessions, run};
 use stoa_stdx::{ConnId, Key};
 
 use crate::Shard;
+use crate::busy::Running;
 use crate::conn::Stall;
 use crate::execute::Req;
 use crate::gather::{Gather, How, Kept};
 use crate::message::{Args as ArgStore, Request};
+use crate::publish::NO_ROW;
 use crate::reply::RespReply;
 use crate::sites::Site;
 
@@ -74,10 +76,14 @@ impl Shard {
         let proto = self.sessions.at(row).proto;
         let entry = self.node.table.at(req.verdict.index);
         let mut out = Vec::new();
-        self.keyspace.begin_undo();
+        self.begin_script();
         let mut ctx = self.context(row, None);
         ctx.key = key;
         run(entry, req.argv, req.verdict.args_at, &mut ctx, &mut RespReply::new(&mut out, proto));
+        if self.is_pausing() {
+            let run = Running { proto, may_escape: true, ..Running::default() };
+            return self.pause_client(req, ticket, db, run);
+        }
         if let Some(escape) = self.undo_escape() {
             self.remember(escape, req.argv);
             self.borrow_all_into(req.conn, ticket, Kept::of(req, db));
@@ -89,6 +95,15 @@ impl Shard {
             self.carry_out_orders();
         }
         self.serve_waiters();
+    }
+
+    /// Before a script that may have to be undone. What others said goes first: it stays said.
+    pub(crate) fn begin_script(&mut self) {
+        if self.is_stirred() {
+            self.send_outbox(NO_ROW);
+        }
+        self.weigh_for_script();
+        self.keyspace.begin_undo();
     }
 
     /// After a script: if it wants keys that are not here, undoes what it did, and says so.

@@ -33,7 +33,11 @@ impl Shard {
         match message {
             Message::Done(batch) => self.batch_done(from, batch),
             Message::Hint(id) => self.hinted(id),
-            Message::Batch(_) if !self.deferred.is_empty() || self.stalled_until.is_some() => {
+            Message::Busy => self.turn_waiting_away(),
+            Message::Batch(_)
+                if self.stalled_until.is_some()
+                    || !self.deferred.is_empty() && self.busy_script.is_none() =>
+            {
                 self.deferred.push_back((from, message));
             }
             Message::Batch(batch) => self.serve_batch(from, batch),
@@ -78,6 +82,10 @@ impl Shard {
             let request = &mut requests[number];
             let answers = !matches!(request.dest, Dest::Nowhere);
             self.node.counters.commands_for_others += u64::from(answers);
+            if self.is_pausing() && self.turn_away(from, request, args, replies) {
+                ends.push(replies.len());
+                continue;
+            }
             if let Some(followed) = followed
                 && followed.number == number as u32
             {
@@ -87,7 +95,10 @@ impl Shard {
                 Ask::Execute | Ask::Collect | Ask::Walk(_) | Ask::Exec(_) | Ask::Watch(_) => {
                     if self.intents.is_idle() || !self.parks(from, request, args) {
                         let part = self.run_request(request, args, replies);
-                        if let Some(block) = self.asked_block.take() {
+                        if self.is_pausing() && self.busy_script.is_none() {
+                            self.pause_request(from, request, args);
+                            None
+                        } else if let Some(block) = self.asked_block.take() {
                             let kept = self.keep(request, Ask::Execute, args);
                             request.dest = Dest::Nowhere;
                             self.wait_here(from, kept, *block);
@@ -157,7 +168,9 @@ impl Shard {
         let scope = match self.request_scope(request, args) {
             Some(scope) => scope,
             // Whatever looks at the keys of a shard that has none for the moment.
-            None if self.keys_are_lent => Scope::All { writes: false },
+            None if self.keys_are_lent && !self.may_run_anyhow(request) => {
+                Scope::All { writes: false }
+            }
             None => return false,
         };
         if !waits && !self.intents.hinders_scope(&scope) {
@@ -175,7 +188,7 @@ impl Shard {
     }
 
     /// A batch of one request, for later.
-    fn keep(&mut self, request: &Request, ask: Ask, args: &ArgStore) -> Box<Batch> {
+    pub(crate) fn keep(&mut self, request: &Request, ask: Ask, args: &ArgStore) -> Box<Batch> {
         let mut batch = self.spare_kept();
         let argv: Argv<'_> = args.get(request.argv).collect();
         let argv = batch.args.push(&argv);
@@ -208,11 +221,19 @@ impl Shard {
     ) -> Option<Part> {
         let mut ask = std::mem::replace(&mut request.ask, Ask::Execute);
         let Ask::Intent(intent) = &mut ask else { unreachable!("only steps come here") };
+        if self.refuse_share(intent) {
+            request.ask = ask;
+            return None;
+        }
         let part = match intent.step {
             Step::Commit => {
                 self.witness(intent.stamp);
                 let row = intent.row.expect("the proposal named the row");
                 self.commit_row(row, intent.stamp, intent.unix);
+                None
+            }
+            Step::Abort => {
+                self.forget_share(intent.row.expect("the proposal named the row"));
                 None
             }
             Step::Prepare => {
@@ -360,7 +381,7 @@ impl Shard {
     /// Starts the rows whose turn has come, until none is left.
     pub(crate) fn settle(&mut self) {
         let mut fetched = 0;
-        while self.stalled_until.is_none() {
+        while self.stalled_until.is_none() && !self.is_pausing() {
             if fetched == 0 {
                 let ahead = self.intents.kept_ahead(AHEAD_LEN);
                 let kept = ahead.flat_map(|batch| spots(&batch.requests[0], &batch.args));
@@ -394,6 +415,9 @@ impl Shard {
             _ => {
                 self.let_go(row);
                 self.answer_kept(from, batch);
+                if self.is_pausing() {
+                    return self.keep_row(row);
+                }
                 self.remove_row(row);
                 if self.keyspace.has_woken() {
                     self.serve_waiters();
@@ -526,6 +550,9 @@ impl Shard {
         let is_whole = matches!(request.dest, Dest::Hole { .. });
         let blocking = if is_whole { Blocking::Allowed } else { Blocking::Denied };
         let now = self.unix();
+        if scripted {
+            self.begin_script();
+        }
         let mut ctx = Ctx {
             keyspace: &mut self.keyspace,
             sessions: &mut self.sessions,
@@ -541,14 +568,16 @@ impl Shard {
         let at = request.args_at as usize;
         match request.ask {
             Ask::Execute | Ask::Watch(_) => {
-                if scripted {
-                    ctx.keyspace.begin_undo();
-                }
                 let mut reply = RespReply::new(replies, request.proto);
                 let start = stoa_engine::Reply::mark(&reply);
                 run(entry, argv, at, &mut ctx, &mut reply);
                 if let Blocking::Asked(block) = ctx.blocking {
                     self.asked_block = Some(block);
+                    return None;
+                }
+                if scripted && self.is_pausing() {
+                    self.name_command(argv);
+                    replies.truncate(start);
                     return None;
                 }
                 if scripted && let Some(escape) = self.undo_escape() {

@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use stoa_config::Config;
-use stoa_engine::{Block, Facts, Node, Scripts, Session, Sessions, Table, Tracer};
+use stoa_engine::{Block, Facts, Memory, Node, Scripts, Session, Sessions, Table, Tracer};
 use stoa_keyspace::Keyspace;
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_pubsub::PubSub;
@@ -25,7 +25,7 @@ use crate::event::{Action, Moment, Pass, PeerFacts};
 use crate::gather::Gathers;
 use crate::input::{Cmd, Source};
 use crate::intents::{Intents, Stamp};
-use crate::message::{Batch, Message};
+use crate::message::{Batch, GatherId, Message};
 use crate::notices::Notices;
 use crate::orders::Pause;
 use crate::places::{Place, Stride, strides};
@@ -123,7 +123,11 @@ pub struct Shard {
     /// Serves nobody until then (DEBUG SLEEP).
     pub(crate) stalled_until: Option<MonoMs>,
     /// The script that pauses.
-    pub(crate) busy_script: Option<BusyScript>,
+    pub(crate) busy_script: Option<Box<BusyScript>>,
+    /// What clients are told while a script of some shard has run for too long.
+    pub(crate) refusal: Option<&'static str>,
+    /// Transactions that have all they need, but came while a script paused.
+    pub(crate) late: VecDeque<GatherId>,
     pub(crate) pause: Option<Pause>,
     pub(crate) notices: Notices,
     /// Connections that wait for the end of it.
@@ -178,6 +182,7 @@ impl Shard {
             pubsub: PubSub::new(id),
             orders: Vec::new(),
             scripts: Scripts::new(shards, chance, clock),
+            memory: Memory::default(),
         };
         Self {
             keyspace,
@@ -215,6 +220,8 @@ impl Shard {
             dirty: Vec::new(),
             stalled_until: None,
             busy_script: None,
+            refusal: None,
+            late: VecDeque::new(),
             pause: None,
             notices: Notices::default(),
             paused: Vec::new(),
@@ -272,6 +279,10 @@ impl Shard {
     /// One turn with everything that arrived.
     pub fn pass(&mut self, pass: &mut Pass<'_>, now: Moment) {
         self.now = now;
+        self.look_at_board();
+        if self.node.config.maxmemory > 0 {
+            self.node.look_at_memory();
+        }
         self.node.rates.look(now.mono.ms(), &self.node.counters);
         self.node.counters.passes += 1;
         for (conn, len) in pass.sent {
@@ -310,6 +321,9 @@ impl Shard {
             self.post_mail();
         }
         self.ask_sends();
+        if self.node.config.maxmemory > 0 {
+            self.node.tell_memory(&self.keyspace);
+        }
     }
 
     /// The next thing to do, until None.
@@ -382,12 +396,14 @@ impl Shard {
             return;
         }
         let now = self.now.mono;
+        // Nobody knows how long the answer takes that a script has in its hands.
+        let is_busy = self.refusal.is_some();
         for id in std::mem::take(&mut self.dirty) {
             let Some(conn) = self.conn(id) else { continue };
             conn.dirty = false;
             // What stands before a hole waits with it: its answer is microseconds away, and one send
             // for a whole pipeline costs half of two. The answer touches the connection again.
-            if conn.owed.is_waiting() && conn.out.len() < SEND_EARLY_LEN {
+            if conn.owed.is_waiting() && !is_busy && conn.out.len() < SEND_EARLY_LEN {
                 let since = *conn.held_since.get_or_insert(now);
                 if now.0.saturating_sub(since.0) < HOLD_NS_MAX {
                     continue;

@@ -21,9 +21,11 @@ use stoa_engine::{Borrowed, Sessions, Verdict};
 use stoa_stdx::{ConnId, ShardId, UnixMs};
 
 use crate::Shard;
+use crate::busy::{Running, Whose};
 use crate::conn::Stall;
 use crate::execute::Req;
 use crate::gather::{How, Kept};
+use crate::guard::Guard;
 use crate::input::{Cmd, What};
 use crate::intents::{Order, RowId, Scope, Stamp, Work};
 use crate::keys::owner_of;
@@ -39,12 +41,35 @@ pub(crate) struct Transaction {
     own: Option<RowId>,
     /// Proposals that have not come.
     missing: usize,
+    /// Some shard has refused, for this reason.
+    refusal: Option<&'static str>,
     /// The latest proposal so far.
     stamp: Stamp,
     /// The latest wall clock among the proposals: the moment it happens at for all its keys.
     unix: UnixMs,
     /// The other shards with their rows, once they have proposed.
     others: Vec<(ShardId, RowId)>,
+}
+
+/// A request that runs here on borrowed keys: what follows it.
+pub(crate) struct Lent {
+    pub(crate) conn: ConnId,
+    ticket: u32,
+    pub(crate) request: Kept,
+    /// The row that keeps our keys.
+    own: RowId,
+    /// Owners, their rows, and the keys they lent.
+    borrowed: Vec<(ShardId, RowId, Vec<Vec<u8>>)>,
+}
+
+/// The same for one that runs on all keys.
+pub(crate) struct LentAll {
+    pub(crate) conn: ConnId,
+    ticket: u32,
+    pub(crate) request: Kept,
+    own: RowId,
+    pub(crate) borrowed: Borrowed,
+    owners: Vec<(ShardId, RowId)>,
 }
 
 /// Keys by their owners.
@@ -56,6 +81,7 @@ pub(crate) struct Opening {
     order: Order,
     unix: UnixMs,
     step: Step,
+    guard: Guard,
 }
 
 /// One shard's share of a transaction.
@@ -107,7 +133,8 @@ impl Shard {
             conn.decider = other.filter(|_| missing == 1);
         }
         let step = if missing == 1 { Step::Decide } else { Step::Prepare };
-        Opening { id, order, unix, step }
+        let guard = self.guard_of(id);
+        Opening { id, order, unix, step, guard }
     }
 
     /// Gives a shard its share, which is `number` among the parts.
@@ -119,7 +146,7 @@ impl Shard {
         then: Ask,
         routed: Routed<'_>,
     ) {
-        let Opening { id, order, unix, step } = *opening;
+        let Opening { id, order, unix, step, guard } = *opening;
         let dest = Dest::Part { gather: id, number };
         if owner == self.node.shard {
             let row = self.hold_own(req, order, dest, then, routed);
@@ -128,7 +155,9 @@ impl Shard {
             (transaction.own, transaction.stamp) = (Some(row), order.stamp);
         } else {
             let (number, stamp) = (order.id.number, order.stamp);
-            let intent = Box::new(Intent { step, then, number, stamp, unix, row: None });
+            let (row, refusal) = (None, None);
+            let intent = Intent { step, then, number, stamp, unix, row, guard, refusal };
+            let intent = Box::new(intent);
             self.send(owner, req, dest, Ask::Intent(intent), routed);
         }
     }
@@ -167,7 +196,11 @@ impl Shard {
     /// An owner answered a step.
     pub(crate) fn step_answered(&mut self, from: ShardId, id: GatherId, intent: &Intent) {
         match intent.step {
-            Step::Commit => {}
+            Step::Commit | Step::Abort => {}
+            Step::Decide if intent.refusal.is_some() => {
+                let own = self.decided(id, intent.unix).own;
+                self.give_up(id, own, Vec::new(), intent.refusal.unwrap_or_default());
+            }
             Step::Decide => {
                 self.witness(intent.stamp);
                 let own = self.decided(id, intent.unix).own;
@@ -176,15 +209,20 @@ impl Shard {
                 }
             }
             Step::Prepare => {
-                let row = intent.row.expect("an owner names its row");
                 let transaction = self.gathers.get(id).transaction.as_mut();
                 let transaction = transaction.expect("proposals come before the commit");
                 transaction.missing -= 1;
                 transaction.stamp = transaction.stamp.max(intent.stamp);
                 transaction.unix = transaction.unix.max(intent.unix);
-                transaction.others.push((from, row));
-                if transaction.missing == 0 {
-                    self.commit(id);
+                transaction.others.extend(intent.row.map(|row| (from, row)));
+                transaction.refusal = transaction.refusal.or(intent.refusal);
+                match (transaction.missing, transaction.refusal) {
+                    (0, None) => self.commit(id),
+                    (0, Some(why)) => {
+                        let Transaction { own, others, .. } = self.decided(id, intent.unix);
+                        self.give_up(id, own, others.into_iter().collect(), why);
+                    }
+                    (_, _) => {}
                 }
             }
         }
@@ -245,6 +283,8 @@ impl Shard {
                 stamp,
                 unix,
                 row: Some(row),
+                guard: Guard::default(),
+                refusal: None,
             };
             self.send_step(owner, Ask::Intent(Box::new(intent)));
         }
@@ -321,7 +361,16 @@ impl Shard {
         if gather.missing > 0 {
             return;
         }
-        match gather.join {
+        // Its keys are not in the way of a script that pauses, but one runs at a time.
+        if self.is_pausing() {
+            return self.late.push_back(id);
+        }
+        self.run_borrower(id);
+    }
+
+    /// Runs what has all that it wanted to borrow.
+    pub(crate) fn run_borrower(&mut self, id: GatherId) {
+        match self.gathers.get(id).join {
             How::Loan { .. } => self.run_transaction(id),
             How::LoanOfAll { .. } => self.run_on_all(id),
             How::Bytes { .. } | How::Facts { .. } | How::Walk { .. } => {
@@ -382,11 +431,22 @@ impl Shard {
         }
         let own = own.expect("home holds its own row");
         self.let_go(own);
+        let (conn, ticket, moment) = (gather.conn, gather.ticket, gather.moment);
+        let mut lent = LentAll { conn, ticket, request, own, borrowed, owners };
         self.keyspace.note_all(true);
-        self.moment = gather.moment;
-        let reply = self.run_kept(gather.conn, &request, broken, Some(&mut borrowed));
-        let reply = reply.expect("no script asks for more than all keys");
+        self.moment = moment;
+        let run = self.run_kept(conn, &lent.request, broken, Some(&mut lent.borrowed));
         self.moment = None;
+        if self.is_pausing() {
+            return self.pause_script(Whose::LoanOfAll(Box::new(lent)), run, moment);
+        }
+        self.loan_of_all_over(lent, run);
+    }
+
+    /// What ran on all keys is over: they go back.
+    pub(crate) fn loan_of_all_over(&mut self, lent: LentAll, run: Running) {
+        let LentAll { conn, ticket, request, own, mut borrowed, owners } = lent;
+        let reply = self.kept_ran(&request, run).expect("no script asks for more than all keys");
         borrowed.give_back(&mut self.keyspace, self.now.unix);
         self.keyspace.note_all(false);
         for (owner, row) in owners {
@@ -396,7 +456,7 @@ impl Shard {
         }
         self.remove_row(own);
         self.serve_waiters();
-        self.publish_then_answer(gather.conn, gather.ticket, reply, true);
+        self.publish_then_answer(conn, ticket, reply, true);
     }
 
     /// Whether something that the client of an EXEC watches here changed.
@@ -418,15 +478,26 @@ impl Shard {
             borrowed.push((owner, row, names));
             broken |= there;
         }
-        let conn = gather.conn;
         let own = own.expect("home holds its own row");
         self.let_go(own);
+        let (conn, ticket, moment) = (gather.conn, gather.ticket, gather.moment);
         self.keyspace.note_all(true);
-        self.moment = gather.moment;
-        let reply = self.run_kept(conn, &request, broken, None);
+        self.moment = moment;
+        let run = self.run_kept(conn, &request, broken, None);
         self.moment = None;
+        let lent = Lent { conn, ticket, request, own, borrowed };
+        if self.is_pausing() {
+            return self.pause_script(Whose::Loan(lent), run, moment);
+        }
+        self.loan_over(lent, run);
+    }
+
+    /// What ran on borrowed keys is over: they go back.
+    pub(crate) fn loan_over(&mut self, lent: Lent, run: Running) {
+        let Lent { conn, ticket, request, own, borrowed } = lent;
+        let reply = self.kept_ran(&request, run);
         let changed = self.keyspace.note_all(false);
-        let place = (conn, gather.ticket);
+        let place = (conn, ticket);
         let waiter = self.asked_block.take().map(|block| {
             let owners = self.owners_of(&request).into_keys().collect();
             self.wait_together(place, request.clone(), *block, owners)
@@ -456,8 +527,8 @@ impl Shard {
         self.remove_row(own);
         self.serve_waiters();
         match reply {
-            Some(reply) => self.publish_then_answer(conn, gather.ticket, reply, true),
-            None => self.borrow_all_into(conn, gather.ticket, request),
+            Some(reply) => self.publish_then_answer(conn, ticket, reply, true),
+            None => self.borrow_all_into(conn, ticket, request),
         }
     }
 

@@ -76,6 +76,13 @@ pub struct Options {
     pub chaos: Chaos,
     /// Directives as in a configuration file.
     pub directives: Vec<(&'static str, &'static str)>,
+    /// What shards measure their work with. A script that takes long is told by it; else only statistics
+    /// hang on it.
+    pub clock: fn() -> MonoNs,
+    /// What a shard is told that it has taken from the allocator, whenever it asks; None is that it must
+    /// count its keys. It asks before it admits a command and before it proposes a stamp, if there is a
+    /// `maxmemory`.
+    pub memory: fn() -> Option<u64>,
 }
 
 impl Options {
@@ -84,7 +91,7 @@ impl Options {
     pub fn calm(shards: u16, seed: u64) -> Self {
         // Small limits, so that edges are reached without moving gigabytes.
         let directives = vec![("proto-max-bulk-len", "1mb"), ("enable-debug-command", "yes")];
-        Self { shards, seed, chaos: Chaos::CALM, directives }
+        Self { shards, seed, chaos: Chaos::CALM, directives, clock: || MonoNs(0), memory: || None }
     }
 
     /// A world where much goes wrong.
@@ -165,7 +172,8 @@ impl World {
         let mut rng = Rng::new(options.seed);
         // The order of keys within a slot hangs on it, so it is the same in all worlds.
         let seed = HashSeed::new([1, 2, 3, 4]);
-        let facts = Arc::new(Facts { driver: "simulated", ..Facts::default() });
+        let world = stoa_engine::World { thread_allocated: options.memory, ..Default::default() };
+        let facts = Arc::new(Facts { driver: "simulated", world, ..Facts::default() });
         let seat = |number: u16| Seat {
             shard: Shard::new(Setup {
                 id: ShardId(number),
@@ -176,7 +184,7 @@ impl World {
                 seed: seed.clone(),
                 chance: rng.next(),
                 now: START,
-                clock: || MonoNs(0),
+                clock: options.clock,
             }),
             links: (0..options.shards * 2).map(|_| Link::default()).collect(),
             mail_len: 0,
@@ -626,6 +634,7 @@ fn line_of(
             Message::Batch(_) => "batch",
             Message::Done(_) => "done",
             Message::Hint(_) => "hint",
+            Message::Busy => "busy",
             Message::Mail(_) => "mail",
             Message::Receipts(_) => "receipts",
         };

@@ -43,6 +43,31 @@ fn a_script_that_ran_anywhere_is_found_everywhere_by_its_sha1() {
 }
 
 #[test]
+fn which_scripts_make_room_for_others_does_not_hang_on_the_shard() {
+    let text = |number: usize| format!("return {number}");
+    let texts: Vec<String> = (0..510).map(text).collect();
+    let mut lines = Vec::new();
+    for (number, text) in texts.iter().enumerate() {
+        lines.push(vec!["EVAL", text, "1", ["a", "b", "c", "d"][number % 4]]);
+        // Used again and again, on one shard.
+        lines.push(vec!["EVAL", &texts[0], "1", "a"]);
+    }
+    // Of `return 0`, `return 1` and `return 11`.
+    let shas = [
+        "06d3d9b2060dd51343d5f19f0e531f15c507e3d1",
+        "e0e1f9fabfc9d4800c877a703b823ac0578ff8db",
+        "a3d7ac8b61b5b5f31433c8dcd2dd07312612f9a1",
+    ];
+    for sha in shas {
+        lines.push(vec!["SCRIPT", "EXISTS", sha]);
+        for key in ["a", "b", "c", "d"] {
+            lines.push(vec!["EVALSHA", sha, "1", key]);
+        }
+    }
+    same_on_any_number_of_shards(&lines);
+}
+
+#[test]
 fn declared_keys_of_any_shards_are_at_hand() {
     let swap = "local a, b = redis.call('get', KEYS[1]), redis.call('get', KEYS[2]) \
                 redis.call('mset', KEYS[1], b or '0', KEYS[2], a or '0') return {a, b}";

@@ -101,3 +101,42 @@ fn what_a_transaction_tells_all_shards_reaches_all_shards() {
         }
     }
 }
+
+#[test]
+fn what_others_said_is_heard_though_a_script_behind_it_is_put_back() {
+    const KEYS: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    for shards in [1, 2, 3, 8] {
+        for seed in 0..10 {
+            let mut world = stoa_sim::World::new(&stoa_sim::Options::calm(shards, seed));
+            let (listener, client) = (world.connect(), world.connect());
+            let say = |world: &mut stoa_sim::World, client, line: &str| {
+                let words = stoa_config::split_words(line.as_bytes()).expect("quotes match");
+                world.call(client, &words);
+                assert!(world.settle(10_000), "{line} goes round in circles");
+            };
+            say(&mut world, client, "CONFIG SET notify-keyspace-events Ex");
+            say(&mut world, listener, "SUBSCRIBE __keyevent@0__:expired");
+            for key in KEYS {
+                say(&mut world, client, &format!("SET {key}:due 1 PX 50"));
+            }
+            // The keys end in the very passes in which scripts find out that they want others.
+            world.advance(100);
+            for (key, other) in KEYS.iter().zip(&KEYS[1..]) {
+                let script =
+                    format!("redis.call('incr', KEYS[1]) return redis.call('get', '{other}{key}')");
+                world.call(client, &["EVAL", &script, "1", &format!("{{{key}:due}}")]);
+            }
+            assert!(world.settle(100_000), "the scripts go round in circles");
+            let mut heard = Vec::new();
+            while let Some(line) = world.next_reply(listener) {
+                heard.push(String::from_utf8_lossy(&line).into_owned());
+            }
+            let count = |key: &&str| {
+                let name = format!("\r\n{key}:due\r\n");
+                heard.iter().filter(|line| line.ends_with(&name)).count()
+            };
+            let counts: Vec<usize> = KEYS.iter().map(count).collect();
+            assert_eq!(counts, [1; 8], "{shards} shards, seed {seed}: {heard:?}");
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use stoa_command::{
     Args, Arity, BeginSearch, FindKeys, Flags, KeyFlags, KeySpec, ReplyError, Spec,
 };
-use stoa_engine::{Command, Ctx, Reply, ScriptCall};
+use stoa_engine::{Command, Ctx, OUT_OF_MEMORY, Reply, ScriptCall};
 use stoa_scripting::{Flags as Says, Found, Sha};
 
 use super::{SCRIPTING, Words, keys_and_args};
@@ -53,6 +53,10 @@ pub(super) fn run(
     let says_no_more = found.flags.has(Says::COMPAT) || found.flags.has(Says::NO_WRITES);
     if call.read_only && !says_no_more {
         return Err(ReplyError::Text(WRITES));
+    }
+    // One that says what it does is refused as a whole.
+    if ctx.node.memory.is_out && !says_no_more && !found.flags.has(Says::ALLOW_OOM) {
+        return Err(ReplyError::Text(OUT_OF_MEMORY));
     }
     ctx.run_script(found, call, reply);
     Ok(())

@@ -67,6 +67,11 @@ impl Command for Shutdown {
             Wish::Abort => Err(NONE_IN_PROGRESS),
             Wish::End(ShutdownMode { save: Some(true), force: false, .. }) => Err(CANNOT_SAVE),
             Wish::End(mode) => {
+                if mode.save != Some(false)
+                    && let Some(busy) = ctx.node.facts.scripts.refusal()
+                {
+                    return Err(ReplyError::Text(busy));
+                }
                 // Success is that the connection ends: there is no answer.
                 ctx.node.orders.push(Order::Shutdown(mode));
                 Ok(())

@@ -51,7 +51,7 @@ const POLICIES: &[&str] = &[
 #[rustfmt::skip] // a row is two lines: how it is set, and what it is
 pub(super) const MEMORY: &[Directive] = &[
     memory("maxmemory", "storage.maxmemory_bytes", BYTES_ANY, "0",
-        "Memory the process may use; 0 is no limit.").later(),
+        "Memory that all shards together may use; 0 is no limit. What could need more is then refused."),
     choice("maxmemory-policy", "storage.eviction_policy", POLICIES, "noeviction",
         "Which keys go when memory is full.").later(),
     integer("maxmemory-samples", "storage.eviction_samples", INT_FROM_1, "5",
