@@ -58,6 +58,7 @@ impl Bench {
                 errors: ErrorStats::default(),
                 inserts: Histogram::new(),
                 tracer: Tracer::new(ShardId(0), 1, || MonoNs(0)),
+                memory: stoa_engine::Memory::default(),
                 dirty: 0,
                 pubsub: PubSub::new(ShardId(0)),
                 orders: Vec::new(),
@@ -220,7 +221,8 @@ impl Bench {
             borrowed: None,
             walk: None,
         };
-        exec(queue, &mut ctx, reply, &mut |_, _| {});
+        let paused = exec(queue, 0, &mut ctx, reply, &mut |_, _| {});
+        debug_assert_eq!(paused, None, "nothing pauses here");
     }
 
     /// The protocol version that the client speaks from now on.
