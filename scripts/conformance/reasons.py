@@ -125,7 +125,7 @@ def table(runs: list[UnitRun], verdict: Verdict) -> str:
 def markdown(runs: list[UnitRun], verdict: Verdict) -> str:
     """The fragment for the compatibility page: totals per unit, then failing tests by reason."""
     out = [
-        "A test *applies* unless it asks for a feature that is not there yet, or for what newer versions of Redis than the",
+        "A test *applies* unless it asks for a feature that is still to come, or for what newer versions of Redis than the",
         "suite's (7.0) do otherwise; its reason says which.", "",
         "| unit | tests | apply | passed | failed | share |", "|---|---:|---:|---:|---:|---:|",
     ]

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 
+use stoa_command::Flags;
 use stoa_engine::{Block, OnTimeout};
 use stoa_keyspace::Type;
 use stoa_stdx::{ConnId, DbIndex, MonoMs, ShardId};
@@ -80,6 +81,8 @@ pub(crate) enum End {
     Error,
     /// Its client is gone.
     Gone,
+    /// Its client will say no more and is taken for gone, but may still hear what was owed before.
+    Parted,
 }
 
 impl Shard {
@@ -230,7 +233,9 @@ impl Shard {
         let proto = batch.requests[0].proto;
         let mut reply = RespReply::new(&mut batch.replies, proto);
         say_end(end, waiter.block.on_timeout, &mut reply);
-        self.count_wait(batch.requests[0].index, &batch.replies);
+        if end != End::Parted {
+            self.count_wait(batch.requests[0].index, &batch.replies);
+        }
         let len = batch.replies.len();
         batch.ends.push(len);
         self.send_done(waiter.home, batch);
@@ -239,7 +244,15 @@ impl Shard {
     /// Ends the wait of a connection of `home` whose keys are here.
     pub(crate) fn end_wait_of(&mut self, home: ShardId, conn: ConnId, end: End) {
         if let Some(number) = self.waiters.of_conn(home, conn) {
-            self.end_here(number, end);
+            return self.end_here(number, end);
+        }
+        // It has not run yet, behind an intent: it would wait, and take what nobody hears of.
+        if end == End::Gone
+            && let Some((row, index)) = self.intents.kept_for(home, conn)
+            && self.node.table.at(index).spec.flags.has(Flags::BLOCKING)
+        {
+            self.intents.take_work(row);
+            self.remove_row(row);
         }
     }
 
@@ -263,7 +276,7 @@ impl Shard {
     }
 
     /// Ends the waits of clients whose peers will send no more: they may be gone, and what came for
-    /// them would be lost. One that still listens hears what it would if its time were up.
+    /// them would be lost. As in Redis that is their end; what was owed before is still sent.
     ///
     /// A pass later than it was noticed, and again after a while: at another shard this may overtake the
     /// request itself, which waits there as long as its keys are held.
@@ -273,7 +286,7 @@ impl Shard {
             return;
         }
         let mut clients = std::mem::take(&mut self.parting.clients);
-        clients.retain(|id| self.unblock(*id, End::Timeout));
+        clients.retain(|id| self.unblock(*id, End::Parted));
         self.parting = Parting { clients, due: MonoMs(now.0 + PART_AGAIN_MS) };
     }
 
@@ -433,9 +446,14 @@ impl Shard {
         let Some(session) = self.sessions.get(row.conn) else { return };
         let mut reply = Vec::new();
         say_end(end, row.block.on_timeout, &mut RespReply::new(&mut reply, session.proto));
-        self.count_wait(row.request.verdict.index, &reply);
+        if end != End::Parted {
+            self.count_wait(row.request.verdict.index, &reply);
+        }
         self.waits_no_more(row.conn);
         self.answer_waiting(row.conn, row.ticket, &reply, false);
+        if end == End::Parted {
+            self.close(row.conn, true);
+        }
     }
 }
 
@@ -443,6 +461,6 @@ fn say_end(end: End, on_timeout: OnTimeout, reply: &mut RespReply<'_>) {
     match end {
         End::Timeout => on_timeout.answer(reply),
         End::Error => stoa_engine::Reply::error_text(reply, UNBLOCKED),
-        End::Gone => {}
+        End::Gone | End::Parted => {}
     }
 }

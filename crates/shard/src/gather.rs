@@ -193,6 +193,10 @@ impl Shard {
                     self.filled(id);
                     self.close_if_done(id);
                 }
+                // Its wait was ended because it will say no more.
+                if reply.is_empty() && self.conn(id).is_some_and(|conn| conn.ended) {
+                    self.close(id, true);
+                }
             }
             Dest::Part { gather, number } => {
                 if let Ask::Intent(intent) = &request.ask {

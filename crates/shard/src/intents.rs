@@ -274,6 +274,18 @@ impl Intents {
         rows.map(|(at, _)| RowId(at as u32)).collect()
     }
 
+    /// The row that keeps the request of a client of `home`, and the request's command.
+    pub(crate) fn kept_for(&self, home: ShardId, client: ConnId) -> Option<(RowId, u16)> {
+        self.rows.iter().enumerate().find_map(|(at, row)| match row.as_ref()? {
+            Row { started: false, work: Some(Work::Kept(from, batch)), .. } if *from == home => {
+                let request = &batch.requests[0];
+                let is_his = matches!(request.dest, Dest::Hole { conn, .. } if conn == client);
+                is_his.then_some((RowId(at as u32), request.index))
+            }
+            _ => None,
+        })
+    }
+
     /// Takes what a row was to do, before it is taken away.
     pub(crate) fn take_work(&mut self, id: RowId) -> Option<Work> {
         self.rows[id.0 as usize].as_mut()?.work.take()

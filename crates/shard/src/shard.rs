@@ -464,17 +464,10 @@ impl Shard {
         }
     }
 
-    /// Closes a connection whose peer ended it, once nothing is owed to it. What waits for a key is not
-    /// owed: nobody is sure to read it, and it would be lost.
+    /// Closes a connection whose peer ended it, once nothing is owed to it.
     pub(crate) fn close_if_done(&mut self, id: ConnId) {
         let asleep = self.stalled_until.is_some();
         let Some(conn) = self.conn(id) else { return };
-        if conn.ended && conn.waits.is_some() && !conn.leaving {
-            (conn.closing, conn.leaving) = (true, true);
-            self.actions.push_back(Action::Close { conn: id, after_flush: true });
-            self.unblock(id, End::Gone);
-            return;
-        }
         let held = asleep && !conn.input.is_empty();
         if conn.ended && conn.is_settled() && !held {
             self.close(id, true);

@@ -110,13 +110,14 @@ fn who_will_say_no_more_waits_no_more_and_hears_all_that_is_owed() {
             let [later, at_once, other] = [(); 3].map(|()| world.connect());
             call(&mut world, later, "BLPOP k 0");
             world.end(later);
-            assert_eq!(heard(&mut world, later), "*-1\r\n", "{case}");
+            assert_eq!(heard(&mut world, later), "", "{case}");
             assert!(world.is_closed(later), "{case}");
             // All in one breath, as a shell pipe sends it; with keys of one shard and of several.
             let pipe = b"RPUSH q x\r\nBLPOP q 0\r\nBLPOP k 0\r\nBLPOP a b c d 0\r\nECHO end\r\n";
             world.write(at_once, pipe);
             world.end(at_once);
-            let want = ":1\r\n*2\r\n$1\r\nq\r\n$1\r\nx\r\n*-1\r\n*-1\r\n$3\r\nend\r\n";
+            // What waits ends it, as in Redis: nobody is sure to read what would come.
+            let want = ":1\r\n*2\r\n$1\r\nq\r\n$1\r\nx\r\n";
             let mut said = heard(&mut world, at_once);
             // Where a key was held, it takes another try.
             for _ in 0..3 {
