@@ -136,7 +136,8 @@ fn a_server_without_memory_refuses_what_needs_some_and_takes_it_when_there_is() 
         let taken = taken.count();
         assert!((500..2_100).contains(&taken), "{taken} times two thousand bytes");
         assert!(told(clients[0], &["FLUSHALL", "SYNC"]).contains("OK"));
-        while !told(clients[3], &["MSET", "a", "3", "b", "3"]).contains("OK") {}
+        let mut again = || told(clients[3], &["MSET", "a", "3", "b", "3"]).contains("OK");
+        assert!((0..100_000).any(|_| again()), "memory that was given back can be used");
     });
 }
 

@@ -1,15 +1,16 @@
 //! How much memory the node uses, against `maxmemory`.
 //!
 //! Each shard knows its own account exactly and at any time, and puts it on a board that all shards read,
-//! in a cache line of its own. The limit is the node's: what counts is the sum, in which a shard takes
-//! the others' places as they stood at the beginning of its turn and its own account as it is. So no
+//! in a cache line of its own. Accounts are signed: shards free what others took. The limit is the
+//! node's: what counts is the sum, in which a shard takes the others' places as they stood at the
+//! beginning of its turn and its own account as it is. So no
 //! budget is dealt out that one shard could lack while another has it to spare, and a client is told
 //! the same wherever its keys are. The price is that shards which fill up at the same moment may each
 //! go on until the end of their turn.
 //!
 //! While there is no limit nothing is counted and nothing put on the board.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use stoa_keyspace::Keyspace;
 use stoa_stdx::ShardId;
@@ -29,7 +30,7 @@ pub struct MemoryBoard(Box<[Place]>);
 /// One of them, alone in its cache line: others read it while its shard writes.
 #[derive(Debug, Default)]
 #[repr(align(64))]
-struct Place(AtomicU64);
+struct Place(AtomicI64);
 
 impl Default for MemoryBoard {
     fn default() -> Self {
@@ -38,13 +39,13 @@ impl Default for MemoryBoard {
 }
 
 impl MemoryBoard {
-    fn put(&self, shard: ShardId, bytes: u64) {
+    fn put(&self, shard: ShardId, bytes: i64) {
         if let Some(Place(place)) = self.0.get(usize::from(shard.0)) {
             place.store(bytes, Ordering::Release);
         }
     }
 
-    fn others(&self, shard: ShardId, shards: u16) -> u64 {
+    fn others(&self, shard: ShardId, shards: u16) -> i64 {
         let places = self.0.iter().take(usize::from(shards)).enumerate();
         let others = places.filter(|(at, _)| *at != usize::from(shard.0));
         others.map(|(_, Place(place))| place.load(Ordering::Acquire)).sum()
@@ -55,7 +56,7 @@ impl MemoryBoard {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Memory {
     /// What the others use, as far as they have said.
-    others: u64,
+    others: i64,
     /// There was none left when the command that runs was admitted. Scripts go by that: what a script has
     /// begun is not stopped half way.
     pub is_out: bool,
@@ -64,10 +65,10 @@ pub struct Memory {
 impl Node {
     /// What this shard uses: of the allocator's account the part that holds something. Room between
     /// keys is there to be used, by keys of this shard.
-    fn memory_used(&self, keyspace: &Keyspace) -> u64 {
-        let used = keyspace.used_bytes() as u64;
+    fn memory_used(&self, keyspace: &Keyspace) -> i64 {
+        let used = keyspace.used_bytes() as i64;
         (self.facts.world.thread_allocated)()
-            .map_or(used, |allocated| allocated.saturating_sub(keyspace.idle_bytes() as u64))
+            .map_or(used, |allocated| allocated - keyspace.idle_bytes() as i64)
     }
 
     /// Looks at the board, at the beginning of a turn.
@@ -80,10 +81,17 @@ impl Node {
         self.facts.memory.put(self.shard, self.memory_used(keyspace));
     }
 
+    /// Whether there was no memory left when the command that runs was admitted.
+    #[must_use]
+    pub fn is_out_of_memory(&self) -> bool {
+        self.config.maxmemory > 0 && self.memory.is_out
+    }
+
     /// Whether the node uses more than it may.
     pub fn weigh_memory(&mut self, keyspace: &Keyspace) -> bool {
         let limit = self.config.maxmemory;
-        self.memory.is_out = limit > 0 && self.memory.others + self.memory_used(keyspace) > limit;
+        let used = || u64::try_from(self.memory.others + self.memory_used(keyspace)).unwrap_or(0);
+        self.memory.is_out = limit > 0 && used() > limit;
         self.memory.is_out
     }
 }
@@ -98,11 +106,13 @@ mod tests {
     fn a_shard_sees_what_all_others_have_said() {
         let board = MemoryBoard::default();
         for shard in 0..4 {
-            board.put(ShardId(shard), 10_u64.pow(u32::from(shard)));
+            board.put(ShardId(shard), 10_i64.pow(u32::from(shard)));
         }
         assert_eq!(board.others(ShardId(2), 4), 1_011);
         assert_eq!(board.others(ShardId(0), 1), 0, "it is alone");
         board.put(ShardId(3), 5);
         assert_eq!(board.others(ShardId(2), 4), 16);
+        board.put(ShardId(1), -11);
+        assert_eq!(board.others(ShardId(2), 4), -5, "it freed what others took");
     }
 }

@@ -85,10 +85,12 @@ impl Queue {
         self.commands.is_empty()
     }
 
-    /// Bytes of all arguments.
+    /// Bytes of all arguments, and of what is known of each and of each command.
     #[must_use]
     pub const fn bytes(&self) -> usize {
         self.bytes.len()
+            + size_of::<usize>() * self.ends.len()
+            + size_of::<Queued>() * self.commands.len()
     }
 
     /// What the commands are.
@@ -164,6 +166,6 @@ mod tests {
             assert_eq!(queue.get(at, &mut argv).index, at as u16);
             assert_eq!(argv, *want);
         }
-        assert_eq!(queue.bytes(), 12);
+        assert_eq!(queue.bytes(), 12 + 6 * 8 + 3 * size_of::<super::Queued>());
     }
 }

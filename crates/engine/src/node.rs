@@ -59,7 +59,7 @@ pub struct World {
     pub purge_memory: fn() -> bool,
     /// What the calling thread has taken from the allocator and not given back, bytes. None: it cannot be
     /// asked, and only keys are counted.
-    pub thread_allocated: fn() -> Option<u64>,
+    pub thread_allocated: fn() -> Option<i64>,
     /// The allocator's own report; empty if it gives none.
     pub allocator_report: fn() -> String,
 }

@@ -153,7 +153,7 @@ impl Ctx<'_> {
         let mut scripting = self.take_scripting();
         let mut host = ScriptHost::new(self, call.keys, read_only);
         host.is_function = found.is_function();
-        host.lacks_memory = host.ctx.node.memory.is_out && !found.flags.has(Flags::ALLOW_OOM);
+        host.lacks_memory = host.ctx.node.is_out_of_memory() && !found.flags.has(Flags::ALLOW_OOM);
         let mut out = ToReply::new(reply);
         let outcome = scripting.run(found, call.keys, call.argv, &mut host, &mut out);
         let answered = out.answered;

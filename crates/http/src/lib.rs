@@ -3,7 +3,8 @@
 //! One thread beside the shards takes the connections, turns JSON into the requests a RESP client would
 //! have sent, hands them to a shard through a socket pair, and turns the replies back. So the shard sees
 //! one client more, with that client's address: login, limits, transactions, waiting commands, channels
-//! and pressure are its own and need nothing here, and this thread never touches a shard's memory.
+//! are its own and need nothing here, and this thread never touches a shard's memory. The answers to one
+//! request are held here until the last has come, up to a bound of this room's own.
 //!
 //! Each HTTP request is a client of its own, gone when it is answered: requests of different people
 //! share a connection behind a proxy, and nothing of one (a login, a database, half a transaction) may

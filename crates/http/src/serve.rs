@@ -23,7 +23,7 @@ use tokio::task::spawn_local;
 
 use crate::answer::{Answer, Refused, preflight, readable_by, replies};
 use crate::door::{self, Wants, too_long};
-use crate::session::Session;
+use crate::session::{ANSWERS_LEN_MAX, Session};
 use crate::wire::{self, Wire};
 use crate::{Bring, Options, socket};
 
@@ -174,8 +174,21 @@ async fn run_body(head: &Parts, body: Incoming, conn: &Conn) -> Result<Answer, R
             Wire::Answer | Wire::Pushes { .. } => {}
         }
     }
-    let values = session.exchange(request.commands()).await.map_err(|_| lost())?;
+    let values =
+        session.exchange(request.commands()).await.map_err(|error| match error.kind() {
+            std::io::ErrorKind::OutOfMemory => answers_too_long(),
+            _ => lost(),
+        })?;
     Ok(replies(&values, matches!(request, stoa_json::Request::Many(_))))
+}
+
+/// The answers are more than is held for one request.
+fn answers_too_long() -> Refused {
+    let text = format!(
+        "ERR the answers are longer than {} MiB; ask for less at once, or over RESP",
+        ANSWERS_LEN_MAX >> 20
+    );
+    Refused::new(StatusCode::SERVICE_UNAVAILABLE, text)
 }
 
 /// The session ended in the middle: nobody can say how far it got.

@@ -28,7 +28,12 @@ pub(crate) struct Replies {
     half: OwnedReadHalf,
     unread: BytesMut,
     framer: Framer,
+    /// Bytes of answers since the last request.
+    pub(crate) taken: usize,
 }
+
+/// Bytes of the answers to one request: they are held here until the last has come.
+pub(crate) const ANSWERS_LEN_MAX: usize = 512 << 20;
 
 impl Session {
     /// A new client, who comes from `peer` as far as the shard knows.
@@ -37,7 +42,7 @@ impl Session {
         bring(theirs, peer, local)?;
         ours.set_nonblocking(true)?;
         let (half, requests) = UnixStream::from_std(ours)?.into_split();
-        let replies = Replies { half, unread: BytesMut::new(), framer: Framer::new() };
+        let replies = Replies { half, unread: BytesMut::new(), framer: Framer::new(), taken: 0 };
         Ok(Self { replies, requests })
     }
 
@@ -58,6 +63,7 @@ impl Session {
     pub(crate) async fn exchange(&mut self, commands: &[Argv]) -> io::Result<Vec<Value>> {
         let Self { replies, requests } = self;
         let bytes = encoded(commands);
+        replies.taken = 0;
         let read = async {
             let mut values = Vec::new();
             while values.len() < commands.len() {
@@ -83,9 +89,13 @@ impl Replies {
             if let Some(len) = self.framer.advance(&self.unread).map_err(bad)? {
                 let value = decode(&self.unread[..len]).map_err(bad)?;
                 self.unread.advance(len);
+                self.taken += len;
                 if let Some((value, _)) = value {
                     return Ok(value);
                 }
+            }
+            if self.taken + self.unread.len() > ANSWERS_LEN_MAX {
+                return Err(io::ErrorKind::OutOfMemory.into());
             }
             self.unread.reserve(READ_AT_ONCE);
             if self.half.read_buf(&mut self.unread).await? == 0 {

@@ -34,7 +34,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::answer::{Answer, Refused, error_json};
 use crate::serve::Conn;
-use crate::session::{Replies, Session, encoded};
+use crate::session::{ANSWERS_LEN_MAX, Replies, Session, encoded};
 use crate::wire::{self, Wire};
 
 /// Frames that may wait for their answers; more are not read until some have left.
@@ -274,6 +274,8 @@ async fn pay(replies: &mut Replies, sink: &mut SplitSink<Socket, Message>, owed:
         }
         let value = {
             // Losing this future loses nothing: what was read stays with the session.
+            // Each is told on at once.
+            replies.taken = 0;
             let next = pin!(replies.next());
             match select(next, pin!(owed.grown.notified())).await {
                 Either::Left((Ok(value), _)) => value,
@@ -365,6 +367,10 @@ impl Answers {
     fn add(&mut self, value: &Value) {
         if self.is_list {
             self.json.push(if self.json.is_empty() { b'[' } else { b',' });
+        }
+        if self.json.len() > ANSWERS_LEN_MAX {
+            let text = b"ERR the answers of this list are too long; ask for less at once".to_vec();
+            return write_answer(&Value::Error(text), &mut self.json);
         }
         write_answer(value, &mut self.json);
     }

@@ -32,6 +32,9 @@ impl Request {
 /// Words of one request at most: what the RESP side takes too.
 const WORDS_MAX: usize = 1024 * 1024;
 
+/// Requests of one list at most. Their answers are one text, which is held whole.
+const COMMANDS_MAX: usize = 100_000;
+
 /// Reads a request. Nothing in it has been executed when this refuses.
 ///
 /// # Errors
@@ -42,6 +45,11 @@ pub fn read(text: &[u8], forms: &Forms) -> Result<Request, Refusal> {
     match open(raw)? {
         Json::Object(members) => named_request(members, forms).map(Request::One),
         Json::Array(items) if items.first().is_some_and(|item| is_command(item)) => {
+            if items.len() > COMMANDS_MAX {
+                return Err(Refusal::new(format_args!(
+                    "a list has at most {COMMANDS_MAX} requests"
+                )));
+            }
             { items.into_iter().map(|item| command(item, forms)).collect::<Result<_, _>>() }
                 .map(Request::Many)
         }

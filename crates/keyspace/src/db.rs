@@ -647,9 +647,8 @@ impl<'a> Db<'a> {
             }
             let bytes = entry.key().to_vec();
             let key = self.keyspace.seed.key(&bytes);
-            if entry.deadline().is_none_or(|at| !self.keyspace.held.keeps(key.hash, at)) {
-                self.keyspace.reclaim(self.index, &key);
-            }
+            // It goes, unless somebody holds it.
+            self.locate(&key);
         }
         // Nearly all is past its deadline: whoever is left will do.
         let mut left = None;

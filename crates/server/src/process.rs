@@ -79,10 +79,9 @@ fn purge_memory() -> bool {
     })
 }
 
-/// What this thread took less what it gave back. Each thread is asked by itself alone: threads also free
-/// what others took, so only the sum of all says something, and a thread that freed more than it took
-/// counts as nothing.
-fn thread_allocated() -> Option<u64> {
+/// What this thread took less what it gave back; negative, when it freed more of what others took. Each
+/// thread is asked by itself alone, and only the sum of all says something.
+fn thread_allocated() -> Option<i64> {
     use tikv_jemalloc_ctl::thread::{ThreadLocal, allocatedp, deallocatedp};
     thread_local! {
         static COUNTERS: Option<(ThreadLocal<u64>, ThreadLocal<u64>)> =
@@ -92,7 +91,7 @@ fn thread_allocated() -> Option<u64> {
         let (taken, given) = counters.as_ref()?;
         // A program with another allocator never asks this one for anything.
         let taken = Some(taken.get()).filter(|taken| *taken > 0)?;
-        Some(taken.saturating_sub(given.get()))
+        Some(taken.wrapping_sub(given.get()).cast_signed())
     })
 }
 

@@ -151,14 +151,17 @@ impl Shard {
             self.paused.push(id);
             return false;
         }
-        if self.node.config.maxmemory > 0 && self.lacks_memory(id, verdict.index) {
-            self.turn_away_client(id, verdict.index, OUT_OF_MEMORY);
-            return true;
-        }
         if let Some(text) = self.refusal
             && !spec.flags.has(Flags::ALLOW_BUSY)
         {
             self.turn_away_client(id, verdict.index, text);
+            return true;
+        }
+        if self.node.config.maxmemory > 0
+            && self.refusal.is_none()
+            && self.lacks_memory(id, verdict.index)
+        {
+            self.turn_away_client(id, verdict.index, OUT_OF_MEMORY);
             return true;
         }
         if in_multi && !spec.flags.has(Flags::IMMEDIATE) {

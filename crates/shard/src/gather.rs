@@ -199,6 +199,13 @@ impl Shard {
                 }
             }
             Dest::Part { gather, number } => {
+                // Its client left while the note waited for its turn; nobody else takes it back.
+                if let Ask::Watch(client) = request.ask {
+                    let conn = self.gathers.get(gather).conn;
+                    if self.conn(conn).is_none() {
+                        self.forget_watch(from, client);
+                    }
+                }
                 if let Ask::Intent(intent) = &request.ask {
                     self.step_answered(from, gather, intent);
                     // Held, so the answer comes on its own; or there is nothing to come.

@@ -45,9 +45,7 @@ impl Shard {
 
     /// Before a script that was admitted elsewhere or earlier.
     pub(crate) fn weigh_for_script(&mut self) {
-        if self.node.config.maxmemory > 0 {
-            self.node.weigh_memory(&self.keyspace);
-        }
+        self.node.weigh_memory(&self.keyspace);
     }
 
     /// For which reasons the shares of this gather may be refused.

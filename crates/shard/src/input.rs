@@ -21,6 +21,8 @@ const WINDOW_LEN: usize = 512;
 pub(crate) const STAGE_LEN: usize = 32;
 /// Keys of requests that have many: the next stage begins once a stage has as many.
 const STAGE_KEYS: u32 = 64;
+/// Keys of a window whose places are kept room for.
+const PLACES_KEPT_MAX: usize = 16 * 1_024;
 /// Below this, staging costs more than it hides.
 const STAGE_LEN_MIN: usize = 2;
 /// The most unfinished input a client may have, whatever `client-query-buffer-limit` says.
@@ -340,7 +342,10 @@ impl Shard {
             }
         }
         self.cmds = cmds;
-        self.places = places;
+        // One request of very many keys does not hold memory for good.
+        if places.capacity() <= PLACES_KEPT_MAX {
+            self.places = places;
+        }
     }
 
     fn prefetch(&mut self, stage: &[Cmd], places: &[Place], sources: &[Source<'_>]) {

@@ -21,6 +21,9 @@ const _: () = assert!(BUCKETS.is_power_of_two(), "a bucket is taken by mask");
 /// Lists of holds kept for later rows.
 const SPARE_HOLDS_MAX: usize = 64;
 
+/// Holds of a list that is kept: one of more goes back.
+const HOLDS_KEPT_MAX: usize = 1_024;
+
 /// A moment in the order of transactions: nanoseconds of the monotonic clock, or a little later.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Stamp(pub(crate) u64);
@@ -214,7 +217,7 @@ impl Intents {
 
     /// Takes back a list of holds, for later rows.
     pub(crate) fn recycle(&mut self, mut holds: Vec<Hold>) {
-        if self.spare.len() < SPARE_HOLDS_MAX {
+        if self.spare.len() < SPARE_HOLDS_MAX && holds.capacity() <= HOLDS_KEPT_MAX {
             holds.clear();
             self.spare.push(holds);
         }

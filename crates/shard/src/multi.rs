@@ -73,10 +73,14 @@ impl Shard {
         let seen = self.see_queued(verdict, argv, cmd, places);
         let session = self.sessions.at(Sessions::row(id));
         let multi = session.multi.as_mut().expect("it is between MULTI and EXEC");
+        if multi.aborted {
+            // It will not run, so it need not be kept.
+            return self.reply_here(id, |reply| reply.simple("QUEUED"));
+        }
         if multi.queue.bytes() > QUEUE_BYTES_MAX {
             multi.aborted = true;
             return self.reply_here(id, |reply| {
-                reply.error_text(b"ERR the transaction is too long; EXEC or DISCARD it first");
+                reply.error_text(b"ERR the transaction is too long; DISCARD it and queue less");
             });
         }
         multi.reach.all |= seen.all;
@@ -354,11 +358,16 @@ impl Shard {
         let Some(session) = self.sessions.get(id) else { return };
         let client = session.id;
         for shard in std::mem::take(&mut session.watching) {
-            if shard == self.node.shard {
-                self.unwatch_of(client);
-            } else {
-                self.send_step(shard, Ask::Unwatch(client));
-            }
+            self.forget_watch(shard, client);
+        }
+    }
+
+    /// Has a shard forget what a client of this one watches there.
+    pub(crate) fn forget_watch(&mut self, shard: ShardId, client: u64) {
+        if shard == self.node.shard {
+            self.unwatch_of(client);
+        } else {
+            self.send_step(shard, Ask::Unwatch(client));
         }
     }
 

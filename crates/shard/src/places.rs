@@ -1,6 +1,6 @@
 //! Keys of a request that stand at fixed distances from one argument on: found and hashed once, when
-//! the request is read, so that their memory can be fetched before it runs and no later step looks
-//! for them again. MGET, MSET, DEL, SINTER and most other commands of several keys are like that.
+//! the request is read, so that their memory can be fetched before it runs and no later step of
+//! the routing looks for them again. MGET, MSET, DEL, SINTER and most other commands of several keys are like that.
 
 use stoa_command::{BeginSearch, FindKeys, KeyFlags, Spec};
 use stoa_engine::Table;

@@ -82,7 +82,7 @@ pub struct Options {
     /// What a shard is told that it has taken from the allocator, whenever it asks; None is that it must
     /// count its keys. It asks before it admits a command and before it proposes a stamp, if there is a
     /// `maxmemory`.
-    pub memory: fn() -> Option<u64>,
+    pub memory: fn() -> Option<i64>,
 }
 
 impl Options {

@@ -55,7 +55,7 @@ pub(super) fn run(
         return Err(ReplyError::Text(WRITES));
     }
     // One that says what it does is refused as a whole.
-    if ctx.node.memory.is_out && !says_no_more && !found.flags.has(Says::ALLOW_OOM) {
+    if ctx.node.is_out_of_memory() && !says_no_more && !found.flags.has(Says::ALLOW_OOM) {
         return Err(ReplyError::Text(OUT_OF_MEMORY));
     }
     ctx.run_script(found, call, reply);
