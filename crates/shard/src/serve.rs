@@ -379,7 +379,14 @@ impl Shard {
     }
 
     /// Starts the rows whose turn has come, until none is left.
+    #[inline]
     pub(crate) fn settle(&mut self) {
+        if !self.intents.is_idle() {
+            self.start_ready();
+        }
+    }
+
+    fn start_ready(&mut self) {
         let mut fetched = 0;
         while self.stalled_until.is_none() && !self.is_pausing() {
             if fetched == 0 {
