@@ -117,6 +117,8 @@ pub struct Node {
     pub rng: Rng,
     /// Deadlines are reclaimed in the background (DEBUG SET-ACTIVE-EXPIRE).
     pub active_expire: bool,
+    /// Scripts may call what is denied to them (DEBUG SET-DISABLE-DENY-SCRIPTS).
+    pub scripts_may_all: bool,
     /// RESTORE looks at checksums (DEBUG SET-SKIP-CHECKSUM-VALIDATION).
     pub checks_payload_sums: bool,
     /// This shard's counts.

@@ -318,7 +318,7 @@ impl<'h, 'c> ScriptHost<'h, 'c> {
         if !spec.arity.admits(argv.len()) {
             return Err((Some(index), WRONG_ARITY));
         }
-        if spec.flags.has(Does::NOSCRIPT) {
+        if spec.flags.has(Does::NOSCRIPT) && !self.ctx.node.scripts_may_all {
             return Err((Some(index), NOT_FROM_SCRIPT));
         }
         if self.read_only && spec.flags.has(Does::WRITE) {

@@ -171,6 +171,7 @@ impl Shard {
             facts,
             rng: Rng::new(chance),
             active_expire: true,
+            scripts_may_all: false,
             checks_payload_sums: true,
             counters: Counters::default(),
             rates: Rates::default(),

@@ -123,6 +123,7 @@ fn act(what: &What<'_>, ctx: &mut Ctx<'_>) -> Said {
             ctx.node.orders.push(Order::Stall(until));
         }
         What::SetActiveExpire(on) => ctx.node.active_expire = *on,
+        What::ScriptsMayAll(on) => ctx.node.scripts_may_all = *on,
         What::SkipSums(on) => ctx.node.checks_payload_sums = !on,
         What::Populate(populate) => fill(populate, ctx),
         What::Object(key) => {
@@ -168,6 +169,7 @@ fn answer(what: &What<'_>, said: Vec<Said>, reply: &mut dyn Reply) -> Result<(),
         What::Help => parse::help(reply),
         What::Sleep { .. }
         | What::SetActiveExpire(_)
+        | What::ScriptsMayAll(_)
         | What::SkipSums(_)
         | What::Populate(_)
         | What::PackedThreshold(true) => reply.ok(),

@@ -21,6 +21,8 @@ pub enum What<'a> {
     SetActiveExpire(bool),
     /// Take payloads with any checksum, or not.
     SkipSums(bool),
+    /// Let scripts call what is denied to them, or not.
+    ScriptsMayAll(bool),
     /// Make keys.
     Populate(Populate<'a>),
     /// How a key is kept.
@@ -87,6 +89,7 @@ const HELP: &[(&str, usize, usize, &str, &str)] = &[
     ("QUICKLIST-PACKED-THRESHOLD", 1, 1, "<size>", "Without effect: lists need no such limit."),
     ("RELOAD", 0, usize::MAX, "", "Writes every value as a snapshot would, and reads it back."),
     ("SET-ACTIVE-EXPIRE", 1, 1, "<0|1>", "Reclaims expired keys in the background, or not."),
+    ("SET-DISABLE-DENY-SCRIPTS", 1, 1, "<0|1>", "Scripts may call any command, or not."),
     ("SET-SKIP-CHECKSUM-VALIDATION", 1, 1, "<0|1>", "RESTORE takes any checksum, or not."),
     ("SLEEP", 1, 1, "<seconds>", "Serves nobody for a while. Decimals are allowed."),
     ("TRACE", 0, 0, "", "Shows the way of the last requests that `trace-sample` took."),
@@ -139,6 +142,9 @@ impl<'a> What<'a> {
             "RELOAD" => Self::Reload { with_options: !args.rest().is_empty() },
             "SET-ACTIVE-EXPIRE" => {
                 Self::SetActiveExpire(parse_int(args.bytes()?).is_some_and(|on| on != 0))
+            }
+            "SET-DISABLE-DENY-SCRIPTS" => {
+                Self::ScriptsMayAll(parse_int(args.bytes()?).is_some_and(|on| on != 0))
             }
             "SET-SKIP-CHECKSUM-VALIDATION" => {
                 Self::SkipSums(parse_int(args.bytes()?).is_some_and(|on| on != 0))
