@@ -488,7 +488,7 @@ impl Shard {
         }
         let Some(conn) = self.conn(req.conn) else { return };
         let dest = Dest::Hole { conn: req.conn, ticket: conn.hole(mode != ReplyMode::On) };
-        let mut batch = self.spare_batches.pop().unwrap_or_default();
+        let mut batch = self.spare_kept();
         self.put_request(&mut batch, req, dest, Ask::Execute, Routed::No);
         let here = self.node.shard;
         self.now_waits(req.conn, Waits::At(here));

@@ -429,7 +429,7 @@ impl Shard {
 
     /// Asks this very shard, in its place in the order of transactions.
     pub(crate) fn ask_self(&mut self, req: Req<'_>, dest: Dest, ask: Ask) {
-        let mut batch = self.spare_batches.pop().unwrap_or_default();
+        let mut batch = self.spare_kept();
         self.put_request(&mut batch, req, dest, ask, Routed::No);
         let scope = self.request_scope(&batch.requests[0], &batch.args);
         let scope = scope.unwrap_or(Scope::Keys(Vec::new()));

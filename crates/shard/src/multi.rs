@@ -205,7 +205,7 @@ impl Shard {
                     }
                     for (position, _) in keys.as_slice() {
                         let key = argv[*position];
-                        let owner = owner_of(stoa_stdx::key_slot(key), self.node.shards);
+                        let owner = self.owner_of_key(key);
                         reach.owners.entry(owner).or_default().insert(key);
                     }
                 }
@@ -319,7 +319,7 @@ impl Shard {
         let mut owners: BTreeMap<ShardId, Vec<&[u8]>> = BTreeMap::new();
         for (at, _) in keys.as_slice() {
             let key = req.argv[*at];
-            let owner = owner_of(stoa_stdx::key_slot(key), self.node.shards);
+            let owner = self.owner_of_key(key);
             owners.entry(owner).or_default().push(key);
         }
         if owners.keys().all(|owner| *owner == here)

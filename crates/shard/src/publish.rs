@@ -220,7 +220,7 @@ impl Shard {
         if !self.publishing.waits(row) {
             return part;
         }
-        let mut batch = self.spare_batches.pop().unwrap_or_default();
+        let mut batch = self.spare_kept();
         let argv = batch.args.push(&[]);
         let (ask, keyed) = (Ask::Execute, Keyed::No);
         batch.requests.push(Request { argv, ask, keyed, ..*request });

@@ -314,7 +314,7 @@ impl Shard {
         let mut owners = Owners::new();
         for at in positions {
             let key = argv[at];
-            let owner = owner_of(stoa_stdx::key_slot(key), self.node.shards);
+            let owner = self.owner_of_key(key);
             owners.entry(owner).or_default().insert(key.to_vec());
         }
         owners.entry(self.node.shard).or_default();
