@@ -60,6 +60,9 @@ impl Bench {
                 inserts: Histogram::new(),
                 tracer: Tracer::new(ShardId(0), 1, || MonoNs(0)),
                 memory: stoa_engine::Memory::default(),
+                // No shard is there to go on with it.
+                copy_len: usize::MAX,
+                copied: None,
                 dirty: 0,
                 pubsub: PubSub::new(ShardId(0)),
                 orders: Vec::new(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use stoa_config::{Config, EventClass, LogLevel};
-use stoa_keyspace::Heeds;
+use stoa_keyspace::{Heeds, Owned};
 use stoa_observability::info::{Allocator, CpuUs};
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_pubsub::PubSub;
@@ -143,6 +143,10 @@ pub struct Node {
     pub scripts: Scripts,
     /// How much memory there is left.
     pub memory: Memory,
+    /// Bytes that a command copies of a value before it has its shard go on with that.
+    pub copy_len: usize,
+    /// The copy that the command which runs asked for.
+    pub copied: Option<Box<Owned>>,
 }
 
 /// Which of the events that only the keyspace sees it is to notice, from now on.

@@ -8,6 +8,7 @@ use stoa_stdx::{DbIndex, HashSeed, Key, Rng, SLOT_COUNT, SlotId, UnixMs};
 use stoa_value::{Hash, Kind, ObjectRef, Str, Type};
 
 use crate::Keyspace;
+use crate::copying::{Copying, ValueRef};
 use crate::edit::Edit;
 use crate::entry::{EMBSTR_LEN_MAX, Entry, INLINE_LEN_MAX, NewValue, Repr, Value};
 use crate::table::Slot;
@@ -211,17 +212,30 @@ impl<'a> EntryRef<'a> {
         u64::from(access_clock(self.now).wrapping_sub(self.entry.clock()) & 0xff_ffff)
     }
 
+    /// The value, seen where it lies.
+    #[must_use]
+    pub fn value(&self) -> ValueRef<'a> {
+        match self.entry.object() {
+            Some(object) => ValueRef::Object(object),
+            None => {
+                let raw = self.entry.repr() == Repr::InlineRaw;
+                ValueRef::String { text: self.entry.str(), raw }
+            }
+        }
+    }
+
     /// A copy that stands on its own.
     #[must_use]
     pub fn to_owned(&self) -> Owned {
-        let value = match (self.entry.object(), self.entry.str()) {
-            (Some(object), _) => Value::Object(object.to_object()),
-            (None, Str::Int(value)) => Value::Int(value),
-            (None, Str::Bytes(bytes)) => {
-                Value::Bytes { bytes: bytes.to_vec(), raw: self.entry.repr() == Repr::InlineRaw }
-            }
-        };
-        Owned { value, deadline: self.deadline(), clock: self.entry.clock() }
+        let mut copying = Copying::begin(self.value());
+        copying.go_on(self.value(), usize::MAX);
+        self.with_value(copying)
+    }
+
+    /// A copy that was made of its value, with its deadline and clock.
+    #[must_use]
+    pub fn with_value(&self, copied: Copying) -> Owned {
+        Owned { value: copied.finish(), deadline: self.deadline(), clock: self.entry.clock() }
     }
 }
 

@@ -11,6 +11,7 @@
 
 mod arena;
 mod compaction;
+mod copying;
 mod db;
 mod edit;
 mod entry;
@@ -26,6 +27,7 @@ pub mod wheel;
 #[cfg(test)]
 mod model_test;
 
+pub use copying::{Copying, ValueRef};
 pub use db::{Db, EntryRef, Owned, ScanCursor, Ttl, WrongType};
 pub use edit::Edit;
 pub use entry::{DEADLINE_MAX, INLINE_LEN_MAX, Value};

@@ -10,7 +10,9 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use stoa_config::Config;
-use stoa_engine::{Block, Facts, Memory, Node, Scripts, Session, Sessions, Table, Tracer};
+use stoa_engine::{
+    Block, COPY_LEN, Facts, Memory, Node, Scripts, Session, Sessions, SlowCopy, Table, Tracer,
+};
 use stoa_keyspace::Keyspace;
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_pubsub::PubSub;
@@ -21,6 +23,7 @@ use crate::account::Ran;
 use crate::blocking::{End, Parting, Togethers};
 use crate::busy::BusyScript;
 use crate::conn::{Conn, Stall};
+use crate::copying::CopyJob;
 use crate::event::{Action, Moment, Pass, PeerFacts};
 use crate::gather::Gathers;
 use crate::input::{Cmd, Source};
@@ -98,6 +101,9 @@ pub struct Shard {
     pub(crate) parting: Parting,
     /// What the command that just ran waits for.
     pub(crate) asked_block: Option<Box<Block>>,
+    /// What the command that just ran wants to be copied.
+    pub(crate) asked_copy: Option<Box<SlowCopy>>,
+    pub(crate) copies: VecDeque<CopyJob>,
     /// Keys that are on loan with all others, for which somebody waits no more.
     pub(crate) unwait_later: Vec<(DbIndex, Vec<u8>)>,
     /// Commands that run scripts, by index.
@@ -184,6 +190,8 @@ impl Shard {
             orders: Vec::new(),
             scripts: Scripts::new(shards, chance, clock),
             memory: Memory::default(),
+            copy_len: COPY_LEN,
+            copied: None,
         };
         Self {
             keyspace,
@@ -210,6 +218,8 @@ impl Shard {
             togethers: Togethers::default(),
             parting: Parting::default(),
             asked_block: None,
+            asked_copy: None,
+            copies: VecDeque::new(),
             unwait_later: Vec::new(),
             keys_are_lent: false,
             unwatch_later: Vec::new(),
