@@ -21,6 +21,7 @@ mod keyspace;
 mod notice;
 mod table;
 mod undo;
+mod uses;
 mod watch;
 pub mod wheel;
 
@@ -35,3 +36,4 @@ pub use held::Held;
 pub use keyspace::{Keyspace, KeyspaceStats};
 pub use notice::{Heeds, Notice, Notices};
 pub use stoa_value::{Str, Type};
+pub use uses::{Access, Counting};

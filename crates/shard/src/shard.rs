@@ -165,8 +165,10 @@ impl Shard {
     #[must_use]
     pub fn new(setup: Setup) -> Self {
         let Setup { id, shards, table, config, facts, seed, chance, now, clock } = setup;
+        // Who never had another history is named by its run.
+        let repl_id = facts.run_id.clone();
         let mut keyspace = Keyspace::new(config.databases, seed, now.unix);
-        keyspace.notices.heeds = stoa_engine::heeds(&config);
+        stoa_engine::configure(&mut keyspace, &config);
         let mut commands = CommandStats::new(table.entries().len());
         commands.set_latency_tracking(config.latency_tracking);
         let node = Node {
@@ -190,6 +192,7 @@ impl Shard {
             orders: Vec::new(),
             scripts: Scripts::new(shards, chance, clock),
             memory: Memory::default(),
+            repl_id,
             copy_len: COPY_LEN,
             copied: None,
         };

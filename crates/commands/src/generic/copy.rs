@@ -72,7 +72,7 @@ impl Command for Copy {
         if here == there && args.from == args.to {
             return Err(database::SAME);
         }
-        let (now, from, to) = (ctx.now, ctx.key(args.from), ctx.key(args.to));
+        let (from, to) = (ctx.key(args.from), ctx.key(args.to));
         let owned = match ctx.copied() {
             // It ran before, and nobody has seen its keys since.
             Some(owned) => owned,
@@ -90,7 +90,7 @@ impl Command for Copy {
         // Not overwritten: its successor is a new key.
         db.remove(&to);
         // The copy is as new as any, also when the original keeps its clock (CLIENT NO-TOUCH).
-        db.put(&to, owned.used_at(now));
+        db.store(&to, owned);
         ctx.notify_at(there, Class::Generic, "copy_to", to.bytes);
         ctx.changed(1);
         reply.int(1);
