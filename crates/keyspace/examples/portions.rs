@@ -16,7 +16,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 const NOW: UnixMs = UnixMs(1_000);
 /// As the shard has it.
 const PORTION_LEN: usize = 64;
-const COPY_LEN: usize = 64 << 10;
+const COPY_LEN: usize = 8 << 10;
 
 fn cpu_ns() -> u64 {
     let now = clock_gettime(ClockId::ThreadCPUTime);
@@ -119,7 +119,7 @@ fn main() {
     }
 }
 
-/// Copies it as the shard does.
+/// Copies it in the steps of the shard, which looks at the clock between two of them.
 fn copy_some(keyspace: &mut Keyspace, kind: &str, key: &Key<'_>, to: &Key<'_>) {
     let mut took = Vec::new();
     let mut copying = timed(&mut took, || {

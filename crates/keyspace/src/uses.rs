@@ -45,7 +45,7 @@ pub(crate) const fn access_clock(now: UnixMs) -> u32 {
 
 /// What stands for a count that is up to date at `now`.
 pub(crate) const fn counted(count: u32, now: UnixMs) -> u32 {
-    (now.0 / 60_000) as u32 % (MINUTES_MAX + 1) << COUNT_BITS | count
+    ((now.0 / 60_000) as u32 % (MINUTES_MAX + 1)) << COUNT_BITS | count
 }
 
 impl Counting {
