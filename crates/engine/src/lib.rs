@@ -36,5 +36,5 @@ pub use script::{Escape, Reach, ScriptCall, Scripts};
 pub use session::{ReplyMode, Session, SessionRow, Sessions};
 pub use stoa_config::EventClass as Class;
 pub use stoa_pubsub::Kind;
-pub use table::{Command, Entry, Part, Table, entry};
+pub use table::{Command, Entry, Lately, Part, Table, entry};
 pub use trace::{Sample, Stage, Tracer};

@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use stoa_config::Config;
-use stoa_engine::{Block, Facts, Memory, Node, Scripts, Session, Sessions, Table, Tracer};
+use stoa_engine::{Block, Facts, Lately, Memory, Node, Scripts, Session, Sessions, Table, Tracer};
 use stoa_keyspace::Keyspace;
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_pubsub::PubSub;
@@ -148,6 +148,7 @@ pub struct Shard {
     pub(crate) spans: Vec<Span>,
     pub(crate) cmds: Vec<Cmd>,
     pub(crate) places: Vec<Place>,
+    pub(crate) lately: Lately,
     /// Keys whose memory is being fetched.
     pub(crate) stage: Vec<Spot>,
     pub(crate) joined: Vec<u8>,
@@ -239,6 +240,7 @@ impl Shard {
             spans: Vec::new(),
             cmds: Vec::new(),
             places: Vec::new(),
+            lately: Lately::default(),
             stage: Vec::new(),
             joined: Vec::new(),
             ran: Vec::new(),
