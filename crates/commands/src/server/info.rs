@@ -145,8 +145,7 @@ pub(super) fn inputs(parts: Vec<Part>, ctx: &Ctx<'_>) -> InfoInputs {
             last_save_at: node.facts.started_unix,
             ..Persistence::default()
         },
-        // A primary that never had another history is named by its run.
-        replication: Replication { replid: node.facts.run_id.clone(), ..Replication::default() },
+        replication: Replication { replid: node.repl_id.clone(), ..Replication::default() },
         // Each shard knows them for all.
         pubsub: PubSub {
             channels: node.pubsub.counts.len(Kind::Channel) as u64,

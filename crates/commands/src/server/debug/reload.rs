@@ -3,8 +3,9 @@
 //! Through memory, key by key: no file is needed to find out whether what is written is what is read,
 //! and that is what it is for. It takes no portions.
 
+use stoa_config::Remembers;
 use stoa_engine::Ctx;
-use stoa_keyspace::Owned;
+use stoa_keyspace::{Access, Owned};
 use stoa_stdx::DbIndex;
 
 use crate::generic::{dump, restore};
@@ -16,7 +17,7 @@ pub fn reload(ctx: &mut Ctx<'_>) -> bool {
 
 fn of_database(index: DbIndex, ctx: &mut Ctx<'_>) -> bool {
     let (now, rules, seed) = (ctx.now, ctx.rules(), ctx.keyspace.seed().clone());
-    let compresses = ctx.node.config.rdb_compression;
+    let (compresses, remembers) = (ctx.node.config.rdb_compression, ctx.node.config.remembers);
     // Nobody is told: a key that is loaded is not new.
     let mut db = ctx.keyspace.db(index, now, false);
     let mut names = Vec::new();
@@ -24,11 +25,14 @@ fn of_database(index: DbIndex, ctx: &mut Ctx<'_>) -> bool {
     names.iter().all(|name| {
         let key = seed.key(name);
         let Some(entry) = db.peek(&key) else { return true };
-        let deadline = entry.deadline();
+        let (deadline, clock) = (entry.deadline(), entry.clock());
         let payload = stoa_rdb::dump(dump::value(&entry), &rules.limits, compresses);
         let Ok(loaded) = stoa_rdb::restore(&payload, true, &rules) else { return false };
-        let owned = Owned { value: restore::value(loaded), deadline, clock: 0 };
-        db.put(&key, owned.used_at(now));
+        db.put(&key, Owned { value: restore::value(loaded), deadline, clock });
+        // A snapshot says how keys were used only if the policy makes something of it.
+        if remembers == Remembers::Nothing {
+            db.set_access(&key, Access::IdleS(0));
+        }
         true
     })
 }
