@@ -7,10 +7,10 @@
 use std::sync::Arc;
 
 use stoa_command::{Args, Flags, KeyPositions, RequestPolicy, ResponsePolicy};
-use stoa_config::{Config, split_words};
+use stoa_config::{Config, EventClasses, split_words};
 use stoa_engine::{
     Blocking, Ctx, Facts, Node, Order, Proto, Queue, Refusal, Reply, Scripts, Session, Sessions,
-    Tracer, admit, exec, heeds, refuse, run,
+    Tracer, admit, exec, refuse, run,
 };
 use stoa_keyspace::{Keyspace, Notice};
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
@@ -61,6 +61,7 @@ impl Bench {
                 tracer: Tracer::new(ShardId(0), 1, || MonoNs(0)),
                 memory: stoa_engine::Memory::default(),
                 dirty: 0,
+                observed: stoa_engine::Observed::default(),
                 pubsub: PubSub::new(ShardId(0)),
                 orders: Vec::new(),
                 scripts: Scripts::new(1, 1, || MonoNs(0)),
@@ -105,7 +106,13 @@ impl Bench {
     pub(crate) fn config(&mut self, name: &str, value: &str) {
         let set = self.node.config.settle(name, value.as_bytes());
         assert!(set.is_ok(), "config {name} {value}: {set:?}");
-        self.keyspace.notices.heeds = heeds(&self.node.config);
+        self.keyspace.notices.heeds = self.node.heeds();
+    }
+
+    /// Has the events of these classes noted, whatever is published.
+    pub(crate) fn observe(&mut self, classes: EventClasses) {
+        self.node.observed.classes = classes;
+        self.keyspace.notices.heeds = self.node.heeds();
     }
 
     /// Runs a request written as in redis-cli; gives its reply as a transcript shows it.
@@ -139,7 +146,7 @@ impl Bench {
             let (channel, payload) = (channel.escape_ascii(), payload.escape_ascii());
             text.push_str(&format!("{:?} {channel}: {payload}\n", publication.kind));
         }
-        for Notice { db, event, key } in self.keyspace.notices.take() {
+        for Notice { db, event, key, .. } in self.keyspace.notices.take() {
             text.push_str(&format!("event: {event} {} in {}\n", key.escape_ascii(), db.0));
         }
         text.truncate(text.trim_end_matches('\n').len());

@@ -19,6 +19,8 @@ pub struct Borrowed {
     keyspaces: Vec<Option<Box<Keyspace>>>,
     /// Keys taken over, with their owners.
     adopted: BTreeMap<Vec<u8>, ShardId>,
+    /// A part of a command runs on the keyspace of another shard than home.
+    is_elsewhere: bool,
 }
 
 impl Borrowed {
@@ -26,7 +28,11 @@ impl Borrowed {
     #[must_use]
     pub fn new(home: ShardId, shards: u16) -> Self {
         let keyspaces = (0..shards).map(|_| None).collect();
-        Self { home, keyspaces, adopted: BTreeMap::new() }
+        Self { home, keyspaces, adopted: BTreeMap::new(), is_elsewhere: false }
+    }
+
+    pub(crate) const fn is_elsewhere(&self) -> bool {
+        self.is_elsewhere
     }
 
     /// A shard has lent its keys.
@@ -127,12 +133,20 @@ impl Ctx<'_> {
         let lent = self.borrowed.as_mut().and_then(|all| all.keyspaces[owner.0 as usize].take());
         let Some(mut lent) = lent else { return part(self) };
         std::mem::swap(self.keyspace, &mut *lent);
+        self.set_elsewhere(true);
         let result = part(self);
+        self.set_elsewhere(false);
         std::mem::swap(self.keyspace, &mut *lent);
         if let Some(all) = &mut self.borrowed {
             all.add(owner, lent);
         }
         result
+    }
+
+    fn set_elsewhere(&mut self, is_elsewhere: bool) {
+        if let Some(all) = &mut self.borrowed {
+            all.is_elsewhere = is_elsewhere;
+        }
     }
 }
 

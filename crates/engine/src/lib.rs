@@ -29,7 +29,7 @@ pub use capture::Captured;
 pub use context::{Ctx, Walk, WalkStep};
 pub use memory::{Memory, MemoryBoard, OUT_OF_MEMORY};
 pub use multi::{Multi, Queue, QueueReach, QueuedKey, exec};
-pub use node::{Facts, Node, Order, PauseMode, ProcessFacts, ShutdownMode, World, heeds};
+pub use node::{Facts, Node, Observed, Order, PauseMode, ProcessFacts, ShutdownMode, World};
 pub use reply::{Proto, Reply};
 pub use run::{Refusal, Verdict, admit, admit_found, refuse, refuse_exec, run};
 pub use script::{Escape, Reach, ScriptCall, Scripts};

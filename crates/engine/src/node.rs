@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use stoa_config::{Config, EventClass, LogLevel};
-use stoa_keyspace::Heeds;
+use stoa_config::{Config, EventClasses, LogLevel};
+use stoa_keyspace::{Heeds, Notice};
 use stoa_observability::info::{Allocator, CpuUs};
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_pubsub::PubSub;
@@ -135,6 +135,8 @@ pub struct Node {
     pub tracer: Tracer,
     /// Changes of keys since the start.
     pub dirty: u64,
+    /// What is observed from outside.
+    pub observed: Observed,
     /// Who listens to which channel, and what is to be sent there after the command.
     pub pubsub: PubSub,
     /// What commands asked for; the shard takes them after each command.
@@ -145,17 +147,23 @@ pub struct Node {
     pub memory: Memory,
 }
 
-/// Which of the events that only the keyspace sees it is to notice, from now on.
-#[must_use]
-pub fn heeds(config: &Config) -> Heeds {
-    let events = config.keyspace_events;
-    Heeds {
-        expired: events.has(EventClass::Expired),
-        fields: events.has(EventClass::Hash),
-        emptied: events.has(EventClass::Generic),
-        added: events.has(EventClass::New),
-        missed: events.has(EventClass::Miss),
+impl Node {
+    /// What the keyspace is to notice, from now on.
+    #[must_use]
+    pub fn heeds(&self) -> Heeds {
+        Heeds::new(self.config.keyspace_events.classes, self.observed.classes)
     }
+}
+
+/// What a program that embeds the engine observes.
+#[derive(Debug, Default)]
+pub struct Observed {
+    /// Of these classes.
+    pub classes: EventClasses,
+    /// What happened since the driver last took it, in the order of this shard.
+    pub list: Vec<Notice>,
+    /// How much more happened after that, for which there was no room.
+    pub lost: u64,
 }
 
 /// What a command asks of the shard around it.

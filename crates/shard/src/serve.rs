@@ -470,7 +470,7 @@ impl Shard {
         let held = std::mem::take(&mut self.keyspace.held);
         self.keyspace = *loan.keyspace;
         self.keyspace.held = held;
-        self.keyspace.notices.heeds = stoa_engine::heeds(&self.node.config);
+        self.keyspace.notices.heeds = self.node.heeds();
         self.keys_are_lent = false;
         self.remove_row(loan.row);
         for client in std::mem::take(&mut self.unwatch_later) {

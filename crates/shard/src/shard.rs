@@ -10,7 +10,9 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use stoa_config::Config;
-use stoa_engine::{Block, Facts, Memory, Node, Scripts, Session, Sessions, Table, Tracer};
+use stoa_engine::{
+    Block, Facts, Memory, Node, Observed, Scripts, Session, Sessions, Table, Tracer,
+};
 use stoa_keyspace::Keyspace;
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_pubsub::PubSub;
@@ -160,7 +162,6 @@ impl Shard {
     pub fn new(setup: Setup) -> Self {
         let Setup { id, shards, table, config, facts, seed, chance, now, clock } = setup;
         let mut keyspace = Keyspace::new(config.databases, seed, now.unix);
-        keyspace.notices.heeds = stoa_engine::heeds(&config);
         let mut commands = CommandStats::new(table.entries().len());
         commands.set_latency_tracking(config.latency_tracking);
         let node = Node {
@@ -180,11 +181,13 @@ impl Shard {
             inserts: Histogram::new(),
             tracer: Tracer::new(id, shards, clock),
             dirty: 0,
+            observed: Observed::default(),
             pubsub: PubSub::new(id),
             orders: Vec::new(),
             scripts: Scripts::new(shards, chance, clock),
             memory: Memory::default(),
         };
+        keyspace.notices.heeds = node.heeds();
         Self {
             keyspace,
             sessions: Sessions::default(),
