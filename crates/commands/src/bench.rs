@@ -64,6 +64,7 @@ impl Bench {
                 observed: stoa_engine::Observed::default(),
                 pubsub: PubSub::new(ShardId(0)),
                 orders: Vec::new(),
+                asking: None,
                 scripts: Scripts::new(1, 1, || MonoNs(0)),
             },
             now: START,
@@ -229,6 +230,7 @@ impl Bench {
             borrowed: None,
             walk: None,
         };
+        reply.array(queue.len());
         let paused = exec(queue, 0, &mut ctx, reply, &mut |_, _| {});
         debug_assert_eq!(paused, None, "nothing pauses here");
     }

@@ -6,11 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use stoa_command::{Args, Flags, KeyPositions, RequestPolicy, ResponsePolicy};
+use stoa_command::{Args, Category, KeyPositions, RequestPolicy, ResponsePolicy};
 use stoa_keyspace::{Keyspace, ScanCursor};
 use stoa_stdx::{DbIndex, ShardId, SlotId, UnixMs, first_slot, key_slot, owner_of};
 
-use crate::{Captured, Ctx, Entry, Order, Part, Reply, Walk, WalkStep, run};
+use crate::asking::run_on_shards;
+use crate::{Captured, Ctx, Entry, Part, Reply, Walk, WalkStep, run};
 
 /// The keyspaces of all other shards.
 pub struct Borrowed {
@@ -165,15 +166,13 @@ fn run_everywhere(
             borrowed.keyspaces.len() as u16
         }
     };
-    let home = ctx.node.shard;
-    let flags = entry.spec.flags;
-    let is_of_keys = flags.has(Flags::WRITE) || flags.has(Flags::READONLY);
-    if shards > 1 && !is_of_keys {
-        // Its shards are not here, only their keys: they do it when this is over, and this one answers.
-        ctx.node.orders.push(Order::Everywhere(argv.iter().map(|word| word.to_vec()).collect()));
+    // What is about keys and nothing else finds all it needs here.
+    if shards > 1 && !entry.spec.categories.contains(&Category::Keyspace) {
+        return run_on_shards(entry, argv, at, ctx, reply);
     }
+    let home = ctx.node.shard;
     let owners: Vec<ShardId> =
-        if shards == 1 || !is_of_keys { vec![home] } else { (0..shards).map(ShardId).collect() };
+        if shards == 1 { vec![home] } else { (0..shards).map(ShardId).collect() };
     let merges = entry.spec.response == ResponsePolicy::Merge;
     let parts = if entry.spec.request == RequestPolicy::Walk {
         walk_everywhere(entry, argv, at, ctx, shards)

@@ -5,6 +5,7 @@
 //! reads a clock or opens a file. What a command wants from the world around it (close that client,
 //! stop the server) it writes down as an [`Order`], which the shard carries out after the command.
 
+mod asking;
 mod block;
 mod borrowed;
 mod busy;
@@ -22,6 +23,7 @@ mod table;
 mod tally;
 mod trace;
 
+pub use asking::{Asking, Question};
 pub use block::{Block, Blocking, OnTimeout};
 pub use borrowed::{Borrowed, run_unrouted};
 pub use busy::{PausedScript, ScriptBoard};

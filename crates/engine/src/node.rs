@@ -9,7 +9,7 @@ use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_pubsub::PubSub;
 use stoa_stdx::{ConnId, MonoMs, Rng, ShardId, UnixMs};
 
-use crate::{Memory, MemoryBoard, ScriptBoard, Scripts, Table, Tracer};
+use crate::{Asking, Memory, MemoryBoard, ScriptBoard, Scripts, Table, Tracer};
 
 /// Facts that do not change while the server runs.
 #[derive(Clone, Debug, Default)]
@@ -143,11 +143,20 @@ pub struct Node {
     pub orders: Vec<Order>,
     /// Scripts and functions.
     pub scripts: Scripts,
+    /// What pauses needs the other shards.
+    pub asking: Option<Asking>,
     /// How much memory there is left.
     pub memory: Memory,
 }
 
 impl Node {
+    /// Whether what runs has paused: a script that takes long, or whatever needs the other shards.
+    #[must_use]
+    #[inline]
+    pub const fn is_pausing(&self) -> bool {
+        self.scripts.paused.is_some() || self.asking.is_some()
+    }
+
     /// What the keyspace is to notice, from now on.
     #[must_use]
     pub fn heeds(&self) -> Heeds {
@@ -187,8 +196,6 @@ pub enum Order {
         /// With an error, or as if its time were up.
         error: bool,
     },
-    /// Let all other shards do this, too; nobody waits for their answers.
-    Everywhere(Vec<Vec<u8>>),
     /// Let all shards keep this script.
     ShareScript(Box<[u8]>),
     /// Forget all keys that this client of this shard watches.

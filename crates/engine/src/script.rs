@@ -8,7 +8,9 @@
 use stoa_command::{Args, Flags as Does, KeyPositions, RequestPolicy};
 use stoa_config::LogLevel;
 use stoa_observability::info::REDIS_VERSION;
-use stoa_scripting::{Flags, Found, Host, Outcome, Policy, Scripting, Sink, Stop, Tape, Tick};
+use stoa_scripting::{
+    Called, Flags, Found, Host, Outcome, Policy, Scripting, Sink, Stop, Tape, Tick,
+};
 use stoa_stdx::{DbIndex, MonoNs};
 
 use crate::tally::{Answered, Came, Tally};
@@ -179,17 +181,17 @@ impl Ctx<'_> {
         let mut host = ScriptHost::new(self, &keys, was.read_only);
         (host.wrote, host.started, host.looks) = (was.wrote, Some(was.started), was.looks);
         (host.home_db, host.is_function) = (was.home_db, was.is_function);
-        (host.lacks_memory, host.shows) = (was.lacks_memory, true);
+        (host.lacks_memory, host.shows) = (was.lacks_memory, was.shows);
         let mut out = ToReply::new(reply);
         let outcome = scripting.resume(&mut host, &mut out);
         let answered = out.answered;
         let paused = (outcome == Outcome::Paused).then(|| host.pause(was.name.clone()));
-        let wrote = host.wrote;
+        let (wrote, shows) = (host.wrote, host.shows);
         self.node.scripts.scripting = scripting;
         let session = self.session();
         (session.db, session.proto, session.no_touch) = (db, proto, no_touch);
         let paused = paused.map(|now| PausedScript { command: was.command.clone(), ..now });
-        self.script_went(outcome, wrote, true, paused, &answered);
+        self.script_went(outcome, wrote, shows, paused, &answered);
         outcome != Outcome::Paused
     }
 
@@ -295,6 +297,7 @@ impl<'h, 'c> ScriptHost<'h, 'c> {
             read_only: self.read_only,
             wrote: self.wrote,
             lacks_memory: self.lacks_memory,
+            shows: self.shows,
             started: self.started.unwrap_or_else(|| (self.ctx.node.scripts.clock)()),
             looks: self.looks,
             home_db: self.home_db,
@@ -376,14 +379,14 @@ impl<'h, 'c> ScriptHost<'h, 'c> {
 }
 
 impl Host for ScriptHost<'_, '_> {
-    fn call(&mut self, argv: &[&[u8]], resp3: bool, reply: &mut Tape) -> Result<(), Stop> {
+    fn call(&mut self, argv: &[&[u8]], resp3: bool, reply: &mut Tape) -> Result<Called, Stop> {
         let (index, args_at) = match self.admit(argv) {
             Ok(found) => found,
             Err((index, text)) => {
                 let sure = self.has_all();
                 self.ctx.node.note(sure, index, Came::Refused, Some(text));
                 reply.error(text);
-                return Ok(());
+                return Ok(Called::Answered);
             }
         };
         let entry = self.ctx.node.table.at(index);
@@ -395,7 +398,7 @@ impl Host for ScriptHost<'_, '_> {
         // What has begun to write is not stopped half way.
         if self.lacks_memory && !self.wrote && entry.spec.flags.has(Does::DENYOOM) {
             reply.error(OUT_OF_MEMORY);
-            return Ok(());
+            return Ok(Called::Answered);
         }
         if writes && !has_all && self.is_large(entry, argv, args_at) {
             return Err(Stop::Undeclared);
@@ -412,11 +415,14 @@ impl Host for ScriptHost<'_, '_> {
         if self.ctx.node.scripts.escape.is_some() {
             return Err(Stop::Undeclared);
         }
+        if self.ctx.node.asking.is_some() {
+            return Ok(Called::Waits);
+        }
         let took_ns = clock().0.saturating_sub(began.0);
         let error = reply.as_error();
         let failures = u32::from(error.is_some());
         self.ctx.node.note(has_all, Some(index), Came::Ran { took_ns, failures }, error);
-        Ok(())
+        Ok(Called::Answered)
     }
 
     fn permits(&mut self, argv: &[&[u8]]) -> Option<bool> {

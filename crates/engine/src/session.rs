@@ -64,6 +64,8 @@ pub struct Session {
     listens: bool,
     /// To be closed once its replies are out.
     pub closing: bool,
+    /// It was ended by somebody, and is closed when what runs is over.
+    pub is_killed: bool,
     /// Bytes of unread input held for it.
     pub input_len: usize,
     /// Bytes of replies waiting to be sent.
@@ -110,6 +112,7 @@ impl Session {
             subscriptions: [0; 3],
             listens: false,
             closing: false,
+            is_killed: false,
             input_len: 0,
             output_len: 0,
             input_total: 0,

@@ -392,7 +392,7 @@ impl Shard {
     }
 }
 
-/// Runs a queue, or answers that a watched key changed. Gives the command whose script pauses.
+/// Runs a queue, or answers that a watched key changed. Gives the command that pauses.
 pub(crate) fn run_queue(
     queue: &Queue,
     broken: bool,
@@ -404,5 +404,6 @@ pub(crate) fn run_queue(
         reply.null_array();
         return None;
     }
+    reply.array(queue.len());
     exec(queue, 0, ctx, reply, &mut |index, failures| ran.push(Ran::Whole { index, failures }))
 }

@@ -147,6 +147,11 @@ impl Shard {
                     self.all_returned(*loan);
                     None
                 }
+                Ask::AnswerOn(_) => {
+                    let ask = std::mem::replace(&mut request.ask, Ask::Execute);
+                    let Ask::AnswerOn(keys) = ask else { unreachable!("just matched") };
+                    Some(Box::new(self.answer_on_lent(request, args, keys)) as Part)
+                }
             };
             parts.extend(part.map(|part| (number as u32, part)));
             ends.push(replies.len());
@@ -326,7 +331,8 @@ impl Shard {
             | Ask::Script(_)
             | Ask::Intent(_)
             | Ask::Return(_)
-            | Ask::ReturnAll(_) => {}
+            | Ask::ReturnAll(_)
+            | Ask::AnswerOn(_) => {}
         }
         let spots = args.spots(request.keyed);
         if !spots.is_empty() {

@@ -184,6 +184,7 @@ impl Shard {
             observed: Observed::default(),
             pubsub: PubSub::new(id),
             orders: Vec::new(),
+            asking: None,
             scripts: Scripts::new(shards, chance, clock),
             memory: Memory::default(),
         };
@@ -374,7 +375,7 @@ impl Shard {
     #[must_use]
     pub fn busy(&self) -> bool {
         self.background_waits
-            || self.busy_script.is_some()
+            || self.busy_script.is_some() && !self.awaits_shards()
             || self.is_stirred()
             || !self.resumable.is_empty()
     }

@@ -61,7 +61,7 @@ impl Facts {
         Self {
             shard: ShardFacts {
                 keys: dbs.iter().map(|db| db.keys).sum(),
-                clients: ctx.sessions.len() as u64,
+                clients: ctx.sessions.iter().filter(|one| !one.is_killed).count() as u64,
                 used_bytes: ctx.keyspace.used_bytes() as u64,
                 commands: counters.commands_processed,
                 commands_for_others: counters.commands_for_others,

@@ -95,7 +95,7 @@ impl Command for List {
             Who::OfType(client_type) => *client_type == Ok(ClientType::of(session)),
             Who::WithIds(ids) => ids.contains(&session.id),
         };
-        let lines = ctx.sessions.iter().filter(wanted);
+        let lines = ctx.sessions.iter().filter(|session| !session.is_killed).filter(wanted);
         Box::new(lines.map(|session| (session.id, line(session, now))).collect::<Lines>())
     }
 
