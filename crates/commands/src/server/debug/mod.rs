@@ -12,7 +12,7 @@ mod reload;
 mod trace;
 
 use stoa_command::{Args, Arity, Group, ReplyError, RequestPolicy, ResponsePolicy, Spec};
-use stoa_engine::{Command, Ctx, Order, Part, Reply, Sample};
+use stoa_engine::{Command, Ctx, Order, Part, Proto, Reply, Sample};
 use stoa_keyspace::Ttl;
 use stoa_observability::Histogram;
 use stoa_stdx::MonoMs;
@@ -103,7 +103,8 @@ impl Command for Debug {
             return Err(FORBIDDEN);
         }
         let said = parts.into_iter().map(|part| *part.downcast::<Said>().expect("DEBUG says so"));
-        answer(&what, said.collect(), reply)
+        let proto = ctx.proto();
+        answer(&what, said.collect(), proto, reply)
     }
 }
 
@@ -164,7 +165,12 @@ fn fill(populate: &Populate<'_>, ctx: &mut Ctx<'_>) {
     }
 }
 
-fn answer(what: &What<'_>, said: Vec<Said>, reply: &mut dyn Reply) -> Result<(), ReplyError> {
+fn answer(
+    what: &What<'_>,
+    said: Vec<Said>,
+    proto: Proto,
+    reply: &mut dyn Reply,
+) -> Result<(), ReplyError> {
     match what {
         What::Help => parse::help(reply),
         What::Sleep { .. }
@@ -176,7 +182,7 @@ fn answer(what: &What<'_>, said: Vec<Said>, reply: &mut dyn Reply) -> Result<(),
         What::PackedThreshold(false) => reply
             .error_text(b"ERR argument must be a memory value bigger than 1 and smaller than 4gb"),
         What::Error(text) => reply.error_text(text),
-        What::Protocol(name) => protocol::example(name, reply)?,
+        What::Protocol(name) => protocol::example(name, proto, reply)?,
         What::Reload { with_options: true } => return Err(NO_SNAPSHOTS),
         What::Reload { with_options: false } => {
             let is_failed = |said: &Said| matches!(said, Said::Reloaded(false));
