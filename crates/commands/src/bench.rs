@@ -60,6 +60,7 @@ impl Bench {
                 inserts: Histogram::new(),
                 tracer: Tracer::new(ShardId(0), 1, || MonoNs(0)),
                 memory: stoa_engine::Memory::default(),
+                waiting: 0,
                 dirty: 0,
                 observed: stoa_engine::Observed::default(),
                 pubsub: PubSub::new(ShardId(0)),

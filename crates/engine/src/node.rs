@@ -133,6 +133,9 @@ pub struct Node {
     pub inserts: Histogram,
     /// The way of sampled requests.
     pub tracer: Tracer,
+    /// Clients that wait for a key, each counted by one shard. Set by whoever routes, before a command runs
+    /// that may tell.
+    pub waiting: u64,
     /// Changes of keys since the start.
     pub dirty: u64,
     /// What is observed from outside.

@@ -44,6 +44,10 @@ pub struct Scripts {
     /// The script that pauses, because it takes long. Its command has not answered: whoever ran it sees
     /// to that, and runs no other meanwhile.
     pub paused: Option<PausedScript>,
+    /// A script is running, and what runs runs for it.
+    pub is_running: bool,
+    /// How many it has, while the interpreter is with the script that runs.
+    figures: Figures,
     /// What its commands came to.
     pub(crate) tally: Tally,
     /// Measures how long scripts and their commands take.
@@ -94,13 +98,42 @@ impl Scripts {
             reach,
             escape: None,
             paused: None,
+            is_running: false,
+            figures: Figures::default(),
             tally: Tally::default(),
             clock,
         }
     }
 }
 
+/// How many scripts and functions there are, for INFO.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Figures {
+    /// Scripts, and the bytes of their texts.
+    pub scripts: (usize, usize),
+    /// Libraries, and their functions.
+    pub libraries: (usize, usize),
+    /// Bytes that the interpreter holds.
+    pub memory: usize,
+}
+
+impl Figures {
+    fn of(scripting: &Scripting) -> Self {
+        Self {
+            scripts: scripting.script_figures(),
+            libraries: scripting.library_figures(),
+            memory: scripting.memory(),
+        }
+    }
+}
+
 impl Scripts {
+    /// How many there are, also while one of them runs.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        if self.is_running { self.figures } else { Figures::of(&self.scripting) }
+    }
+
     /// How long something runs.
     #[must_use]
     pub fn ran_ns(&self, since: MonoNs) -> u64 {
@@ -161,7 +194,7 @@ impl Ctx<'_> {
         let answered = out.answered;
         let paused = (outcome == Outcome::Paused).then(|| host.pause(found.name()));
         let (wrote, shows) = (host.wrote, host.shows);
-        self.node.scripts.scripting = scripting;
+        self.put_scripting(scripting);
         let session = self.session();
         (session.db, session.proto, session.no_touch) = (db, proto, no_touch);
         self.script_went(outcome, wrote, shows, paused, &answered);
@@ -187,7 +220,7 @@ impl Ctx<'_> {
         let answered = out.answered;
         let paused = (outcome == Outcome::Paused).then(|| host.pause(was.name.clone()));
         let (wrote, shows) = (host.wrote, host.shows);
-        self.node.scripts.scripting = scripting;
+        self.put_scripting(scripting);
         let session = self.session();
         (session.db, session.proto, session.no_touch) = (db, proto, no_touch);
         let paused = paused.map(|now| PausedScript { command: was.command.clone(), ..now });
@@ -225,7 +258,7 @@ impl Ctx<'_> {
         let mut host = ScriptHost::new(self, &[], true);
         host.loads = true;
         let loaded = scripting.load_library(code, replace, &mut host);
-        self.node.scripts.scripting = scripting;
+        self.put_scripting(scripting);
         loaded
     }
 
@@ -238,14 +271,22 @@ impl Ctx<'_> {
         let mut host = ScriptHost::new(self, &[], true);
         host.loads = true;
         let restored = scripting.restore_libraries(payload, policy, &mut host);
-        self.node.scripts.scripting = scripting;
+        self.put_scripting(scripting);
         restored
     }
 
     /// The interpreter, out of the node while it borrows the rest of it. What a script could do to it
     /// meanwhile is refused before it gets there.
     fn take_scripting(&mut self) -> Scripting {
+        let scripts = &mut self.node.scripts;
+        scripts.figures = Figures::of(&scripts.scripting);
+        scripts.is_running = true;
         std::mem::replace(&mut self.node.scripts.scripting, Scripting::new(REDIS_VERSION, 0))
+    }
+
+    fn put_scripting(&mut self, scripting: Scripting) {
+        self.node.scripts.scripting = scripting;
+        self.node.scripts.is_running = false;
     }
 }
 

@@ -600,6 +600,7 @@ impl Shard {
     /// The context of a command that was not routed by a key.
     pub(crate) fn context(&mut self, row: SessionRow, walk: Option<Walk>) -> Ctx<'_> {
         let now = self.unix();
+        self.count_waiting();
         Ctx {
             keyspace: &mut self.keyspace,
             sessions: &mut self.sessions,

@@ -210,7 +210,9 @@ impl Shard {
             let waits = self.publishing.waits(row);
             let confirms = changed && waits;
             if let Some(conn) = self.conn(id) {
-                conn.messages_follow(ticket);
+                if changed {
+                    conn.messages_follow(ticket);
+                }
                 conn.unconfirmed += u32::from(confirms);
             }
             if waits {

@@ -566,6 +566,9 @@ impl Shard {
         if scripted {
             self.begin_script();
         }
+        if matches!(request.ask, Ask::Collect) {
+            self.count_waiting();
+        }
         let mut ctx = Ctx {
             keyspace: &mut self.keyspace,
             sessions: &mut self.sessions,

@@ -180,6 +180,7 @@ impl Shard {
             errors: ErrorStats::default(),
             inserts: Histogram::new(),
             tracer: Tracer::new(id, shards, clock),
+            waiting: 0,
             dirty: 0,
             observed: Observed::default(),
             pubsub: PubSub::new(id),
@@ -408,7 +409,9 @@ impl Shard {
             conn.dirty = false;
             // What stands before a hole waits with it: its answer is microseconds away, and one send
             // for a whole pipeline costs half of two. The answer touches the connection again.
-            if conn.owed.is_waiting() && !is_busy && conn.out.len() < SEND_EARLY_LEN {
+            // But one that waits for a key may wait for ever.
+            let waits_soon = conn.owed.is_waiting() && conn.waits.is_none();
+            if waits_soon && !is_busy && conn.out.len() < SEND_EARLY_LEN {
                 let since = *conn.held_since.get_or_insert(now);
                 if now.0.saturating_sub(since.0) < HOLD_NS_MAX {
                     continue;
