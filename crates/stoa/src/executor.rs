@@ -10,14 +10,19 @@ use stoa_resp::{Framer, Value, decode, write_request};
 use stoa_shard::{Action, Message, Moment, Pass, PeerFacts, Setup, Shard};
 use stoa_stdx::{ConnId, DbIndex, MonoNs, ShardId, UnixMs};
 
+use crate::home::Home;
 use crate::{Clock, Error};
 
 /// All shards of one database.
 pub(crate) struct Executor {
-    seats: Vec<Seat>,
-    clock: Box<dyn Clock>,
+    pub(crate) seats: Vec<Seat>,
+    pub(crate) clock: Box<dyn Clock>,
     pub(crate) table: &'static Table,
-    now: Moment,
+    pub(crate) now: Moment,
+    /// Where it is saved.
+    pub(crate) home: Option<Home>,
+    /// How many changes there were when it was saved last.
+    pub(crate) changes_saved: u64,
     /// SHUTDOWN was called.
     stopped: bool,
     /// Sessions go to the shards in turn.
@@ -27,8 +32,8 @@ pub(crate) struct Executor {
 }
 
 /// A shard and what waits for it.
-struct Seat {
-    shard: Shard,
+pub(crate) struct Seat {
+    pub(crate) shard: Shard,
     mail: Vec<(ShardId, Message)>,
     sent: Vec<(ConnId, usize)>,
     lines: Vec<Line>,
@@ -75,7 +80,17 @@ impl Executor {
         };
         let seats = (0..shards).map(seat).collect();
         let now = moment(&*clock);
-        Self { seats, clock, table, now, stopped: false, next_home: 0, request: Vec::new() }
+        Self {
+            seats,
+            clock,
+            table,
+            now,
+            home: None,
+            changes_saved: 0,
+            stopped: false,
+            next_home: 0,
+            request: Vec::new(),
+        }
     }
 
     /// Connects a session.
@@ -107,6 +122,14 @@ impl Executor {
             session.db = db;
         }
         Port { home, conn }
+    }
+
+    /// Saves what changed, serves nobody from now on, and leaves its directory to others.
+    pub(crate) fn end(&mut self) -> Result<(), Error> {
+        self.save_changes()?;
+        self.stopped = true;
+        self.home = None;
+        Ok(())
     }
 
     /// The session is gone.
@@ -240,7 +263,12 @@ impl Executor {
             Action::PauseRead(_) | Action::ResumeRead(_) => {}
             // Whoever embeds has no log of ours to read.
             Action::Log(..) => {}
-            Action::Shutdown => self.stopped = true,
+            Action::Shutdown(mode) => {
+                self.stopped = true;
+                if mode.save == Some(false) {
+                    self.home = None;
+                }
+            }
         }
     }
 }

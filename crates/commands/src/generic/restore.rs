@@ -4,9 +4,9 @@
 //! nothing.
 
 use stoa_command::{Args, Arity, Category, Flags, Group, KeyFlags, KeySpec, ReplyError, Spec};
-use stoa_engine::{Class, Command, Ctx, Reply};
-use stoa_keyspace::{Owned, Value};
-use stoa_rdb::{Loaded, Refusal};
+use stoa_engine::{Class, Command, Ctx, Reply, restored};
+use stoa_keyspace::Owned;
+use stoa_rdb::Refusal;
 use stoa_stdx::UnixMs;
 
 /// `RESTORE key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]`
@@ -133,20 +133,9 @@ fn restore(args: RestoreArgs<'_>, ctx: &mut Ctx<'_>) -> Result<(), ReplyError> {
     // The access clock has 24 bits and wraps around.
     let used_s = (now.0 / 1_000).wrapping_sub(args.idle_s.unwrap_or(0) as u64) & 0xff_ffff;
     let deadline = (ttl != 0).then_some(UnixMs(deadline_ms as u64));
-    let owned = Owned { value: value(loaded), deadline, clock: 0 };
+    let owned = Owned { value: restored(loaded), deadline, clock: 0 };
     ctx.db().put(&key, owned.used_at(UnixMs(used_s * 1_000)));
     ctx.notify(Class::Generic, "restore", key.bytes);
     ctx.changed(1);
     Ok(())
-}
-
-/// What a key holds of it.
-pub(crate) fn value(loaded: Loaded) -> Value {
-    match loaded {
-        Loaded::Object(object) => Value::Object(object),
-        Loaded::String(bytes) => match stoa_command::parse_int(&bytes) {
-            Some(value) => Value::Int(value),
-            None => Value::Bytes { bytes, raw: false },
-        },
-    }
 }
