@@ -46,7 +46,7 @@ fn read(file: &[u8], piece_len: usize, rules: &Rules) -> Option<Vec<Record>> {
 }
 
 fn write(records: &[Record], limits: &Limits) -> Vec<u8> {
-    let mut writer = FileWriter::new(false, true);
+    let mut writer = FileWriter::new(stoa_rdb::VERSION, false, true);
     let mut file = Vec::new();
     let mut database = 0;
     for record in records {

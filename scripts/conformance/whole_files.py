@@ -3,9 +3,9 @@
     python3 scripts/conformance/whole_files.py --seed 1 --values 200 [--tool PATH] [--reference 7.4]
 
 Random values of every type, in several databases, and a library of functions are made on a real server, which saves them.
-The example `snapshot` of the crate `stoa` loads the file, says its digest, and writes it anew. A second real server of
-the kind starts with what was written: digests, and what they leave out, are compared. 7.0 refuses what we write, as it
-is newer; its own files are read all the same.
+The example `snapshot` of the crate `stoa` loads the file, says its digest, and writes it anew, in the oldest version that
+holds what there is. A second real server of the kind starts with what was written: digests, and what they leave out,
+are compared. With 7.0 every second seed makes no consumers of streams, whose file 7.0 refuses as it is newer.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def tool_path() -> Path:
     return tool
 
 
-def fill(side: Side, seed: int, values: int, new: bool) -> list[list[bytes]]:
+def fill(side: Side, seed: int, values: int, new: bool, with_groups: bool) -> list[list[bytes]]:
     """Makes values; gives the keys of each database."""
     side.call("FUNCTION", "LOAD", CODE)
     for number in range(values):
@@ -47,7 +47,8 @@ def fill(side: Side, seed: int, values: int, new: bool) -> list[list[bytes]]:
                 side.call("CONFIG", "SET", name, str(rng.choice(choices)))
         side.call("SELECT", str(number % DATABASES))
         for argv in Maker(rng, new).make(b"k%d" % number):
-            side.call(*argv)
+            if with_groups or argv[0] not in (b"XGROUP", b"XREADGROUP", b"XACK"):
+                side.call(*argv)
     keys = []
     for index in range(DATABASES):
         side.call("SELECT", str(index))
@@ -89,7 +90,7 @@ def goes_back(binary: str, reference: str, snapshot: Path, keys: list[list[bytes
     """What is wrong on a server that starts with our file."""
     side = Side(reference, binary, snapshot)
     try:
-        after = facts(side, keys, True)
+        after = facts(side, keys, reference == "7.4")
         wrong = [f"{old!r} became {new!r}" for old, new in zip(before, after, strict=True) if old != new]
         return wrong[0][:1500] if wrong else ""
     finally:
@@ -100,8 +101,8 @@ def is_refused(binary: str, reference: str, snapshot: Path) -> str:
     try:
         Side(reference, binary, snapshot).close()
     except ServerFailed as error:
-        return "" if "Can't handle RDB format version 12" in str(error) else f"it says {error}"
-    return f"{reference} takes a file of version 12"
+        return "" if "Can't handle RDB format version 11" in str(error) else f"it says {error}"
+    return f"{reference} takes a file of version 11"
 
 
 def run(tool: str, reference: str, seed: int, values: int) -> bool:
@@ -113,7 +114,8 @@ def run(tool: str, reference: str, seed: int, values: int) -> bool:
     try:
         theirs = Side(reference, binary)
         try:
-            keys = fill(theirs, seed, values, new)
+            with_groups = new or seed % 2 == 0
+            keys = fill(theirs, seed, values, new, with_groups)
             before = facts(theirs, keys, new)
             saved = theirs.call("SAVE")
             if saved != ("+", b"OK"):
@@ -124,7 +126,10 @@ def run(tool: str, reference: str, seed: int, values: int) -> bool:
             theirs.close()
         wrong = compare(take_over(tool, directory), before)
         if not wrong:
-            wrong = goes_back(binary, reference, snapshot, keys, before) if new else is_refused(binary, reference, snapshot)
+            if new or not with_groups:
+                wrong = goes_back(binary, reference, snapshot, keys, before)
+            else:
+                wrong = is_refused(binary, reference, snapshot)
         print(f"FAIL file of seed {seed} with {reference}: {wrong}" if wrong else
               f"a file of {sum(map(len, keys))} keys exchanged with {reference}, seed {seed}")
         return not wrong

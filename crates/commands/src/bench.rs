@@ -10,7 +10,7 @@ use stoa_command::{Args, Flags, KeyPositions, RequestPolicy, ResponsePolicy};
 use stoa_config::{Config, split_words};
 use stoa_engine::{
     Blocking, Ctx, Facts, Node, Order, Proto, Queue, Refusal, Reply, Scripts, Session, Sessions,
-    Tracer, admit, exec, heeds, refuse, run,
+    Snapshots, Tracer, admit, exec, heeds, refuse, run,
 };
 use stoa_keyspace::{Keyspace, Notice};
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
@@ -61,6 +61,7 @@ impl Bench {
                 tracer: Tracer::new(ShardId(0), 1, || MonoNs(0)),
                 memory: stoa_engine::Memory::default(),
                 dirty: 0,
+                snapshots: Snapshots::default(),
                 pubsub: PubSub::new(ShardId(0)),
                 orders: Vec::new(),
                 scripts: Scripts::new(1, 1, || MonoNs(0)),

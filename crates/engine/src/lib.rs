@@ -30,7 +30,9 @@ pub use capture::Captured;
 pub use context::{Ctx, Walk, WalkStep};
 pub use memory::{Memory, MemoryBoard, OUT_OF_MEMORY};
 pub use multi::{Multi, Queue, QueueReach, QueuedKey, exec};
-pub use node::{Facts, Node, Order, PauseMode, ProcessFacts, ShutdownMode, World, heeds};
+pub use node::{
+    Facts, Node, Order, PauseMode, ProcessFacts, ShutdownMode, Snapshots, World, heeds,
+};
 pub use reply::{Proto, Reply};
 pub use run::{Refusal, Verdict, admit, admit_found, refuse, refuse_exec, run};
 pub use script::{Escape, Reach, ScriptCall, Scripts};

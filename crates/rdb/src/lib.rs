@@ -27,5 +27,9 @@ pub use payload::{Refusal, dump, restore};
 pub use read::{Damaged, Reader};
 pub use write::{Portions, ValueRef, Writer};
 
-/// The version of the format that is written, and the last that is read.
+/// The version of the format that Redis 7.4 writes, the last that RESTORE takes.
 pub const VERSION: u16 = 12;
+/// The oldest version that is written, that of Redis 7.0.
+pub const VERSION_MIN: u16 = 10;
+/// The first version that knows when consumers of streams were active, and small sets as they lie.
+const VERSION_OF_7_2: u16 = 11;

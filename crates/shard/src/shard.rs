@@ -10,7 +10,9 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use stoa_config::Config;
-use stoa_engine::{Block, Facts, Memory, Node, Scripts, Session, Sessions, Table, Tracer};
+use stoa_engine::{
+    Block, Facts, Memory, Node, Scripts, Session, Sessions, Snapshots, Table, Tracer,
+};
 use stoa_keyspace::Keyspace;
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_pubsub::PubSub;
@@ -180,6 +182,7 @@ impl Shard {
             inserts: Histogram::new(),
             tracer: Tracer::new(id, shards, clock),
             dirty: 0,
+            snapshots: Snapshots::default(),
             pubsub: PubSub::new(id),
             orders: Vec::new(),
             scripts: Scripts::new(shards, chance, clock),

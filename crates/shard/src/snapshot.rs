@@ -4,7 +4,7 @@
 //! needs no transaction to agree on it; [`Shard::is_at_rest`] says whether one is under way.
 
 use stoa_config::Config;
-use stoa_engine::{Sessions, restored};
+use stoa_engine::{Sessions, Snapshots, restored};
 use stoa_keyspace::{EntryRef, Owned};
 use stoa_rdb::KeyRecord;
 use stoa_stdx::{DbIndex, UnixMs};
@@ -43,6 +43,11 @@ impl Shard {
     #[must_use]
     pub const fn changes(&self) -> u64 {
         self.node.dirty
+    }
+
+    /// What INFO says of snapshots.
+    pub const fn snapshots(&mut self) -> &mut Snapshots {
+        &mut self.node.snapshots
     }
 
     /// The code of the libraries of functions, which every shard has.

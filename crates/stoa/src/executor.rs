@@ -21,8 +21,6 @@ pub(crate) struct Executor {
     pub(crate) now: Moment,
     /// Where it is saved.
     pub(crate) home: Option<Home>,
-    /// How many changes there were when it was saved last.
-    pub(crate) changes_saved: u64,
     /// SHUTDOWN was called.
     stopped: bool,
     /// Sessions go to the shards in turn.
@@ -86,7 +84,6 @@ impl Executor {
             table,
             now,
             home: None,
-            changes_saved: 0,
             stopped: false,
             next_home: 0,
             request: Vec::new(),

@@ -32,8 +32,9 @@ impl Db {
     /// they are not there. One database at a time has a directory: a second one, in this process or in
     /// another, is refused until the first is closed.
     ///
-    /// In the directory are `dump.rdb`, a snapshot in the format of Redis 7.4, and `stoa.lock`. To take
-    /// over what a Redis (1.0 to 7.4, with what 8 writes in the same layouts) or a Valkey (up to 9)
+    /// In the directory are `dump.rdb`, a snapshot, and `stoa.lock`. The snapshot is an RDB file of the
+    /// oldest version that holds what there is: Redis 7.0 and later load it, 7.2 if streams have
+    /// consumers, 7.4 if hashes have fields with deadlines. To take over what a Redis (1.0 to 7.4, with what 8 writes in the same layouts) or a Valkey (up to 9)
     /// saved, put its file there under that name.
     ///
     /// **What lasts:** what was there at the last [`Db::save`] or [`Db::close`] that gave `Ok`, whole,

@@ -10,12 +10,12 @@ use std::path::Path;
 
 use stoa_engine::stored;
 use stoa_observability::info::REDIS_VERSION;
-use stoa_rdb::{FileReader, FileWriter, KeyHead, KeyRecord, Record};
-use stoa_shard::{KeyLoaded, owner_of};
+use stoa_rdb::{FileReader, FileWriter, KeyHead, KeyRecord, Record, VERSION, VERSION_MIN};
+use stoa_shard::{KeyLoaded, Shard, owner_of};
 use stoa_stdx::{DbIndex, key_slot};
 
 use crate::Error;
-use crate::executor::{Executor, moment};
+use crate::executor::{Executor, Seat, moment};
 use crate::home::{Home, failed};
 
 /// Bytes read, and written, at a time.
@@ -27,32 +27,43 @@ impl Executor {
         if let Some(file) = home.snapshot()? {
             self.load(file, home.snapshot_path())?;
         }
-        self.changes_saved = self.changes();
+        // Libraries that were loaded are no changes.
+        self.each_shard(|shard| shard.snapshots().changes = shard.changes());
         self.home = Some(home);
         Ok(())
+    }
+
+    fn each_shard(&mut self, act: impl FnMut(&mut Shard)) {
+        self.seats.iter_mut().map(|seat| &mut seat.shard).for_each(act);
     }
 
     /// Saves what changed since it was saved, if anything did.
     pub(crate) fn save_changes(&mut self) -> Result<(), Error> {
-        if self.home.is_none() || self.changes() == self.changes_saved {
-            return Ok(());
+        let is_changed = |seat: &mut Seat| seat.shard.changes() > seat.shard.snapshots().changes;
+        if self.home.is_some() && self.seats.iter_mut().any(is_changed) {
+            return self.save();
         }
-        self.save()
+        Ok(())
     }
 
     /// Saves all there is.
     pub(crate) fn save(&mut self) -> Result<(), Error> {
-        let changes = self.changes();
         let home = self.home.take().ok_or(Error::InMemory)?;
         let saved = home.replace_snapshot(|file| self.write_snapshot(file));
         self.home = Some(home);
-        saved?;
-        self.changes_saved = changes;
-        Ok(())
-    }
-
-    fn changes(&self) -> u64 {
-        self.seats.iter().map(|seat| seat.shard.changes()).sum()
+        let (begun, ended) = (self.now, moment(&*self.clock));
+        let seconds = ended.mono.0.saturating_sub(begun.mono.0) / 1_000_000_000;
+        let is_saved = saved.is_ok();
+        self.each_shard(|shard| {
+            let changes = shard.changes();
+            let facts = shard.snapshots();
+            facts.has_failed = !is_saved;
+            if is_saved {
+                (facts.changes, facts.last_at) = (changes, begun.unix);
+                (facts.last_s, facts.count) = (Some(seconds), facts.count + 1);
+            }
+        });
+        saved
     }
 
     fn write_snapshot(&mut self, out: &mut dyn Write) -> io::Result<()> {
@@ -60,7 +71,8 @@ impl Executor {
         let are_at_rest = self.seats.iter().all(|seat| seat.shard.is_at_rest());
         assert!(are_at_rest, "between calls no transaction is under way");
         let config = self.seats[0].shard.config().clone();
-        let mut writer = FileWriter::new(config.rdb_compression, config.rdb_checksum);
+        let version = self.version(config.databases);
+        let mut writer = FileWriter::new(version, config.rdb_compression, config.rdb_checksum);
         let unix_s = self.now.unix.0 / 1_000;
         writer.aux(b"redis-ver", REDIS_VERSION.as_bytes());
         writer.aux(b"redis-bits", b"64");
@@ -74,6 +86,23 @@ impl Executor {
         }
         writer.end();
         out.write_all(&writer.take())
+    }
+
+    /// The oldest version of the format that holds what there is. It stands first in the file, so all
+    /// keys are looked at once before.
+    fn version(&mut self, databases: u16) -> u16 {
+        let mut version = VERSION_MIN;
+        let now = self.now.unix;
+        for index in (0..databases).map(DbIndex) {
+            for seat in &mut self.seats {
+                seat.shard.each_key(index, now, &mut |entry| {
+                    if version < VERSION {
+                        version = version.max(stored(&entry).version());
+                    }
+                });
+            }
+        }
+        version
     }
 
     fn write_database(
@@ -137,7 +166,14 @@ impl Executor {
         let (key, database) = (record.key.clone(), record.database);
         let shard = &mut self.seats[owner.0 as usize].shard;
         match shard.load_key(record, self.now.unix) {
-            KeyLoaded::Taken | KeyLoaded::Expired => Ok(()),
+            KeyLoaded::Taken => {
+                self.each_shard(|shard| shard.snapshots().keys_loaded += 1);
+                Ok(())
+            }
+            KeyLoaded::Expired => {
+                self.each_shard(|shard| shard.snapshots().keys_expired += 1);
+                Ok(())
+            }
             KeyLoaded::Twice => Err(format!(
                 "the key '{}' is there twice in database {database}; load another copy of the file",
                 key.escape_ascii()

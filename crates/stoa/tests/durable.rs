@@ -170,6 +170,29 @@ fn a_database_that_is_dropped_is_saved_and_one_that_dies_is_as_it_was_saved() ->
 }
 
 #[test]
+fn what_old_servers_can_hold_is_saved_so_that_they_load_it() -> Result<(), Error> {
+    let scratch = Scratch::new();
+    let db = open(&scratch, 3)?;
+    for (line, head) in [
+        ("SADD set a b", b"REDIS0010"),
+        ("XADD x 1-1 f v", b"REDIS0010"),
+        ("XGROUP CREATE x g 0", b"REDIS0010"),
+        ("XGROUP CREATECONSUMER x g c", b"REDIS0011"),
+        ("HSET h f v", b"REDIS0011"),
+        ("HPEXPIREAT h 1800000000000 FIELDS 1 f", b"REDIS0012"),
+        ("FLUSHALL", b"REDIS0010"),
+    ] {
+        run(&db, line);
+        db.save()?;
+        let saved = fs::read(scratch.snapshot()).expect("a snapshot");
+        assert!(saved.starts_with(head), "{line}");
+        let found = open(&scratch.after_a_crash(), 1)?;
+        assert_eq!(digest(&found), digest(&db), "{line}");
+    }
+    Ok(())
+}
+
+#[test]
 fn what_did_not_change_is_not_written_again() -> Result<(), Error> {
     let scratch = Scratch::new();
     let db = open(&scratch, 2)?;
@@ -302,6 +325,47 @@ fn keys_past_their_deadline_are_not_saved_and_not_loaded() -> Result<(), Error> 
     db.close()?;
     clock.advance(Duration::from_secs(1));
     assert_eq!(at(&clock)?.execute(&[b"DBSIZE"])?, Reply::Int(0));
+    Ok(())
+}
+
+#[test]
+fn info_says_what_was_loaded_and_saved_and_what_is_not() -> Result<(), Error> {
+    let field = |db: &Db, name: &str| -> String {
+        let Ok(Reply::Verbatim(_, text)) = db.execute(&[b"INFO", b"persistence"]) else {
+            panic!("INFO is a text");
+        };
+        let text = String::from_utf8(text).expect("words");
+        let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name}:")));
+        line.unwrap_or_else(|| panic!("no {name}")).to_owned()
+    };
+    let scratch = Scratch::new();
+    let clock = ManualClock::at_unix_ms(START_UNIX_MS);
+    let at = |clock: &ManualClock| {
+        Db::builder().shards(3).clock(clock.clone()).seed(1).open(scratch.dir())
+    };
+    let db = at(&clock)?;
+    for key in ["a", "b", "c", "d"] {
+        db.set(key.as_bytes(), b"v")?;
+    }
+    db.set_ex(b"e", b"v", Duration::from_secs(5))?;
+    assert_eq!(field(&db, "rdb_changes_since_last_save"), "5");
+    clock.advance(Duration::from_secs(2));
+    db.save()?;
+    assert_eq!(field(&db, "rdb_changes_since_last_save"), "0");
+    assert_eq!(field(&db, "rdb_last_save_time"), (START_UNIX_MS / 1_000 + 2).to_string());
+    assert_eq!(field(&db, "rdb_saves"), "1");
+    db.set(b"a", b"w")?;
+    fs::create_dir(scratch.dir().join("dump.rdb.unfinished")).expect("a directory");
+    assert!(db.save().is_err());
+    assert_eq!(field(&db, "rdb_last_bgsave_status"), "err");
+    assert_eq!(field(&db, "rdb_changes_since_last_save"), "1");
+    fs::remove_dir(scratch.dir().join("dump.rdb.unfinished")).expect("it is empty");
+    db.close()?;
+    clock.advance(Duration::from_secs(9));
+    let db = at(&clock)?;
+    assert_eq!(field(&db, "rdb_last_load_keys_loaded"), "4");
+    assert_eq!(field(&db, "rdb_last_load_keys_expired"), "1");
+    assert_eq!(field(&db, "rdb_changes_since_last_save"), "0");
     Ok(())
 }
 

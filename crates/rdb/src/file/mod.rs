@@ -13,7 +13,8 @@
 //! before the bytes have come.
 //!
 //! Read are versions 1 to 13 and, from Valkey, 80 and 81, as far as the kinds in them are known here;
-//! written is 12, that of Redis 7.4.
+//! written are 10, 11 and 12, those of Redis 7.0, 7.2 and 7.4: the oldest
+//! that holds what there is, so that as many servers as can load a file do.
 
 mod fault;
 mod read;

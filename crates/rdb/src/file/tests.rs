@@ -53,7 +53,12 @@ fn records(rng: &mut Rng) -> Vec<Record> {
 /// Writes `records`, taking pieces away at random; a large value in portions.
 fn written(records: &[Record], rng: &mut Rng) -> Vec<u8> {
     let limits = rules(rng).limits;
-    let mut writer = FileWriter::new(rng.one_in(2), true);
+    let versions = records.iter().filter_map(|record| match record {
+        Record::Key(key) => Some(value_ref(&key.value).version()),
+        _ => None,
+    });
+    let version = versions.max().unwrap_or(10).max(10 + rng.below(3) as u16);
+    let mut writer = FileWriter::new(version, rng.one_in(2), true);
     let mut file = Vec::new();
     for record in records {
         match record {
@@ -295,15 +300,38 @@ fn keys_without_a_value_are_passed_over() {
 }
 
 #[test]
+fn the_oldest_version_that_holds_a_value_holds_all_of_it() {
+    let mut seen = std::collections::BTreeMap::new();
+    for seed in 0..if cfg!(miri) { 4 } else { 600 } {
+        let mut rng = Rng::new(seed);
+        let rules = rules(&mut rng);
+        let value = Loaded::Object(object(&mut rng, &rules));
+        let version = value_ref(&value).version();
+        *seen.entry(version).or_insert(0) += 1;
+        let mut writer = FileWriter::new(version, true, true);
+        let head = KeyHead { key: b"k", deadline: None, idle_s: None };
+        let mut portions = writer.key(head, value_ref(&value), &rules.limits);
+        writer.value(&mut portions, usize::MAX);
+        drop(portions);
+        writer.end();
+        let file = writer.take();
+        assert_eq!(file[7..9], *version.to_string().as_bytes());
+        let want = Record::Key(KeyRecord { value, ..key(0, None) });
+        assert_eq!(all(&file).map(|mut records| records.remove(0)), Ok(want), "seed {seed}");
+    }
+    assert!(cfg!(miri) || [10, 11, 12].iter().all(|version| seen[version] > 20), "{seen:?}");
+}
+
+#[test]
 fn the_sum_is_that_of_all_before_it() {
-    let mut writer = FileWriter::new(true, true);
+    let mut writer = FileWriter::new(10, true, true);
     writer.aux(b"a", b"b");
     let mut file = writer.take();
     writer.end();
     file.extend(writer.take());
     let (covered, sum) = file.split_at(file.len() - 8);
     assert_eq!(sum, crc64(covered).to_le_bytes());
-    let mut writer = FileWriter::new(true, false);
+    let mut writer = FileWriter::new(10, true, false);
     writer.end();
     assert!(writer.take().ends_with(b"\xff\0\0\0\0\0\0\0\0"));
 }

@@ -4,8 +4,8 @@ use stoa_stdx::{Crc64, UnixMs};
 use stoa_value::Limits;
 
 use super::opcode;
-use crate::VERSION;
 use crate::write::{Portions, ValueRef, Writer};
+use crate::{VERSION, VERSION_MIN};
 
 /// What stands in front of a value.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +25,7 @@ pub struct KeyHead<'a> {
 /// ```
 /// # use stoa_rdb::{FileWriter, KeyHead, ValueRef};
 /// let limits = stoa_value::Limits::default();
-/// let mut writer = FileWriter::new(true, true);
+/// let mut writer = FileWriter::new(stoa_rdb::VERSION, true, true);
 /// writer.database(0, 1, 0);
 /// let head = KeyHead { key: b"k", deadline: None, idle_s: None };
 /// let mut value = writer.key(head, ValueRef::String(stoa_value::Str::Bytes(b"v")), &limits);
@@ -38,17 +38,23 @@ pub struct KeyHead<'a> {
 #[derive(Debug)]
 pub struct FileWriter {
     writer: Writer,
+    version: u16,
     /// Of what was taken. None: zero is written in its place.
     sum: Option<Crc64>,
 }
 
 impl FileWriter {
-    /// Begins a file. Strings are compressed or not; a checksum is computed or not.
+    /// Begins a file of a version that holds all values to come, see [`ValueRef::version`]: the older it
+    /// is, the more servers load it. Strings are compressed or not; a checksum is computed or not.
+    ///
+    /// # Panics
+    /// When the version is none that is written: [`VERSION_MIN`] to [`VERSION`].
     #[must_use]
-    pub fn new(compresses: bool, has_sum: bool) -> Self {
+    pub fn new(version: u16, compresses: bool, has_sum: bool) -> Self {
+        assert!((VERSION_MIN..=VERSION).contains(&version), "version {version} is not written");
         let mut writer = Writer::new(compresses);
-        writer.raw(format!("REDIS{VERSION:04}").as_bytes());
-        Self { writer, sum: has_sum.then(Crc64::new) }
+        writer.raw(format!("REDIS{version:04}").as_bytes());
+        Self { writer, version, sum: has_sum.then(Crc64::new) }
     }
 
     /// A note. Readers pass over those they do not know.
@@ -74,12 +80,16 @@ impl FileWriter {
     }
 
     /// A key, of whose value nothing is written yet: that is for [`FileWriter::value`].
+    ///
+    /// # Panics
+    /// When the version of the file does not hold it.
     pub fn key<'v>(
         &mut self,
         head: KeyHead<'_>,
         value: ValueRef<'v>,
         limits: &Limits,
     ) -> Portions<'v> {
+        assert!(value.version() <= self.version, "the file's version does not hold this value");
         if let Some(deadline) = head.deadline {
             self.writer.byte(opcode::EXPIRES_MS);
             self.writer.word(deadline.0);
@@ -88,9 +98,9 @@ impl FileWriter {
             self.writer.byte(opcode::IDLE);
             self.writer.len(idle_s);
         }
-        self.writer.byte(value.kind() as u8);
+        self.writer.byte(value.kind_in(self.version) as u8);
         self.writer.text(head.key);
-        Portions::new(value, limits)
+        Portions::in_version(value, limits, self.version)
     }
 
     /// Writes of a value until `len_max` bytes wait to be taken, or all is written; an element at

@@ -6,7 +6,7 @@ use std::iter;
 
 use stoa_value::{Hash, Limits, List, ListBlock, ObjectRef, Set, SortedSet, Str};
 
-use crate::{Kind, lzf};
+use crate::{Kind, VERSION, VERSION_MIN, VERSION_OF_7_2, lzf};
 
 /// Shorter strings are not worth compressing.
 const PACKED_LEN_MIN: usize = 21;
@@ -25,11 +25,37 @@ pub enum ValueRef<'a> {
 }
 
 impl ValueRef<'_> {
+    /// The oldest version of the format, of those that are written, that holds all of it.
+    #[must_use]
+    pub fn version(&self) -> u16 {
+        match self {
+            Self::Object(ObjectRef::Hash(hash))
+                if hash.encoding() == "listpackex" || hash.next_deadline().is_some() =>
+            {
+                VERSION
+            }
+            Self::Object(ObjectRef::Stream(stream))
+                if stream.groups().values().any(|group| group.consumers().len() > 0) =>
+            {
+                VERSION_OF_7_2
+            }
+            Self::String(_) | Self::Object(_) => VERSION_MIN,
+        }
+    }
+
     /// The layout it is written in.
     #[must_use]
     pub fn kind(&self) -> Kind {
+        self.kind_in(VERSION)
+    }
+
+    /// The same in a file of an older version.
+    pub(crate) fn kind_in(&self, version: u16) -> Kind {
         let Self::Object(object) = self else { return Kind::String };
+        let is_old = version < VERSION_OF_7_2;
         match object {
+            ObjectRef::Set(set) if is_old && set.int_width().is_none() => Kind::Set,
+            ObjectRef::Stream(_) if is_old => Kind::Stream2,
             ObjectRef::List(_) => Kind::ListListpacks,
             ObjectRef::Set(set) if set.int_width().is_some() => Kind::SetInts,
             ObjectRef::Set(set) if set.as_packed().is_some() => Kind::SetListpack,
@@ -195,6 +221,13 @@ impl<'a> Portions<'a> {
     /// All of a value, without its kind.
     #[must_use]
     pub fn new(value: ValueRef<'a>, limits: &Limits) -> Self {
+        Self::in_version(value, limits, VERSION)
+    }
+
+    /// The same in a file of an older version, which holds it. A stream there has no consumers, and so
+    /// lies as it does in a newer one.
+    pub(crate) fn in_version(value: ValueRef<'a>, limits: &Limits, version: u16) -> Self {
+        let is_old = version < VERSION_OF_7_2;
         let one = |token| Self::of_two(None, token);
         let object = match value {
             ValueRef::String(text) => return one(Token::Str(text)),
@@ -203,9 +236,9 @@ impl<'a> Portions<'a> {
         let rest: Box<dyn Iterator<Item = Token<'a>> + 'a> = match object {
             ObjectRef::List(list) => Box::new(of_list(list, *limits)),
             ObjectRef::Set(set) => match (set.as_packed(), set.int_width()) {
-                (Some(packed), _) => return one(Token::Bytes(packed.as_bytes())),
-                (None, Some(width)) => return one(Token::Ints(set, width)),
-                (None, None) => Box::new(
+                (Some(packed), _) if !is_old => return one(Token::Bytes(packed.as_bytes())),
+                (_, Some(width)) => return one(Token::Ints(set, width)),
+                (_, None) => Box::new(
                     iter::once(Token::Len(set.len() as u64)).chain(set.iter().map(Token::Str)),
                 ),
             },

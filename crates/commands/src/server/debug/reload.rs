@@ -14,7 +14,7 @@ const PORTION_LEN: usize = 64 * 1024;
 /// Reloads all keys of this shard. False if something did not come back; what follows it is as it was
 /// then.
 pub fn reload(ctx: &mut Ctx<'_>) -> bool {
-    let mut writer = FileWriter::new(ctx.node.config.rdb_compression, true);
+    let mut writer = FileWriter::new(stoa_rdb::VERSION, ctx.node.config.rdb_compression, true);
     let mut reader = FileReader::new(ctx.rules(), true);
     let databases = (0..ctx.keyspace.database_count()).map(DbIndex);
     for index in databases {
