@@ -13,14 +13,14 @@ use stoa_value::Rules;
 use crate::Shard;
 
 /// What became of a key that was to be loaded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyLoaded {
     /// It is there.
     Taken,
     /// Its deadline is past, so it is not.
     Expired,
-    /// It was there before, and is as it was.
-    Twice,
+    /// The key, which was there before, and is as it was.
+    Twice(Vec<u8>),
     /// There is no such database.
     NoDatabase,
 }
@@ -83,7 +83,7 @@ impl Shard {
         let place = self.keyspace.seed().key(&key);
         let mut db = self.keyspace.db(index, now, false);
         if db.peek(&place).is_some() {
-            return KeyLoaded::Twice;
+            return KeyLoaded::Twice(key);
         }
         let used = now.0.saturating_sub(idle_s.unwrap_or(0).saturating_mul(1_000));
         let owned = Owned { value: restored(value), deadline, clock: 0 };

@@ -143,13 +143,23 @@ impl Executor {
         let checks_sum = self.seats[0].shard.config().rdb_checksum;
         let mut reader = FileReader::new(self.seats[0].shard.rules(), checks_sum);
         let mut piece = vec![0; PIECE_LEN];
+        let (mut keys_loaded, mut keys_expired) = (0, 0);
         loop {
             while let Some(record) = reader.next().map_err(|fault| damaged(fault.to_string()))? {
                 match record {
                     Record::Aux { .. } | Record::Sizes { .. } | Record::Slot { .. } => {}
                     Record::Library(code) => self.load_library(&code).map_err(damaged)?,
-                    Record::Key(record) => self.load_key(record).map_err(damaged)?,
-                    Record::End { .. } => return ends(&mut file, &reader, path),
+                    Record::Key(record) => {
+                        let is_there = self.load_key(record).map_err(damaged)?;
+                        *(if is_there { &mut keys_loaded } else { &mut keys_expired }) += 1;
+                    }
+                    Record::End { .. } => {
+                        self.each_shard(|shard| {
+                            let facts = shard.snapshots();
+                            (facts.keys_loaded, facts.keys_expired) = (keys_loaded, keys_expired);
+                        });
+                        return ends(&mut file, &reader, path);
+                    }
                 }
             }
             let len = file.read(&mut piece).map_err(|error| failed("read", path, &error))?;
@@ -161,20 +171,15 @@ impl Executor {
         }
     }
 
-    fn load_key(&mut self, record: KeyRecord) -> Result<(), String> {
+    /// False if its deadline is past.
+    fn load_key(&mut self, record: KeyRecord) -> Result<bool, String> {
         let owner = owner_of(key_slot(&record.key), self.seats.len() as u16);
-        let (key, database) = (record.key.clone(), record.database);
+        let database = record.database;
         let shard = &mut self.seats[owner.0 as usize].shard;
         match shard.load_key(record, self.now.unix) {
-            KeyLoaded::Taken => {
-                self.each_shard(|shard| shard.snapshots().keys_loaded += 1);
-                Ok(())
-            }
-            KeyLoaded::Expired => {
-                self.each_shard(|shard| shard.snapshots().keys_expired += 1);
-                Ok(())
-            }
-            KeyLoaded::Twice => Err(format!(
+            KeyLoaded::Taken => Ok(true),
+            KeyLoaded::Expired => Ok(false),
+            KeyLoaded::Twice(key) => Err(format!(
                 "the key '{}' is there twice in database {database}; load another copy of the file",
                 key.escape_ascii()
             )),

@@ -329,6 +329,32 @@ fn keys_past_their_deadline_are_not_saved_and_not_loaded() -> Result<(), Error> 
 }
 
 #[test]
+fn fields_past_their_deadline_are_gone_after_loading() -> Result<(), Error> {
+    let scratch = Scratch::new();
+    let clock = ManualClock::at_unix_ms(START_UNIX_MS);
+    let at = |clock: &ManualClock| Db::builder().clock(clock.clone()).seed(1).open(scratch.dir());
+    let db = at(&clock)?;
+    for key in ["all", "some"] {
+        run(&db, &format!("HSET {key} f v g w"));
+        run(&db, &format!("HPEXPIRE {key} 50 FIELDS 1 f"));
+    }
+    run(&db, "HPEXPIRE all 50 FIELDS 1 g");
+    db.close()?;
+    clock.advance(Duration::from_millis(60));
+    let db = at(&clock)?;
+    assert_eq!(run(&db, "EXISTS all some"), Reply::Int(1));
+    assert_eq!(run(&db, "HLEN some"), Reply::Int(1));
+    for _ in 0..1_000 {
+        if db.run_due().is_none() {
+            break;
+        }
+        clock.advance(Duration::from_millis(10));
+    }
+    assert_eq!(run(&db, "DBSIZE"), Reply::Int(1));
+    Ok(())
+}
+
+#[test]
 fn info_says_what_was_loaded_and_saved_and_what_is_not() -> Result<(), Error> {
     let field = |db: &Db, name: &str| -> String {
         let Ok(Reply::Verbatim(_, text)) = db.execute(&[b"INFO", b"persistence"]) else {
