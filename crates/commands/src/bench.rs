@@ -10,7 +10,7 @@ use stoa_command::{Args, Flags, KeyPositions, RequestPolicy, ResponsePolicy};
 use stoa_config::{Config, EventClasses, split_words};
 use stoa_engine::{
     Blocking, Ctx, Facts, Node, Order, Proto, Queue, Refusal, Reply, Scripts, Session, Sessions,
-    Tracer, admit, exec, refuse, run,
+    Snapshots, Tracer, admit, exec, refuse, run,
 };
 use stoa_keyspace::{Keyspace, Notice};
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
@@ -67,6 +67,7 @@ impl Bench {
                 waiting: 0,
                 dirty: 0,
                 observed: stoa_engine::Observed::default(),
+                snapshots: Snapshots::default(),
                 pubsub: PubSub::new(ShardId(0)),
                 orders: Vec::new(),
                 asking: None,

@@ -20,6 +20,7 @@ mod reply;
 mod run;
 mod script;
 mod session;
+mod stored;
 mod table;
 mod tally;
 mod trace;
@@ -33,12 +34,15 @@ pub use context::{Ctx, Walk, WalkStep};
 pub use copying::{COPY_LEN, SlowCopy};
 pub use memory::{Memory, MemoryBoard, OUT_OF_MEMORY};
 pub use multi::{Multi, Queue, QueueReach, QueuedKey, exec};
-pub use node::{Facts, Node, Observed, Order, PauseMode, ProcessFacts, ShutdownMode, World};
+pub use node::{
+    Facts, Node, Observed, Order, PauseMode, ProcessFacts, ShutdownMode, Snapshots, World,
+};
 pub use reply::{Proto, Reply};
 pub use run::{Refusal, Verdict, admit, admit_found, refuse, refuse_exec, run};
 pub use script::{Escape, Figures, Reach, ScriptCall, Scripts};
 pub use session::{ReplyMode, Session, SessionRow, Sessions, Watching};
 pub use stoa_config::EventClass as Class;
 pub use stoa_pubsub::Kind;
+pub use stored::{restored, stored};
 pub use table::{Command, Entry, Lately, Part, Table, entry};
 pub use trace::{Sample, Stage, Tracer};

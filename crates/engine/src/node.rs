@@ -11,6 +11,25 @@ use stoa_stdx::{ConnId, MonoMs, Rng, ShardId, UnixMs};
 
 use crate::{Asking, Memory, MemoryBoard, ScriptBoard, Scripts, Table, Tracer};
 
+/// What is known of snapshots: whoever drives the shards makes them, and tells each shard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Snapshots {
+    /// The shard's changes when the last one was made.
+    pub changes: u64,
+    /// When that was; 0 if there is none of this run.
+    pub last_at: UnixMs,
+    /// Seconds it took.
+    pub last_s: Option<u64>,
+    /// How many there were.
+    pub count: u64,
+    /// The last attempt failed.
+    pub has_failed: bool,
+    /// Keys that were loaded at the start, on all shards.
+    pub keys_loaded: u64,
+    /// Keys that were not, as their deadline was past.
+    pub keys_expired: u64,
+}
+
 /// Facts that do not change while the server runs.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
@@ -140,6 +159,8 @@ pub struct Node {
     pub dirty: u64,
     /// What is observed from outside.
     pub observed: Observed,
+    /// What is saved of them.
+    pub snapshots: Snapshots,
     /// Who listens to which channel, and what is to be sent there after the command.
     pub pubsub: PubSub,
     /// What commands asked for; the shard takes them after each command.

@@ -66,7 +66,7 @@ impl Shard {
                 Order::Unwatch(conn) => self.unwatch(conn),
                 Order::Unpause => self.end_pause(),
                 Order::Log(level, text) => self.log(level, text),
-                Order::Shutdown(_) => self.actions.push_back(Action::Shutdown),
+                Order::Shutdown(mode) => self.actions.push_back(Action::Shutdown(mode)),
             }
         }
     }

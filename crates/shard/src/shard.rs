@@ -12,7 +12,7 @@ use std::sync::Arc;
 use stoa_config::Config;
 use stoa_engine::{
     Block, COPY_LEN, Facts, Lately, Memory, Node, Observed, Scripts, Session, Sessions, SlowCopy,
-    Table, Tracer,
+    Snapshots, Table, Tracer,
 };
 use stoa_keyspace::Keyspace;
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
@@ -193,6 +193,7 @@ impl Shard {
             waiting: 0,
             dirty: 0,
             observed: Observed::default(),
+            snapshots: Snapshots::default(),
             pubsub: PubSub::new(id),
             orders: Vec::new(),
             asking: None,
