@@ -98,6 +98,10 @@ pub struct Settings {
 
     /// `rdbcompression`.
     pub rdb_compression: bool,
+    /// `rdbchecksum`.
+    pub rdb_checksum: bool,
+    /// `dbfilename`.
+    pub db_file_name: Box<[u8]>,
     /// `dir`.
     pub dir: Box<[u8]>,
     /// `loglevel`.
@@ -237,6 +241,8 @@ impl Settings {
             pid_file: text(value("pidfile")),
             limits: limits(value),
             rdb_compression: flag(value("rdbcompression")),
+            rdb_checksum: flag(value("rdbchecksum")),
+            db_file_name: text(value("dbfilename")).unwrap_or_default(),
             dir: text(value("dir")).unwrap_or_default(),
             log_level: [
                 LogLevel::Debug,

@@ -217,12 +217,38 @@ impl Keyspace {
     pub(crate) fn remove(&mut self, index: DbIndex, key: &Key<'_>) -> Option<Owned> {
         let Self { databases, arena, .. } = self;
         let database = &mut databases[index.0 as usize];
-        let entry = database.slot_mut(key.slot).remove(arena, key.hash, key.bytes)?;
+        // A loan asks every database for its key: that must not make the tables of an empty one.
+        let slot = &mut database.slots.as_mut()?[key.slot.0 as usize];
+        let entry = slot.remove(arena, key.hash, key.bytes)?;
         database.count_out(key.slot);
         database.forget(entry);
         let (deadline, clock) = (entry.deadline(), entry.clock());
         // SAFETY: out of the table, made by this arena.
         let value = unsafe { entry.into_value(arena) };
         Some(Owned { value, deadline, clock })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stoa_stdx::{DbIndex, HashSeed, UnixMs};
+
+    use crate::{Keyspace, Ttl};
+
+    #[test]
+    fn asking_empty_databases_for_a_key_to_lend_makes_no_tables() {
+        let (now, seed) = (UnixMs(1), HashSeed::new([1, 2, 3, 4]));
+        let mut keyspace = Keyspace::new(16, seed.clone(), now);
+        let key = seed.key(b"k");
+        keyspace.db(DbIndex(3), now, false).set_string(&key, b"v", Ttl::Clear);
+        let before = keyspace.used_bytes();
+        for index in (0..16).map(DbIndex) {
+            let lent = keyspace.db(index, now, false).lend(&key);
+            assert_eq!(lent.is_some(), index.0 == 3);
+            if let Some(owned) = lent {
+                keyspace.db(index, now, false).put(&key, owned);
+            }
+        }
+        assert_eq!(keyspace.used_bytes(), before);
     }
 }

@@ -53,7 +53,6 @@ impl Shard {
                     let until = old.map_or(until, |old| old.until.max(until));
                     self.pause = Some(Pause { mode, until });
                 }
-                Order::Everywhere(argv) => self.send_everywhere(&argv),
                 Order::ShareScript(text) => {
                     for shard in (0..self.node.shards).map(ShardId) {
                         if shard != self.node.shard {
@@ -67,7 +66,7 @@ impl Shard {
                 Order::Unwatch(conn) => self.unwatch(conn),
                 Order::Unpause => self.end_pause(),
                 Order::Log(level, text) => self.log(level, text),
-                Order::Shutdown(_) => self.actions.push_back(Action::Shutdown),
+                Order::Shutdown(mode) => self.actions.push_back(Action::Shutdown(mode)),
             }
         }
     }

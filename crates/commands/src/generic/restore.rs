@@ -4,9 +4,9 @@
 //! nothing.
 
 use stoa_command::{Args, Arity, Category, Flags, Group, KeyFlags, KeySpec, ReplyError, Spec};
-use stoa_engine::{Class, Command, Ctx, Reply};
-use stoa_keyspace::{Access, Owned, Value};
-use stoa_rdb::{Loaded, Refusal};
+use stoa_engine::{Class, Command, Ctx, Reply, restored};
+use stoa_keyspace::{Access, Owned};
+use stoa_rdb::Refusal;
 use stoa_stdx::UnixMs;
 
 /// `RESTORE key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]`
@@ -136,22 +136,11 @@ fn restore(args: RestoreArgs<'_>, ctx: &mut Ctx<'_>) -> Result<(), ReplyError> {
     }
     let deadline = (ttl != 0).then_some(UnixMs(deadline_ms as u64));
     let mut db = ctx.db();
-    db.store(&key, Owned { value: value(loaded), deadline, clock: 0 });
+    db.store(&key, Owned { value: restored(loaded), deadline, clock: 0 });
     if let Some(access) = args.access {
         db.set_access(&key, access);
     }
     ctx.notify(Class::Generic, "restore", key.bytes);
     ctx.changed(1);
     Ok(())
-}
-
-/// What a key holds of it.
-pub(crate) fn value(loaded: Loaded) -> Value {
-    match loaded {
-        Loaded::Object(object) => Value::Object(object),
-        Loaded::String(bytes) => match stoa_command::parse_int(&bytes) {
-            Some(value) => Value::Int(value),
-            None => Value::Bytes { bytes, raw: false },
-        },
-    }
 }
