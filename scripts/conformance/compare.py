@@ -227,6 +227,12 @@ def numbers_of(reply: Reply) -> list[object] | None:
         return None
 
 
+CUT_SKETCH = ("a HyperLogLog damaged by other commands ends in the middle of an opcode: Redis takes the zero behind the string "
+              "for the rest and goes on, here it is corrupted")
+
+PARTS: frozenset[str] = frozenset({CUT_SKETCH})
+"""Known differences after which the keys are not the same any more."""
+
 KNOWN: dict[str, list[Known]] = {
     "7.0": [
         (
@@ -265,6 +271,11 @@ KNOWN: dict[str, list[Known]] = {
         (
             "an inline request with a zero byte: Redis looks for the line's end with a C string function and waits for ever",
             lambda argv, ours, theirs: ours[0] == "raw" and b"\0" in b"".join(argv),
+        ),
+        (
+            CUT_SKETCH,
+            lambda argv, ours, theirs: verb(argv) in (b"PFADD", b"PFCOUNT", b"PFMERGE") and theirs[0] == "-"
+            and text(theirs).startswith(b"INVALIDOBJ") and ours[0] in ":+",
         ),
     ],
 }
