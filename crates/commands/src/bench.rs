@@ -10,7 +10,7 @@ use stoa_command::{Args, Flags, KeyPositions, RequestPolicy, ResponsePolicy};
 use stoa_config::{Config, EventClasses, split_words};
 use stoa_engine::{
     Blocking, Ctx, Facts, Node, Order, Proto, Queue, Refusal, Reply, Scripts, Session, Sessions,
-    Tracer, admit, exec, refuse, run,
+    Snapshots, Tracer, admit, exec, refuse, run,
 };
 use stoa_keyspace::{Keyspace, Notice};
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
@@ -60,9 +60,14 @@ impl Bench {
                 inserts: Histogram::new(),
                 tracer: Tracer::new(ShardId(0), 1, || MonoNs(0)),
                 memory: stoa_engine::Memory::default(),
+                repl_id: "0".repeat(40),
+                // No shard is there to go on with it.
+                copy_len: usize::MAX,
+                copied: None,
                 waiting: 0,
                 dirty: 0,
                 observed: stoa_engine::Observed::default(),
+                snapshots: Snapshots::default(),
                 pubsub: PubSub::new(ShardId(0)),
                 orders: Vec::new(),
                 asking: None,
@@ -108,13 +113,13 @@ impl Bench {
     pub(crate) fn config(&mut self, name: &str, value: &str) {
         let set = self.node.config.settle(name, value.as_bytes());
         assert!(set.is_ok(), "config {name} {value}: {set:?}");
-        self.keyspace.notices.heeds = self.node.heeds();
+        self.node.configure(&mut self.keyspace);
     }
 
     /// Has the events of these classes noted, whatever is published.
     pub(crate) fn observe(&mut self, classes: EventClasses) {
         self.node.observed.classes = classes;
-        self.keyspace.notices.heeds = self.node.heeds();
+        self.node.configure(&mut self.keyspace);
     }
 
     /// Runs a request written as in redis-cli; gives its reply as a transcript shows it.

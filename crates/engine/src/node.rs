@@ -2,14 +2,33 @@
 
 use std::sync::Arc;
 
-use stoa_config::{Config, EventClasses, LogLevel};
-use stoa_keyspace::{Heeds, Notice};
+use stoa_config::{Config, EventClasses, LogLevel, Remembers};
+use stoa_keyspace::{Counting, Heeds, Keyspace, Notice, Owned};
 use stoa_observability::info::{Allocator, CpuUs};
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_pubsub::PubSub;
 use stoa_stdx::{ConnId, MonoMs, Rng, ShardId, UnixMs};
 
 use crate::{Asking, Memory, MemoryBoard, ScriptBoard, Scripts, Table, Tracer};
+
+/// What is known of snapshots: whoever drives the shards makes them, and tells each shard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Snapshots {
+    /// The shard's changes when the last one was made.
+    pub changes: u64,
+    /// When that was; 0 if there is none of this run.
+    pub last_at: UnixMs,
+    /// Seconds it took.
+    pub last_s: Option<u64>,
+    /// How many there were.
+    pub count: u64,
+    /// The last attempt failed.
+    pub has_failed: bool,
+    /// Keys that were loaded at the start, on all shards.
+    pub keys_loaded: u64,
+    /// Keys that were not, as their deadline was past.
+    pub keys_expired: u64,
+}
 
 /// Facts that do not change while the server runs.
 #[derive(Clone, Debug, Default)]
@@ -140,6 +159,8 @@ pub struct Node {
     pub dirty: u64,
     /// What is observed from outside.
     pub observed: Observed,
+    /// What is saved of them.
+    pub snapshots: Snapshots,
     /// Who listens to which channel, and what is to be sent there after the command.
     pub pubsub: PubSub,
     /// What commands asked for; the shard takes them after each command.
@@ -150,6 +171,12 @@ pub struct Node {
     pub asking: Option<Asking>,
     /// How much memory there is left.
     pub memory: Memory,
+    /// What the history of the keys is called: 40 hex digits, the same on all shards.
+    pub repl_id: String,
+    /// Bytes that a command copies of a value before it has its shard go on with that.
+    pub copy_len: usize,
+    /// The copy that the command which runs asked for.
+    pub copied: Option<Box<Owned>>,
 }
 
 impl Node {
@@ -160,10 +187,14 @@ impl Node {
         self.scripts.paused.is_some() || self.asking.is_some()
     }
 
-    /// What the keyspace is to notice, from now on.
-    #[must_use]
-    pub fn heeds(&self) -> Heeds {
-        Heeds::new(self.config.keyspace_events.classes, self.observed.classes)
+    /// Tells a keyspace what it is to notice from now on, and how it counts uses.
+    pub fn configure(&self, keyspace: &mut Keyspace) {
+        let config = &self.config;
+        keyspace.counting = (config.remembers == Remembers::Count).then_some(Counting {
+            log_factor: config.lfu_log_factor,
+            decay_minutes: config.lfu_decay_minutes,
+        });
+        keyspace.notices.heeds = Heeds::new(config.keyspace_events.classes, self.observed.classes);
     }
 }
 

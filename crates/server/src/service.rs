@@ -98,7 +98,7 @@ impl Service for ShardService {
             Action::Reply { to, message } => Out::Reply { to, message },
             Action::PauseRead(conn) => Out::PauseRead(conn),
             Action::ResumeRead(conn) => Out::ResumeRead(conn),
-            Action::Shutdown => Out::Shutdown,
+            Action::Shutdown(_) => Out::Shutdown,
         })
     }
 

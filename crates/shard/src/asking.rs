@@ -95,7 +95,7 @@ impl Shard {
     fn exchange_keys(&mut self, keyspace: &mut Keyspace) {
         std::mem::swap(&mut self.keyspace, keyspace);
         std::mem::swap(&mut self.keyspace.held, &mut keyspace.held);
-        self.keyspace.notices.heeds = self.node.heeds();
+        self.node.configure(&mut self.keyspace);
     }
 
     /// Another shard has answered. What asked goes on with this pass if it was the last.

@@ -198,7 +198,7 @@ impl Shard {
             What::Foreign(..) if self.waits_for_confirmation(id) => false,
             What::Foreign(_, at) => {
                 let key = Key { bytes: argv[at as usize], slot: cmd.slot, hash: cmd.hash };
-                self.send_whole(req, owner_of(cmd.slot, self.node.shards), Routed::By(key, at));
+                self.send_whole(req, owner_of(cmd.slot, self.node.shards), Routed::Only(key, at));
                 true
             }
             What::Many(_) => self.route_many(req, cmd.places(places)),
@@ -444,8 +444,10 @@ impl Shard {
         }
         let mut reply = RespReply::new(sink, proto);
         write(&mut ctx, &mut reply, &mut self.ran);
-        if let Blocking::Asked(block) = ctx.blocking {
-            return self.wait_at_home(req, mode, *block);
+        match ctx.blocking {
+            Blocking::Asked(block) => return self.wait_at_home(req, mode, *block),
+            Blocking::Copies(wanted) => return self.copy_at_home(req, mode, wanted),
+            Blocking::Denied | Blocking::Allowed => {}
         }
         let failures = self.node.failures(error_line(&sink[start..]));
         self.ran.push(Ran::Whole { index: req.verdict.index, failures });
@@ -486,17 +488,22 @@ impl Shard {
 
     /// A request of a client of this shard found nothing and waits.
     fn wait_at_home(&mut self, req: Req<'_>, mode: ReplyMode, block: Block) {
-        let session = self.sessions.at(Sessions::row(req.conn));
-        if session.reply_mode == ReplyMode::SkipThis {
-            session.reply_mode = ReplyMode::On;
-        }
-        let Some(conn) = self.conn(req.conn) else { return };
-        let dest = Dest::Hole { conn: req.conn, ticket: conn.hole(mode != ReplyMode::On) };
+        let Some(dest) = self.hole_for(req.conn, mode) else { return };
         let mut batch = self.spare_kept();
         self.put_request(&mut batch, req, dest, Ask::Execute, Routed::No);
         let here = self.node.shard;
         self.now_waits(req.conn, Waits::At(here));
         self.wait_here(here, batch, block);
+    }
+
+    /// Where the answer goes to a request that ran in this mode and is answered later.
+    pub(crate) fn hole_for(&mut self, conn: ConnId, mode: ReplyMode) -> Option<Dest> {
+        let session = self.sessions.at(Sessions::row(conn));
+        if session.reply_mode == ReplyMode::SkipThis {
+            session.reply_mode = ReplyMode::On;
+        }
+        let ticket = self.conn(conn)?.hole(mode != ReplyMode::On);
+        Some(Dest::Hole { conn, ticket })
     }
 
     /// Whether the answer to the next request is wanted, when it is not made here and now.
@@ -575,12 +582,21 @@ impl Shard {
             batch.followed = Some(Followed { number, id });
         }
         let argv = batch.args.push(req.argv);
+        let first = batch.args.spot_count();
         let keyed = match routed {
             Routed::No => Keyed::No,
-            Routed::By(Key { slot, hash, .. }, at) => Keyed::By { at, slot, hash },
+            Routed::Only(Key { slot, hash, .. }, at) => {
+                batch.args.push_spot(Spot { slot, hash });
+                Keyed::Only { at, first }
+            }
+            Routed::By(Key { slot, hash, .. }, at) => {
+                batch.args.push_spot(Spot { slot, hash });
+                Keyed::By { at, first }
+            }
             Routed::At(places, owner) => {
                 let own = places.iter().filter(|place| place.owner == owner);
-                batch.args.push_spots(own.map(|place| place.spot))
+                batch.args.push_spots(own.map(|place| place.spot));
+                Keyed::At { first, count: batch.args.spot_count() - first }
             }
         };
         batch.requests.push(Request {

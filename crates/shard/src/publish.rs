@@ -177,7 +177,7 @@ impl Shard {
     /// this shard. It takes what there is after each turn, or it is lost beyond a limit.
     pub fn observe(&mut self, classes: EventClasses) {
         self.node.observed.classes = classes;
-        self.keyspace.notices.heeds = self.node.heeds();
+        self.node.configure(&mut self.keyspace);
     }
 
     /// Takes what happened to keys since the last time, in order, and how much more happened after it.

@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use stoa_config::Config;
 use stoa_engine::{
-    Block, Facts, Memory, Node, Observed, Scripts, Session, Sessions, Table, Tracer,
+    Block, COPY_LEN, Facts, Lately, Memory, Node, Observed, Scripts, Session, Sessions, SlowCopy,
+    Snapshots, Table, Tracer,
 };
 use stoa_keyspace::Keyspace;
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
@@ -23,6 +24,7 @@ use crate::account::Ran;
 use crate::blocking::{End, Parting, Togethers};
 use crate::busy::BusyScript;
 use crate::conn::{Conn, Stall};
+use crate::copying::CopyJob;
 use crate::event::{Action, Moment, Pass, PeerFacts};
 use crate::gather::Gathers;
 use crate::input::{Cmd, Source};
@@ -30,7 +32,7 @@ use crate::intents::{Intents, Stamp};
 use crate::message::{Batch, GatherId, Message};
 use crate::notices::Notices;
 use crate::orders::Pause;
-use crate::places::{Place, Stride, strides};
+use crate::places::{Place, Spot, Stride, strides};
 use crate::plan::{Plan, plans};
 use crate::publish::Publishing;
 use crate::scripts::may_escape;
@@ -100,6 +102,9 @@ pub struct Shard {
     pub(crate) parting: Parting,
     /// What the command that just ran waits for.
     pub(crate) asked_block: Option<Box<Block>>,
+    /// What the command that just ran wants to be copied.
+    pub(crate) asked_copy: Option<Box<SlowCopy>>,
+    pub(crate) copies: VecDeque<CopyJob>,
     /// Keys that are on loan with all others, for which somebody waits no more.
     pub(crate) unwait_later: Vec<(DbIndex, Vec<u8>)>,
     /// Commands that run scripts, by index.
@@ -152,6 +157,9 @@ pub struct Shard {
     pub(crate) spans: Vec<Span>,
     pub(crate) cmds: Vec<Cmd>,
     pub(crate) places: Vec<Place>,
+    pub(crate) lately: Lately,
+    /// Keys whose memory is being fetched.
+    pub(crate) stage: Vec<Spot>,
     pub(crate) joined: Vec<u8>,
     /// What ran and is not counted yet.
     pub(crate) ran: Vec<Ran>,
@@ -163,6 +171,8 @@ impl Shard {
     #[must_use]
     pub fn new(setup: Setup) -> Self {
         let Setup { id, shards, table, config, facts, seed, chance, now, clock } = setup;
+        // Who never had another history is named by its run.
+        let repl_id = facts.run_id.clone();
         let mut keyspace = Keyspace::new(config.databases, seed, now.unix);
         let mut commands = CommandStats::new(table.entries().len());
         commands.set_latency_tracking(config.latency_tracking);
@@ -185,13 +195,17 @@ impl Shard {
             waiting: 0,
             dirty: 0,
             observed: Observed::default(),
+            snapshots: Snapshots::default(),
             pubsub: PubSub::new(id),
             orders: Vec::new(),
             asking: None,
             scripts: Scripts::new(shards, chance, clock),
             memory: Memory::default(),
+            repl_id,
+            copy_len: COPY_LEN,
+            copied: None,
         };
-        keyspace.notices.heeds = node.heeds();
+        node.configure(&mut keyspace);
         Self {
             keyspace,
             sessions: Sessions::default(),
@@ -217,6 +231,8 @@ impl Shard {
             togethers: Togethers::default(),
             parting: Parting::default(),
             asked_block: None,
+            asked_copy: None,
+            copies: VecDeque::new(),
             unwait_later: Vec::new(),
             keys_are_lent: false,
             unwatch_later: Vec::new(),
@@ -245,6 +261,8 @@ impl Shard {
             spans: Vec::new(),
             cmds: Vec::new(),
             places: Vec::new(),
+            lately: Lately::default(),
+            stage: Vec::new(),
             joined: Vec::new(),
             ran: Vec::new(),
             sources: Vec::new(),

@@ -11,15 +11,18 @@ use stoa_resp::{Framer, Value, decode, write_request};
 use stoa_shard::{Action, Message, Moment, Pass, PeerFacts, Setup, Shard};
 use stoa_stdx::{ConnId, DbIndex, MonoNs, ShardId, UnixMs};
 
+use crate::home::Home;
 use crate::observer::{Feed, Filter, Hub};
 use crate::{Clock, Error};
 
 /// All shards of one database.
 pub(crate) struct Executor {
-    seats: Vec<Seat>,
-    clock: Box<dyn Clock>,
+    pub(crate) seats: Vec<Seat>,
+    pub(crate) clock: Box<dyn Clock>,
     pub(crate) table: &'static Table,
-    now: Moment,
+    pub(crate) now: Moment,
+    /// Where it is saved.
+    pub(crate) home: Option<Home>,
     /// SHUTDOWN was called.
     stopped: bool,
     observers: Hub,
@@ -30,8 +33,8 @@ pub(crate) struct Executor {
 }
 
 /// A shard and what waits for it.
-struct Seat {
-    shard: Shard,
+pub(crate) struct Seat {
+    pub(crate) shard: Shard,
     mail: Vec<(ShardId, Message)>,
     sent: Vec<(ConnId, usize)>,
     lines: Vec<Line>,
@@ -83,6 +86,7 @@ impl Executor {
             clock,
             table,
             now,
+            home: None,
             stopped: false,
             observers: Hub::default(),
             next_home: 0,
@@ -119,6 +123,14 @@ impl Executor {
             session.db = db;
         }
         Port { home, conn }
+    }
+
+    /// Saves what changed, serves nobody from now on, and leaves its directory to others.
+    pub(crate) fn end(&mut self) -> Result<(), Error> {
+        self.save_changes()?;
+        self.stopped = true;
+        self.home = None;
+        Ok(())
     }
 
     /// The session is gone.
@@ -280,9 +292,12 @@ impl Executor {
             Action::PauseRead(_) | Action::ResumeRead(_) => {}
             // Whoever embeds has no log of ours to read.
             Action::Log(..) => {}
-            Action::Shutdown => {
+            Action::Shutdown(mode) => {
                 self.stopped = true;
                 self.observers.close();
+                if mode.save == Some(false) {
+                    self.home = None;
+                }
             }
         }
     }

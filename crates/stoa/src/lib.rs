@@ -10,7 +10,9 @@
 //! ```
 //!
 //! Every command of the server goes through [`Session::execute`]; the methods beside it are the ones
-//! used daily, with types. A [`Db`] is in memory and gone when it and its sessions are dropped.
+//! used daily, with types. A [`Db`] lives in memory; one from [`Db::open`] has a directory that it is loaded from
+//! and saved to, and what that promises is said there. One from [`Db::open_memory`] is gone when it and
+//! its sessions are dropped.
 //!
 //! A call hands its request to the shard of its session and carries mail between shards until the
 //! reply is whole, all on the caller's thread. Sessions may be moved to other threads; their calls
@@ -29,10 +31,12 @@ mod clock;
 pub mod command;
 mod error;
 mod executor;
+mod home;
 mod observer;
 mod reply;
 mod scan;
 mod session;
+mod snapshot;
 mod typed;
 
 pub use builder::Builder;

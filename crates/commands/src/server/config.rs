@@ -98,9 +98,7 @@ impl Command for Set {
             let tracks = ctx.node.config.latency_tracking;
             ctx.node.commands.set_latency_tracking(tracks);
         }
-        if changed.has("notify-keyspace-events") {
-            ctx.keyspace.notices.heeds = ctx.node.heeds();
-        }
+        ctx.node.configure(ctx.keyspace);
         // Who came in while there was a password to prove need not prove it any more.
         if changed.has("requirepass") && ctx.node.config.requirepass.is_none() {
             ctx.sessions.iter_mut().for_each(|session| session.authenticated = true);

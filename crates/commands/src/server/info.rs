@@ -76,7 +76,7 @@ impl Facts {
             commands: with_commands.then(|| node.commands.clone()),
             errors: node.errors.clone(),
             dbs,
-            changes: node.dirty,
+            changes: node.dirty - node.snapshots.changes,
             input_len_max: ctx.sessions.iter().map(|one| one.input_len).max().unwrap_or(0),
             output_len_max: ctx.sessions.iter().map(|one| one.output_len).max().unwrap_or(0),
             client_bytes,
@@ -147,12 +147,8 @@ pub(super) fn inputs(parts: Vec<Part>, ctx: &Ctx<'_>) -> InfoInputs {
         server: server(ctx),
         clients: Clients { max: u64::from(node.config.maxclients), ..Clients::default() },
         memory: memory(node),
-        persistence: Persistence {
-            last_save_at: node.facts.started_unix,
-            ..Persistence::default()
-        },
-        // A primary that never had another history is named by its run.
-        replication: Replication { replid: node.facts.run_id.clone(), ..Replication::default() },
+        persistence: persistence(node),
+        replication: Replication { replid: node.repl_id.clone(), ..Replication::default() },
         // Each shard knows them for all.
         pubsub: PubSub {
             channels: node.pubsub.counts.len(Kind::Channel) as u64,
@@ -206,6 +202,21 @@ fn add(inputs: &mut InfoInputs, facts: Facts) {
     inputs.memory.clients_normal += facts.client_bytes;
     inputs.memory.overhead += facts.client_bytes;
     inputs.shards.push(facts.shard);
+}
+
+/// But for the changes, each shard knows it for all.
+fn persistence(node: &Node) -> Persistence {
+    let saved = node.snapshots;
+    Persistence {
+        // Until there is one, what was there at the start counts as saved then.
+        last_save_at: saved.last_at.max(node.facts.started_unix),
+        last_save_failed: saved.has_failed,
+        last_save_s: saved.last_s,
+        saves: saved.count,
+        load_keys_loaded: saved.keys_loaded,
+        load_keys_expired: saved.keys_expired,
+        ..Persistence::default()
+    }
 }
 
 fn server(ctx: &Ctx<'_>) -> ServerFacts {
