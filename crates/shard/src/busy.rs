@@ -161,7 +161,7 @@ impl Shard {
 
     /// Lets the script that pauses go on for a while.
     pub(crate) fn resume_busy_script(&mut self) {
-        if self.awaits_shards() {
+        if self.awaits_shards() || self.is_stopping {
             return;
         }
         let Some(mut busy) = self.busy_script.take() else { return };

@@ -131,6 +131,8 @@ pub struct Shard {
     pub(crate) stalled_until: Option<MonoMs>,
     /// The script that pauses.
     pub(crate) busy_script: Option<Box<BusyScript>>,
+    /// The node is stopping: what pauses stays as it is.
+    pub(crate) is_stopping: bool,
     /// What clients are told while a script of some shard has run for too long.
     pub(crate) refusal: Option<&'static str>,
     /// Transactions that have all they need, but came while a script paused.
@@ -242,6 +244,7 @@ impl Shard {
             dirty: Vec::new(),
             stalled_until: None,
             busy_script: None,
+            is_stopping: false,
             refusal: None,
             late: VecDeque::new(),
             pause: None,
@@ -373,6 +376,11 @@ impl Shard {
         taken
     }
 
+    /// The node is stopping: a script that takes long is not gone on with, and nobody waits for its end.
+    pub const fn stops(&mut self) {
+        self.is_stopping = true;
+    }
+
     /// The keys.
     #[must_use]
     pub const fn keyspace(&self) -> &Keyspace {
@@ -394,7 +402,7 @@ impl Shard {
     #[must_use]
     pub fn busy(&self) -> bool {
         self.background_waits
-            || self.busy_script.is_some() && !self.awaits_shards()
+            || self.busy_script.is_some() && !self.awaits_shards() && !self.is_stopping
             || self.is_stirred()
             || !self.resumable.is_empty()
     }
