@@ -10,7 +10,7 @@ use stoa_command::{Args, Flags, KeyPositions, RequestPolicy, ResponsePolicy};
 use stoa_config::{Config, split_words};
 use stoa_engine::{
     Blocking, Ctx, Facts, Node, Order, Proto, Queue, Refusal, Reply, Scripts, Session, Sessions,
-    Snapshots, Tracer, admit, exec, heeds, refuse, run,
+    Snapshots, Tracer, admit, configure, exec, refuse, run,
 };
 use stoa_keyspace::{Keyspace, Notice};
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
@@ -60,6 +60,10 @@ impl Bench {
                 inserts: Histogram::new(),
                 tracer: Tracer::new(ShardId(0), 1, || MonoNs(0)),
                 memory: stoa_engine::Memory::default(),
+                repl_id: "0".repeat(40),
+                // No shard is there to go on with it.
+                copy_len: usize::MAX,
+                copied: None,
                 dirty: 0,
                 snapshots: Snapshots::default(),
                 pubsub: PubSub::new(ShardId(0)),
@@ -106,7 +110,7 @@ impl Bench {
     pub(crate) fn config(&mut self, name: &str, value: &str) {
         let set = self.node.config.settle(name, value.as_bytes());
         assert!(set.is_ok(), "config {name} {value}: {set:?}");
-        self.keyspace.notices.heeds = heeds(&self.node.config);
+        configure(&mut self.keyspace, &self.node.config);
     }
 
     /// Runs a request written as in redis-cli; gives its reply as a transcript shows it.

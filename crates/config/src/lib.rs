@@ -22,7 +22,7 @@ pub use directive::{ADDRESSES_MAX, Directive, Kind, Mutability};
 pub use docs::{default_conf, markdown, usage};
 pub use events::{EventClass, Events};
 pub use line::split_words;
-pub use settings::{Driver, LogLevel, Permission, Settings};
+pub use settings::{Driver, LogLevel, Permission, Remembers, Settings};
 pub use special::{ClientClass, OutputLimit, SavePoint};
 pub use startup::{Launch, Startup, StartupError, load};
 pub use value::{Value, parse_memory};

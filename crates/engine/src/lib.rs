@@ -10,6 +10,7 @@ mod borrowed;
 mod busy;
 mod capture;
 mod context;
+mod copying;
 mod memory;
 mod multi;
 mod node;
@@ -28,10 +29,11 @@ pub use borrowed::{Borrowed, run_unrouted};
 pub use busy::{PausedScript, ScriptBoard};
 pub use capture::Captured;
 pub use context::{Ctx, Walk, WalkStep};
+pub use copying::{COPY_LEN, SlowCopy};
 pub use memory::{Memory, MemoryBoard, OUT_OF_MEMORY};
 pub use multi::{Multi, Queue, QueueReach, QueuedKey, exec};
 pub use node::{
-    Facts, Node, Order, PauseMode, ProcessFacts, ShutdownMode, Snapshots, World, heeds,
+    Facts, Node, Order, PauseMode, ProcessFacts, ShutdownMode, Snapshots, World, configure,
 };
 pub use reply::{Proto, Reply};
 pub use run::{Refusal, Verdict, admit, admit_found, refuse, refuse_exec, run};
@@ -39,6 +41,6 @@ pub use script::{Escape, Reach, ScriptCall, Scripts};
 pub use session::{ReplyMode, Session, SessionRow, Sessions};
 pub use stoa_config::EventClass as Class;
 pub use stoa_pubsub::Kind;
-pub use stored::{restored, stored};
-pub use table::{Command, Entry, Part, Table, entry};
+pub use stored::{access, head, restored, stored};
+pub use table::{Command, Entry, Lately, Part, Table, entry};
 pub use trace::{Sample, Stage, Tracer};

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use stoa_config::{Config, EventClass, LogLevel};
-use stoa_keyspace::Heeds;
+use stoa_config::{Config, EventClass, LogLevel, Remembers};
+use stoa_keyspace::{Counting, Heeds, Keyspace, Owned};
 use stoa_observability::info::{Allocator, CpuUs};
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_pubsub::PubSub;
@@ -164,19 +164,29 @@ pub struct Node {
     pub scripts: Scripts,
     /// How much memory there is left.
     pub memory: Memory,
+    /// What the history of the keys is called: 40 hex digits, the same on all shards.
+    pub repl_id: String,
+    /// Bytes that a command copies of a value before it has its shard go on with that.
+    pub copy_len: usize,
+    /// The copy that the command which runs asked for.
+    pub copied: Option<Box<Owned>>,
 }
 
-/// Which of the events that only the keyspace sees it is to notice, from now on.
-#[must_use]
-pub fn heeds(config: &Config) -> Heeds {
+/// Tells a keyspace what the configuration says about it: which of the events that only it sees it is to
+/// notice, and how it counts uses.
+pub fn configure(keyspace: &mut Keyspace, config: &Config) {
+    keyspace.counting = (config.remembers == Remembers::Count).then_some(Counting {
+        log_factor: config.lfu_log_factor,
+        decay_minutes: config.lfu_decay_minutes,
+    });
     let events = config.keyspace_events;
-    Heeds {
+    keyspace.notices.heeds = Heeds {
         expired: events.has(EventClass::Expired),
         fields: events.has(EventClass::Hash),
         emptied: events.has(EventClass::Generic),
         added: events.has(EventClass::New),
         missed: events.has(EventClass::Miss),
-    }
+    };
 }
 
 /// What a command asks of the shard around it.

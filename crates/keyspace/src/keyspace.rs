@@ -1,6 +1,6 @@
 //! All databases of one shard with what they share: memory, the wheel, the hash secret.
 
-use stoa_stdx::{DbIndex, HashSeed, Key, SLOT_COUNT, SlotId, UnixMs};
+use stoa_stdx::{DbIndex, HashSeed, Key, Rng, SLOT_COUNT, SlotId, UnixMs};
 use stoa_value::Object;
 
 use crate::arena::Arena;
@@ -11,6 +11,7 @@ use crate::held::Held;
 use crate::notice::Notices;
 use crate::table::{Slot, prefetch};
 use crate::undo::Undo;
+use crate::uses::Counting;
 use crate::watch::Watches;
 use crate::wheel::{Item, Wheel};
 
@@ -42,6 +43,10 @@ pub struct Keyspace {
     pub(crate) watches: Watches,
     /// What transactions hold.
     pub held: Held,
+    /// How uses are counted, if keys remember those and not when they were used last.
+    pub counting: Option<Counting>,
+    /// For which uses count.
+    pub(crate) chance: Rng,
     pub(crate) undo: Option<Box<Undo>>,
     pub(crate) next_arm: u16,
     pub(crate) due: Vec<Item>,
@@ -69,6 +74,8 @@ impl Keyspace {
             databases: (0..databases).map(Database::new).collect(),
             arena: Arena::new(),
             wheel: Wheel::new(now),
+            counting: None,
+            chance: Rng::new(seed.hash(b"uses")),
             seed,
             stats: KeyspaceStats::default(),
             notices: Notices::default(),

@@ -11,6 +11,7 @@
 
 mod arena;
 mod compaction;
+mod copying;
 mod db;
 mod edit;
 mod entry;
@@ -20,12 +21,14 @@ mod keyspace;
 mod notice;
 mod table;
 mod undo;
+mod uses;
 mod watch;
 pub mod wheel;
 
 #[cfg(test)]
 mod model_test;
 
+pub use copying::{Copying, ValueRef};
 pub use db::{Db, EntryRef, Owned, ScanCursor, Ttl, WrongType};
 pub use edit::Edit;
 pub use entry::{DEADLINE_MAX, INLINE_LEN_MAX, Value};
@@ -33,3 +36,4 @@ pub use held::Held;
 pub use keyspace::{Keyspace, KeyspaceStats};
 pub use notice::{Heeds, Notice, Notices};
 pub use stoa_value::{Str, Type};
+pub use uses::{Access, Counting};

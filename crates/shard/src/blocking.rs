@@ -195,6 +195,12 @@ impl Shard {
             replies.clear();
             return self.wait_here(from, batch, *block);
         }
+        if let Some(wanted) = self.asked_copy.take() {
+            self.moment = moment;
+            self.copy_for(from, batch, wanted, None);
+            self.moment = None;
+            return;
+        }
         parts.extend(part.map(|part| (0, part)));
         ends.push(replies.len());
         if self.is_stirred() {

@@ -440,8 +440,10 @@ impl Shard {
         }
         let mut reply = RespReply::new(sink, proto);
         write(&mut ctx, &mut reply, &mut self.ran);
-        if let Blocking::Asked(block) = ctx.blocking {
-            return self.wait_at_home(req, mode, *block);
+        match ctx.blocking {
+            Blocking::Asked(block) => return self.wait_at_home(req, mode, *block),
+            Blocking::Copies(wanted) => return self.copy_at_home(req, mode, wanted),
+            Blocking::Denied | Blocking::Allowed => {}
         }
         let failures = self.node.failures(error_line(&sink[start..]));
         self.ran.push(Ran::Whole { index: req.verdict.index, failures });
@@ -482,17 +484,22 @@ impl Shard {
 
     /// A request of a client of this shard found nothing and waits.
     fn wait_at_home(&mut self, req: Req<'_>, mode: ReplyMode, block: Block) {
-        let session = self.sessions.at(Sessions::row(req.conn));
-        if session.reply_mode == ReplyMode::SkipThis {
-            session.reply_mode = ReplyMode::On;
-        }
-        let Some(conn) = self.conn(req.conn) else { return };
-        let dest = Dest::Hole { conn: req.conn, ticket: conn.hole(mode != ReplyMode::On) };
+        let Some(dest) = self.hole_for(req.conn, mode) else { return };
         let mut batch = self.spare_kept();
         self.put_request(&mut batch, req, dest, Ask::Execute, Routed::No);
         let here = self.node.shard;
         self.now_waits(req.conn, Waits::At(here));
         self.wait_here(here, batch, block);
+    }
+
+    /// Where the answer goes to a request that ran in this mode and is answered later.
+    pub(crate) fn hole_for(&mut self, conn: ConnId, mode: ReplyMode) -> Option<Dest> {
+        let session = self.sessions.at(Sessions::row(conn));
+        if session.reply_mode == ReplyMode::SkipThis {
+            session.reply_mode = ReplyMode::On;
+        }
+        let ticket = self.conn(conn)?.hole(mode != ReplyMode::On);
+        Some(Dest::Hole { conn, ticket })
     }
 
     /// Whether the answer to the next request is wanted, when it is not made here and now.

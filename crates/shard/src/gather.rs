@@ -325,8 +325,10 @@ impl Shard {
             }
         };
         let asked = std::mem::take(&mut ctx.blocking);
-        if let Blocking::Asked(block) = asked {
-            self.asked_block = Some(block);
+        match asked {
+            Blocking::Asked(block) => self.asked_block = Some(block),
+            Blocking::Copies(wanted) => self.asked_copy = Some(wanted),
+            Blocking::Denied | Blocking::Allowed => {}
         }
         if self.is_pausing() {
             match pauses_at {

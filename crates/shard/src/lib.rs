@@ -9,6 +9,7 @@ mod account;
 mod blocking;
 mod busy;
 mod conn;
+mod copying;
 mod event;
 mod execute;
 mod gather;

@@ -2,7 +2,7 @@
 
 use stoa_command::Flags;
 use stoa_config::ClientClass;
-use stoa_engine::{Order, PauseMode};
+use stoa_engine::{COPY_LEN, Order, PauseMode};
 use stoa_stdx::{ConnId, MonoMs, ShardId};
 
 use crate::Shard;
@@ -193,7 +193,11 @@ impl Shard {
         let compacting = self.keyspace.compact(PORTION_LEN);
         let sifting = self.keyspace.sift(PORTION_LEN);
         let looking = self.look_over_clients();
-        self.background_waits = self.expiry_waits || freeing || compacting || sifting || looking;
+        let copying = self.copy_some();
+        // Without bytes nothing is small enough to be copied at once.
+        self.node.copy_len = if self.rarely(Site::SlowCopy) { 0 } else { COPY_LEN };
+        let of_keys = freeing || compacting || sifting || copying;
+        self.background_waits = self.expiry_waits || of_keys || looking;
     }
 
     /// When to be called again though nothing arrives.

@@ -105,6 +105,10 @@ impl Shard {
                             request.dest = Dest::Nowhere;
                             self.wait_here(from, kept, *block);
                             None
+                        } else if let Some(wanted) = self.asked_copy.take() {
+                            self.copy_request(from, request, args, wanted);
+                            request.dest = Dest::Nowhere;
+                            None
                         } else if self.is_stirred() {
                             let start = ends.last().copied().unwrap_or(0);
                             self.publish_then_part(from, request, part, replies, start)
@@ -411,7 +415,7 @@ impl Shard {
         }
     }
 
-    fn start_kept(&mut self, row: RowId, from: ShardId, mut batch: Box<Batch>) {
+    pub(crate) fn start_kept(&mut self, row: RowId, from: ShardId, mut batch: Box<Batch>) {
         let Batch { requests, args, replies, ends, parts, .. } = &mut *batch;
         let request = &requests[0];
         match request.ask {
@@ -429,6 +433,9 @@ impl Shard {
                 self.answer_kept(from, batch);
                 if self.is_pausing() {
                     return self.keep_row(row);
+                }
+                if self.keep_copy_row(row) {
+                    return;
                 }
                 self.remove_row(row);
                 if self.keyspace.has_woken() {
@@ -475,7 +482,7 @@ impl Shard {
         let held = std::mem::take(&mut self.keyspace.held);
         self.keyspace = *loan.keyspace;
         self.keyspace.held = held;
-        self.keyspace.notices.heeds = stoa_engine::heeds(&self.node.config);
+        stoa_engine::configure(&mut self.keyspace, &self.node.config);
         self.keys_are_lent = false;
         self.remove_row(loan.row);
         for client in std::mem::take(&mut self.unwatch_later) {
@@ -602,9 +609,16 @@ impl Shard {
                 let mut reply = RespReply::new(replies, request.proto);
                 let start = stoa_engine::Reply::mark(&reply);
                 run(entry, argv, at, &mut ctx, &mut reply);
-                if let Blocking::Asked(block) = ctx.blocking {
-                    self.asked_block = Some(block);
-                    return None;
+                match ctx.blocking {
+                    Blocking::Asked(block) => {
+                        self.asked_block = Some(block);
+                        return None;
+                    }
+                    Blocking::Copies(wanted) => {
+                        self.asked_copy = Some(wanted);
+                        return None;
+                    }
+                    Blocking::Denied | Blocking::Allowed => {}
                 }
                 if scripted && self.is_pausing() {
                     self.name_command(argv);

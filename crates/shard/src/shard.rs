@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use stoa_config::Config;
 use stoa_engine::{
-    Block, Facts, Memory, Node, Scripts, Session, Sessions, Snapshots, Table, Tracer,
+    Block, COPY_LEN, Facts, Lately, Memory, Node, Scripts, Session, Sessions, SlowCopy, Snapshots,
+    Table, Tracer,
 };
 use stoa_keyspace::Keyspace;
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
@@ -23,6 +24,7 @@ use crate::account::Ran;
 use crate::blocking::{End, Parting, Togethers};
 use crate::busy::BusyScript;
 use crate::conn::{Conn, Stall};
+use crate::copying::CopyJob;
 use crate::event::{Action, Moment, Pass, PeerFacts};
 use crate::gather::Gathers;
 use crate::input::{Cmd, Source};
@@ -100,6 +102,9 @@ pub struct Shard {
     pub(crate) parting: Parting,
     /// What the command that just ran waits for.
     pub(crate) asked_block: Option<Box<Block>>,
+    /// What the command that just ran wants to be copied.
+    pub(crate) asked_copy: Option<Box<SlowCopy>>,
+    pub(crate) copies: VecDeque<CopyJob>,
     /// Keys that are on loan with all others, for which somebody waits no more.
     pub(crate) unwait_later: Vec<(DbIndex, Vec<u8>)>,
     /// Commands that run scripts, by index.
@@ -150,6 +155,7 @@ pub struct Shard {
     pub(crate) spans: Vec<Span>,
     pub(crate) cmds: Vec<Cmd>,
     pub(crate) places: Vec<Place>,
+    pub(crate) lately: Lately,
     /// Keys whose memory is being fetched.
     pub(crate) stage: Vec<Spot>,
     pub(crate) joined: Vec<u8>,
@@ -163,8 +169,10 @@ impl Shard {
     #[must_use]
     pub fn new(setup: Setup) -> Self {
         let Setup { id, shards, table, config, facts, seed, chance, now, clock } = setup;
+        // Who never had another history is named by its run.
+        let repl_id = facts.run_id.clone();
         let mut keyspace = Keyspace::new(config.databases, seed, now.unix);
-        keyspace.notices.heeds = stoa_engine::heeds(&config);
+        stoa_engine::configure(&mut keyspace, &config);
         let mut commands = CommandStats::new(table.entries().len());
         commands.set_latency_tracking(config.latency_tracking);
         let node = Node {
@@ -189,6 +197,9 @@ impl Shard {
             orders: Vec::new(),
             scripts: Scripts::new(shards, chance, clock),
             memory: Memory::default(),
+            repl_id,
+            copy_len: COPY_LEN,
+            copied: None,
         };
         Self {
             keyspace,
@@ -215,6 +226,8 @@ impl Shard {
             togethers: Togethers::default(),
             parting: Parting::default(),
             asked_block: None,
+            asked_copy: None,
+            copies: VecDeque::new(),
             unwait_later: Vec::new(),
             keys_are_lent: false,
             unwatch_later: Vec::new(),
@@ -242,6 +255,7 @@ impl Shard {
             spans: Vec::new(),
             cmds: Vec::new(),
             places: Vec::new(),
+            lately: Lately::default(),
             stage: Vec::new(),
             joined: Vec::new(),
             ran: Vec::new(),

@@ -4,9 +4,9 @@
 //! needs no transaction to agree on it; [`Shard::is_at_rest`] says whether one is under way.
 
 use stoa_config::Config;
-use stoa_engine::{Sessions, Snapshots, restored};
+use stoa_engine::{Sessions, Snapshots, access, head, restored};
 use stoa_keyspace::{EntryRef, Owned};
-use stoa_rdb::KeyRecord;
+use stoa_rdb::{KeyHead, KeyRecord};
 use stoa_stdx::{DbIndex, UnixMs};
 use stoa_value::Rules;
 
@@ -57,9 +57,17 @@ impl Shard {
         libraries.into_iter().map(|library| library.code).collect()
     }
 
-    /// Hands over every key of a database that is not past its deadline.
-    pub fn each_key(&mut self, db: DbIndex, now: UnixMs, each: &mut dyn FnMut(EntryRef<'_>)) {
-        self.keyspace.db(db, now, false).for_each(each);
+    /// Hands over every key of a database that is not past its deadline, with what stands in front of
+    /// it in a file.
+    pub fn each_key(
+        &mut self,
+        db: DbIndex,
+        now: UnixMs,
+        each: &mut dyn FnMut(EntryRef<'_>, KeyHead<'_>),
+    ) {
+        let (remembers, counting) = (self.node.config.remembers, self.keyspace.counting);
+        let mut db = self.keyspace.db(db, now, false);
+        db.for_each(&mut |entry| each(entry, head(&entry, remembers, counting)));
     }
 
     /// What values that are loaded into this shard are built with.
@@ -70,7 +78,7 @@ impl Shard {
 
     /// Takes a key of a file in. No change, and nobody is told: it was there before the start.
     pub fn load_key(&mut self, record: KeyRecord, now: UnixMs) -> KeyLoaded {
-        let KeyRecord { database, key, deadline, idle_s, frequency: _, value } = record;
+        let KeyRecord { database, key, deadline, idle_s, frequency, value } = record;
         let Some(index) = u16::try_from(database).ok().map(DbIndex) else {
             return KeyLoaded::NoDatabase;
         };
@@ -85,9 +93,8 @@ impl Shard {
         if db.peek(&place).is_some() {
             return KeyLoaded::Twice(key);
         }
-        let used = now.0.saturating_sub(idle_s.unwrap_or(0).saturating_mul(1_000));
-        let owned = Owned { value: restored(value), deadline, clock: 0 };
-        db.put(&place, owned.used_at(UnixMs(used)));
+        db.store(&place, Owned { value: restored(value), deadline, clock: 0 });
+        db.set_access(&place, access(idle_s, frequency));
         self.keyspace.forget_notes();
         KeyLoaded::Taken
     }

@@ -9,6 +9,7 @@ mod crc64;
 mod double;
 mod extended;
 mod glob;
+mod grisu;
 mod hash;
 mod lend;
 mod number;

@@ -142,8 +142,7 @@ pub(super) fn inputs(parts: Vec<Part>, ctx: &Ctx<'_>) -> InfoInputs {
         clients: Clients { max: u64::from(node.config.maxclients), ..Clients::default() },
         memory: memory(node),
         persistence: persistence(node),
-        // A primary that never had another history is named by its run.
-        replication: Replication { replid: node.facts.run_id.clone(), ..Replication::default() },
+        replication: Replication { replid: node.repl_id.clone(), ..Replication::default() },
         // Each shard knows them for all.
         pubsub: PubSub {
             channels: node.pubsub.counts.len(Kind::Channel) as u64,

@@ -7,7 +7,6 @@ use stoa_rdb::Writer;
 /// tell an attacker where memory lies.
 pub(super) fn describe(key: &[u8], ctx: &mut Ctx<'_>) -> Option<String> {
     let key = ctx.key(key);
-    let clock = (ctx.now.0 / 1_000) & 0xff_ffff;
     let (limits, compresses) = (ctx.node.config.limits, ctx.node.config.rdb_compression);
     let mut db = ctx.db();
     let entry = db.peek(&key)?;
@@ -19,6 +18,6 @@ pub(super) fn describe(key: &[u8], ctx: &mut Ctx<'_>) -> Option<String> {
         "Value at:0x0 refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{idle_s}",
         entry.encoding(),
         writer.into_bytes().len(),
-        clock.wrapping_sub(idle_s) & 0xff_ffff,
+        entry.clock(),
     ))
 }
