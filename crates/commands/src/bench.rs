@@ -7,10 +7,10 @@
 use std::sync::Arc;
 
 use stoa_command::{Args, Flags, KeyPositions, RequestPolicy, ResponsePolicy};
-use stoa_config::{Config, split_words};
+use stoa_config::{Config, EventClasses, split_words};
 use stoa_engine::{
     Blocking, Ctx, Facts, Node, Order, Proto, Queue, Refusal, Reply, Scripts, Session, Sessions,
-    Snapshots, Tracer, admit, configure, exec, refuse, run,
+    Snapshots, Tracer, admit, exec, refuse, run,
 };
 use stoa_keyspace::{Keyspace, Notice};
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
@@ -64,10 +64,13 @@ impl Bench {
                 // No shard is there to go on with it.
                 copy_len: usize::MAX,
                 copied: None,
+                waiting: 0,
                 dirty: 0,
+                observed: stoa_engine::Observed::default(),
                 snapshots: Snapshots::default(),
                 pubsub: PubSub::new(ShardId(0)),
                 orders: Vec::new(),
+                asking: None,
                 scripts: Scripts::new(1, 1, || MonoNs(0)),
             },
             now: START,
@@ -110,7 +113,13 @@ impl Bench {
     pub(crate) fn config(&mut self, name: &str, value: &str) {
         let set = self.node.config.settle(name, value.as_bytes());
         assert!(set.is_ok(), "config {name} {value}: {set:?}");
-        configure(&mut self.keyspace, &self.node.config);
+        self.node.configure(&mut self.keyspace);
+    }
+
+    /// Has the events of these classes noted, whatever is published.
+    pub(crate) fn observe(&mut self, classes: EventClasses) {
+        self.node.observed.classes = classes;
+        self.node.configure(&mut self.keyspace);
     }
 
     /// Runs a request written as in redis-cli; gives its reply as a transcript shows it.
@@ -144,7 +153,7 @@ impl Bench {
             let (channel, payload) = (channel.escape_ascii(), payload.escape_ascii());
             text.push_str(&format!("{:?} {channel}: {payload}\n", publication.kind));
         }
-        for Notice { db, event, key } in self.keyspace.notices.take() {
+        for Notice { db, event, key, .. } in self.keyspace.notices.take() {
             text.push_str(&format!("event: {event} {} in {}\n", key.escape_ascii(), db.0));
         }
         text.truncate(text.trim_end_matches('\n').len());
@@ -227,6 +236,7 @@ impl Bench {
             borrowed: None,
             walk: None,
         };
+        reply.array(queue.len());
         let paused = exec(queue, 0, &mut ctx, reply, &mut |_, _| {});
         debug_assert_eq!(paused, None, "nothing pauses here");
     }

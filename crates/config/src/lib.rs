@@ -20,7 +20,7 @@ mod value;
 pub use config::{Changed, Config, ConfigError, Origin};
 pub use directive::{ADDRESSES_MAX, Directive, Kind, Mutability};
 pub use docs::{default_conf, markdown, usage};
-pub use events::{EventClass, Events};
+pub use events::{EventClass, EventClasses, Events};
 pub use line::split_words;
 pub use settings::{Driver, LogLevel, Permission, Remembers, Settings};
 pub use special::{ClientClass, OutputLimit, SavePoint};

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use stoa_config::{Config, EventClass, LogLevel, Remembers};
-use stoa_keyspace::{Counting, Heeds, Keyspace, Owned};
+use stoa_config::{Config, EventClasses, LogLevel, Remembers};
+use stoa_keyspace::{Counting, Heeds, Keyspace, Notice, Owned};
 use stoa_observability::info::{Allocator, CpuUs};
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_pubsub::PubSub;
 use stoa_stdx::{ConnId, MonoMs, Rng, ShardId, UnixMs};
 
-use crate::{Memory, MemoryBoard, ScriptBoard, Scripts, Table, Tracer};
+use crate::{Asking, Memory, MemoryBoard, ScriptBoard, Scripts, Table, Tracer};
 
 /// What is known of snapshots: whoever drives the shards makes them, and tells each shard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -152,8 +152,13 @@ pub struct Node {
     pub inserts: Histogram,
     /// The way of sampled requests.
     pub tracer: Tracer,
+    /// Clients that wait for a key, each counted by one shard. Set by whoever routes, before a command runs
+    /// that may tell.
+    pub waiting: u64,
     /// Changes of keys since the start.
     pub dirty: u64,
+    /// What is observed from outside.
+    pub observed: Observed,
     /// What is saved of them.
     pub snapshots: Snapshots,
     /// Who listens to which channel, and what is to be sent there after the command.
@@ -162,6 +167,8 @@ pub struct Node {
     pub orders: Vec<Order>,
     /// Scripts and functions.
     pub scripts: Scripts,
+    /// What pauses needs the other shards.
+    pub asking: Option<Asking>,
     /// How much memory there is left.
     pub memory: Memory,
     /// What the history of the keys is called: 40 hex digits, the same on all shards.
@@ -172,21 +179,34 @@ pub struct Node {
     pub copied: Option<Box<Owned>>,
 }
 
-/// Tells a keyspace what the configuration says about it: which of the events that only it sees it is to
-/// notice, and how it counts uses.
-pub fn configure(keyspace: &mut Keyspace, config: &Config) {
-    keyspace.counting = (config.remembers == Remembers::Count).then_some(Counting {
-        log_factor: config.lfu_log_factor,
-        decay_minutes: config.lfu_decay_minutes,
-    });
-    let events = config.keyspace_events;
-    keyspace.notices.heeds = Heeds {
-        expired: events.has(EventClass::Expired),
-        fields: events.has(EventClass::Hash),
-        emptied: events.has(EventClass::Generic),
-        added: events.has(EventClass::New),
-        missed: events.has(EventClass::Miss),
-    };
+impl Node {
+    /// Whether what runs has paused: a script that takes long, or whatever needs the other shards.
+    #[must_use]
+    #[inline]
+    pub const fn is_pausing(&self) -> bool {
+        self.scripts.paused.is_some() || self.asking.is_some()
+    }
+
+    /// Tells a keyspace what it is to notice from now on, and how it counts uses.
+    pub fn configure(&self, keyspace: &mut Keyspace) {
+        let config = &self.config;
+        keyspace.counting = (config.remembers == Remembers::Count).then_some(Counting {
+            log_factor: config.lfu_log_factor,
+            decay_minutes: config.lfu_decay_minutes,
+        });
+        keyspace.notices.heeds = Heeds::new(config.keyspace_events.classes, self.observed.classes);
+    }
+}
+
+/// What a program that embeds the engine observes.
+#[derive(Debug, Default)]
+pub struct Observed {
+    /// Of these classes.
+    pub classes: EventClasses,
+    /// What happened since the driver last took it, in the order of this shard.
+    pub list: Vec<Notice>,
+    /// How much more happened after that, for which there was no room.
+    pub lost: u64,
 }
 
 /// What a command asks of the shard around it.
@@ -210,8 +230,6 @@ pub enum Order {
         /// With an error, or as if its time were up.
         error: bool,
     },
-    /// Let all other shards do this, too; nobody waits for their answers.
-    Everywhere(Vec<Vec<u8>>),
     /// Let all shards keep this script.
     ShareScript(Box<[u8]>),
     /// Forget all keys that this client of this shard watches.

@@ -3,6 +3,7 @@
 //! A [`Db`] is made for one command: it knows the time, so a key past its deadline is gone for every
 //! reader at the same instant, whether or not the wheel has reclaimed it yet.
 
+use stoa_config::EventClass;
 use stoa_stdx::{DbIndex, HashSeed, Key, Rng, SLOT_COUNT, SlotId, UnixMs};
 
 use stoa_value::{Hash, Kind, ObjectRef, Str, Type};
@@ -357,8 +358,8 @@ impl<'a> Db<'a> {
 
     fn missed(&mut self, key: &Key<'_>) {
         self.keyspace.stats.misses += 1;
-        if self.notices && self.keyspace.notices.heeds.missed {
-            self.keyspace.notices.push(self.index, "keymiss", key.bytes);
+        if self.notices && self.keyspace.notices.heed(EventClass::Miss) {
+            self.keyspace.notices.push(self.index, EventClass::Miss, "keymiss", key.bytes);
         }
     }
 
@@ -380,8 +381,8 @@ impl<'a> Db<'a> {
             self.reclaim_passed_over(key);
         }
         self.keyspace.insert(self.index, key, entry);
-        if self.notices && self.keyspace.notices.heeds.added {
-            self.keyspace.notices.push(self.index, "new", key.bytes);
+        if self.notices && self.keyspace.notices.heed(EventClass::New) {
+            self.keyspace.notices.push(self.index, EventClass::New, "new", key.bytes);
         }
     }
 
@@ -398,6 +399,12 @@ impl<'a> Db<'a> {
     /// Looks at `key` without a trace.
     pub fn peek(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
         self.locate(key).map(|entry| EntryRef::new(entry, self.now))
+    }
+
+    /// Looks at `key` as it lies there, past its deadline or not (DEBUG OBJECT).
+    pub fn peek_at_all(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
+        let entry = self.database().find(key)?;
+        Some(EntryRef::new(entry, self.now))
     }
 
     /// Looks up `key` in order to write it: touches, counts nothing.

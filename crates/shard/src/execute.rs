@@ -1,7 +1,7 @@
 //! From a request to its reply, or to the shards that have it.
 
 use smallvec::SmallVec;
-use stoa_command::{Args, Flags, KeyPositions, ReplyError, ResponsePolicy};
+use stoa_command::{Args, Flags, KeyPositions, ReplyError};
 use stoa_engine::{
     Block, Blocking, Ctx, OUT_OF_MEMORY, Part, Refusal, Reply, ReplyMode, SessionRow, Sessions,
     Verdict, Walk, admit_found, refuse, run,
@@ -168,7 +168,11 @@ impl Shard {
             self.queue(id, verdict, argv, cmd, places);
             return true;
         }
-        if self.keys_are_lent && !spec.flags.has(Flags::ALLOW_BUSY) && !self.has_turn(id) {
+        // What pauses to ask other shards holds all there is.
+        if (self.keys_are_lent || self.node.asking.is_some())
+            && !spec.flags.has(Flags::ALLOW_BUSY)
+            && !self.has_turn(id)
+        {
             return self.wait_for_turn(id, Scope::All { writes: false });
         }
         let req = Req { conn: id, verdict, argv };
@@ -548,25 +552,6 @@ impl Shard {
         }
     }
 
-    /// Has all other shards run a command of this shard's own accord.
-    pub(crate) fn send_everywhere(&mut self, argv: &[Vec<u8>]) {
-        let argv: Vec<&[u8]> = argv.iter().map(Vec::as_slice).collect();
-        let table = self.node.table;
-        let Some(found) = table.find(argv[0]) else { return };
-        let child = argv.get(1).and_then(|name| table.find_child(found, name));
-        let child = child.filter(|_| table.is_container(found));
-        let (index, args_at) = child.map_or((found, 1), |child| (child, 2));
-        let merges = table.at(index).spec.response == ResponsePolicy::Merge;
-        for owner in (0..self.node.shards).map(ShardId).filter(|shard| *shard != self.node.shard) {
-            let spare = &mut self.spare_batches;
-            let batch = self.outbound[owner.0 as usize]
-                .get_or_insert_with(|| spare.pop().unwrap_or_default());
-            let words = batch.args.push(&argv);
-            let ask = if merges { Ask::Collect } else { Ask::Execute };
-            batch.requests.push(Request { index, args_at, ..Request::step(words, ask) });
-        }
-    }
-
     /// Puts a step without arguments into this pass's batch for `owner`; it is not answered.
     pub(crate) fn send_step(&mut self, owner: ShardId, ask: Ask) {
         let spare = &mut self.spare_batches;
@@ -631,6 +616,7 @@ impl Shard {
     /// The context of a command that was not routed by a key.
     pub(crate) fn context(&mut self, row: SessionRow, walk: Option<Walk>) -> Ctx<'_> {
         let now = self.unix();
+        self.count_waiting();
         Ctx {
             keyspace: &mut self.keyspace,
             sessions: &mut self.sessions,

@@ -65,6 +65,8 @@ pub(crate) enum How {
     Facts { request: Kept, parts: Vec<Option<Part>> },
     /// Steps of a walk so far.
     Walk { request: Kept, at: ShardId, steps: Vec<Part> },
+    /// What other shards said to a command in a transaction that has their keys.
+    Asked { parts: Vec<Option<Part>> },
     /// Keys of other shards, on which the request runs here; `own` is the row that holds ours.
     Loan { request: Kept, loans: Vec<(ShardId, Loan)>, own: Option<RowId> },
     /// As that, with all keys of all shards.
@@ -499,6 +501,10 @@ impl Shard {
                 let loan = part.downcast().expect("who was asked for all keys lends all");
                 self.all_came(from, id, *loan);
             }
+            How::Asked { .. } => {
+                let answer = part.downcast().expect("who was asked on its keys sends them back");
+                self.shard_answered(from, id, *answer);
+            }
             How::Bytes { .. } | How::Facts { .. } | How::Walk { .. } => {
                 self.fact_came(id, number, part);
             }
@@ -517,7 +523,7 @@ impl Shard {
                 }
             }
             How::Walk { .. } => self.step_came(id, part),
-            How::Loan { .. } | How::LoanOfAll { .. } => {
+            How::Loan { .. } | How::LoanOfAll { .. } | How::Asked { .. } => {
                 unreachable!("facts for a gather of loans")
             }
         }

@@ -6,6 +6,7 @@
 //! completion; what waits (a reply from another shard, a transaction in front, a pause) is a row in a table.
 
 mod account;
+mod asking;
 mod blocking;
 mod busy;
 mod conn;

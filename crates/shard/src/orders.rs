@@ -53,7 +53,6 @@ impl Shard {
                     let until = old.map_or(until, |old| old.until.max(until));
                     self.pause = Some(Pause { mode, until });
                 }
-                Order::Everywhere(argv) => self.send_everywhere(&argv),
                 Order::ShareScript(text) => {
                     for shard in (0..self.node.shards).map(ShardId) {
                         if shard != self.node.shard {

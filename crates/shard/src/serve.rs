@@ -153,6 +153,11 @@ impl Shard {
                     self.all_returned(*loan);
                     None
                 }
+                Ask::AnswerOn(_) => {
+                    let ask = std::mem::replace(&mut request.ask, Ask::Execute);
+                    let Ask::AnswerOn(keys) = ask else { unreachable!("just matched") };
+                    Some(Box::new(self.answer_on_lent(request, args, keys)) as Part)
+                }
             };
             parts.extend(part.map(|part| (number as u32, part)));
             ends.push(replies.len());
@@ -330,7 +335,8 @@ impl Shard {
             | Ask::Script(_)
             | Ask::Intent(_)
             | Ask::Return(_)
-            | Ask::ReturnAll(_) => {}
+            | Ask::ReturnAll(_)
+            | Ask::AnswerOn(_) => {}
         }
         let spots = args.all_spots(request.keyed);
         if !spots.is_empty() {
@@ -482,7 +488,7 @@ impl Shard {
         let held = std::mem::take(&mut self.keyspace.held);
         self.keyspace = *loan.keyspace;
         self.keyspace.held = held;
-        stoa_engine::configure(&mut self.keyspace, &self.node.config);
+        self.node.configure(&mut self.keyspace);
         self.keys_are_lent = false;
         self.remove_row(loan.row);
         for client in std::mem::take(&mut self.unwatch_later) {
@@ -590,6 +596,9 @@ impl Shard {
         let now = self.unix();
         if scripted {
             self.begin_script();
+        }
+        if matches!(request.ask, Ask::Collect) {
+            self.count_waiting();
         }
         let mut ctx = Ctx {
             keyspace: &mut self.keyspace,

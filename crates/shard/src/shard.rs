@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use stoa_config::Config;
 use stoa_engine::{
-    Block, COPY_LEN, Facts, Lately, Memory, Node, Scripts, Session, Sessions, SlowCopy, Snapshots,
-    Table, Tracer,
+    Block, COPY_LEN, Facts, Lately, Memory, Node, Observed, Scripts, Session, Sessions, SlowCopy,
+    Snapshots, Table, Tracer,
 };
 use stoa_keyspace::Keyspace;
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
@@ -172,7 +172,6 @@ impl Shard {
         // Who never had another history is named by its run.
         let repl_id = facts.run_id.clone();
         let mut keyspace = Keyspace::new(config.databases, seed, now.unix);
-        stoa_engine::configure(&mut keyspace, &config);
         let mut commands = CommandStats::new(table.entries().len());
         commands.set_latency_tracking(config.latency_tracking);
         let node = Node {
@@ -191,16 +190,20 @@ impl Shard {
             errors: ErrorStats::default(),
             inserts: Histogram::new(),
             tracer: Tracer::new(id, shards, clock),
+            waiting: 0,
             dirty: 0,
+            observed: Observed::default(),
             snapshots: Snapshots::default(),
             pubsub: PubSub::new(id),
             orders: Vec::new(),
+            asking: None,
             scripts: Scripts::new(shards, chance, clock),
             memory: Memory::default(),
             repl_id,
             copy_len: COPY_LEN,
             copied: None,
         };
+        node.configure(&mut keyspace);
         Self {
             keyspace,
             sessions: Sessions::default(),
@@ -391,7 +394,7 @@ impl Shard {
     #[must_use]
     pub fn busy(&self) -> bool {
         self.background_waits
-            || self.busy_script.is_some()
+            || self.busy_script.is_some() && !self.awaits_shards()
             || self.is_stirred()
             || !self.resumable.is_empty()
     }
@@ -424,7 +427,9 @@ impl Shard {
             conn.dirty = false;
             // What stands before a hole waits with it: its answer is microseconds away, and one send
             // for a whole pipeline costs half of two. The answer touches the connection again.
-            if conn.owed.is_waiting() && !is_busy && conn.out.len() < SEND_EARLY_LEN {
+            // But one that waits for a key may wait for ever.
+            let waits_soon = conn.owed.is_waiting() && conn.waits.is_none();
+            if waits_soon && !is_busy && conn.out.len() < SEND_EARLY_LEN {
                 let since = *conn.held_since.get_or_insert(now);
                 if now.0.saturating_sub(since.0) < HOLD_NS_MAX {
                     continue;

@@ -203,7 +203,7 @@ impl Shard {
             let row = self.add_row(order, false, scope, Work::Own(id));
             match &mut self.gathers.get(id).join {
                 How::Loan { own, .. } | How::LoanOfAll { own, .. } => *own = Some(row),
-                How::Bytes { .. } | How::Facts { .. } | How::Walk { .. } => {
+                How::Bytes { .. } | How::Facts { .. } | How::Walk { .. } | How::Asked { .. } => {
                     unreachable!("only what borrows holds keys of its own")
                 }
             }
@@ -396,7 +396,7 @@ impl Shard {
         match self.gathers.get(id).join {
             How::Loan { .. } => self.run_transaction(id),
             How::LoanOfAll { .. } => self.run_on_all(id),
-            How::Bytes { .. } | How::Facts { .. } | How::Walk { .. } => {
+            How::Bytes { .. } | How::Facts { .. } | How::Walk { .. } | How::Asked { .. } => {
                 unreachable!("only what borrows runs here")
             }
         }

@@ -5,12 +5,14 @@
 
 use std::time::Duration;
 
+use stoa_config::EventClasses;
 use stoa_engine::Table;
 use stoa_resp::{Framer, Value, decode, write_request};
 use stoa_shard::{Action, Message, Moment, Pass, PeerFacts, Setup, Shard};
 use stoa_stdx::{ConnId, DbIndex, MonoNs, ShardId, UnixMs};
 
 use crate::home::Home;
+use crate::observer::{Feed, Filter, Hub};
 use crate::{Clock, Error};
 
 /// All shards of one database.
@@ -23,6 +25,7 @@ pub(crate) struct Executor {
     pub(crate) home: Option<Home>,
     /// SHUTDOWN was called.
     stopped: bool,
+    observers: Hub,
     /// Sessions go to the shards in turn.
     next_home: usize,
     /// The encoded request; its allocation is used again.
@@ -85,6 +88,7 @@ impl Executor {
             now,
             home: None,
             stopped: false,
+            observers: Hub::default(),
             next_home: 0,
             request: Vec::new(),
         }
@@ -138,6 +142,31 @@ impl Executor {
         line.received.clear();
         self.pass(port.home, &[], &[port.conn]);
         self.settle();
+    }
+
+    /// Connects an observer.
+    pub(crate) fn observe(&mut self, filter: Filter) -> Feed {
+        let feed = self.observers.add(filter);
+        if self.stopped {
+            self.observers.close();
+        }
+        self.set_observed();
+        feed
+    }
+
+    /// Has the shards note what observers want, and no more.
+    fn set_observed(&mut self) {
+        let classes = self.observers.classes();
+        self.seats.iter_mut().for_each(|seat| seat.shard.observe(classes));
+    }
+
+    /// Hands to observers what happened in a turn of a shard. What several shards did comes in the order
+    /// of their turns, in which all of it happened: shards take theirs one after the other.
+    fn tell_observers(&mut self, home: usize) {
+        let (notices, lost) = self.seats[home].shard.take_observed();
+        if self.observers.tell(notices, lost) {
+            self.set_observed();
+        }
     }
 
     /// The database a session has selected.
@@ -235,6 +264,9 @@ impl Executor {
         let mut pass = Pass { data, sent: &seat.sent, ended: &[], closed, messages };
         seat.shard.pass(&mut pass, self.now);
         seat.sent.clear();
+        if self.observers.classes() != EventClasses::NONE {
+            self.tell_observers(home);
+        }
         while let Some(action) = self.seats[home].shard.poll() {
             self.act(home, action);
         }
@@ -262,6 +294,7 @@ impl Executor {
             Action::Log(..) => {}
             Action::Shutdown(mode) => {
                 self.stopped = true;
+                self.observers.close();
                 if mode.save == Some(false) {
                     self.home = None;
                 }

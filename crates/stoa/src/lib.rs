@@ -18,6 +18,9 @@
 //! reply is whole, all on the caller's thread. Sessions may be moved to other threads; their calls
 //! take turns, since one thread at a time drives the shards.
 //!
+//! A program may watch what happens to keys: [`Session::observe`] gives each write's events, in order, from
+//! a queue that is bounded.
+//!
 //! A program may add commands of its own: see [`command`].
 //!
 //! Tests use [`Db::builder`]: a [`ManualClock`] makes time stand still until it is moved, and a seed
@@ -29,6 +32,7 @@ pub mod command;
 mod error;
 mod executor;
 mod home;
+mod observer;
 mod reply;
 mod scan;
 mod session;
@@ -38,7 +42,9 @@ mod typed;
 pub use builder::Builder;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::Error;
+pub use observer::{Event, Filter, Observed, Observer};
 pub use reply::Reply;
 pub use scan::Scan;
 pub use session::{Db, Session};
+pub use stoa_engine::Class;
 pub use typed::{Expiry, SetOptions};

@@ -10,7 +10,7 @@ use stoa_engine::Table;
 use stoa_stdx::DbIndex;
 
 use crate::executor::{Executor, Port};
-use crate::{Builder, Error, Reply};
+use crate::{Builder, Error, Filter, Observer, Reply};
 
 /// A database. Commands run through its first session, to which it dereferences, or through
 /// others from [`Db::session`].
@@ -212,6 +212,56 @@ impl Session {
             Reply::Error(text) => Err(Error::Refused(text)),
             reply => Ok(reply),
         }
+    }
+
+    /// Watches what happens to keys from now on, whichever session does it and whatever
+    /// `notify-keyspace-events` says.
+    ///
+    /// ```
+    /// use stoa::{Class, Event, Filter, Observed};
+    /// let db = stoa::Db::open_memory()?;
+    /// let users = db.observe(Filter::new().matching(b"user:*"));
+    /// db.set(b"user:1", b"Ann")?;
+    /// db.set(b"page:1", b"not of a user")?;
+    /// db.execute(&[b"RENAME", b"user:1", b"user:2"])?;
+    /// let told: Vec<_> = std::iter::from_fn(|| users.try_recv()).collect();
+    /// let event = |class, name, key: &[u8]| {
+    ///     Observed::Event(Event { db: 0, class, name, key: key.to_vec() })
+    /// };
+    /// assert_eq!(told, [
+    ///     event(Class::String, "set", b"user:1"),
+    ///     event(Class::Generic, "rename_from", b"user:1"),
+    ///     event(Class::Generic, "rename_to", b"user:2"),
+    /// ]);
+    /// drop(db);
+    /// assert_eq!(users.recv(), Observed::Closed);
+    /// # Ok::<(), stoa::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// As [`Session::execute`].
+    #[must_use]
+    pub fn observe(&self, filter: Filter) -> Observer {
+        Observer::new(self.executor().observe(filter))
+    }
+
+    /// Watches one key of one database. The name is taken as it is, with no pattern in it.
+    ///
+    /// ```
+    /// use stoa::Observed;
+    /// let db = stoa::Db::open_memory()?;
+    /// let stock = db.subscribe_key(0, b"stock");
+    /// db.execute(&[b"INCR", b"stock"])?;
+    /// let Some(Observed::Event(event)) = stock.try_recv() else { panic!("it was changed") };
+    /// assert_eq!(event.name, "incrby");
+    /// # Ok::<(), stoa::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// As [`Session::execute`].
+    #[must_use]
+    pub fn subscribe_key(&self, db: u16, key: &[u8]) -> Observer {
+        self.observe(Filter::new().db(db).key(key))
     }
 
     /// Selects the database this session works in.

@@ -203,8 +203,8 @@ fn sorted(
     };
     let shown = range(args, elements.len());
     let constant = args.by.is_some_and(|by| !by.contains(&b'*'));
-    if constant && is_set && args.store.is_some() {
-        // What is stored must not depend on how the set is kept.
+    if constant && is_set && (args.store.is_some() || ctx.node.scripts.is_running) {
+        // What is stored, or what a script does with it, must not depend on how the set is kept.
         order(&mut elements, &SortArgs { by: None, alpha: true, ..args.clone() }, ctx)?;
     } else if !constant {
         order(&mut elements, args, ctx)?;

@@ -35,6 +35,10 @@ pub(super) struct Facts {
     subscribers: u64,
     /// Clients that wait for a key.
     blocked: u64,
+    /// Clients that watch a key.
+    watching: u64,
+    /// Keys of this shard that are watched.
+    watched: u64,
 }
 
 impl Facts {
@@ -61,7 +65,7 @@ impl Facts {
         Self {
             shard: ShardFacts {
                 keys: dbs.iter().map(|db| db.keys).sum(),
-                clients: ctx.sessions.len() as u64,
+                clients: ctx.sessions.iter().filter(|one| !one.is_killed).count() as u64,
                 used_bytes: ctx.keyspace.used_bytes() as u64,
                 commands: counters.commands_processed,
                 commands_for_others: counters.commands_for_others,
@@ -77,7 +81,9 @@ impl Facts {
             output_len_max: ctx.sessions.iter().map(|one| one.output_len).max().unwrap_or(0),
             client_bytes,
             subscribers: ctx.sessions.iter().filter(|one| one.is_subscriber()).count() as u64,
-            blocked: ctx.sessions.iter().filter(|one| one.blocked).count() as u64,
+            blocked: node.waiting,
+            watching: ctx.sessions.iter().filter(|one| one.watching.len() > 0).count() as u64,
+            watched: ctx.keyspace.watched_count() as u64,
             counters,
         }
     }
@@ -187,6 +193,8 @@ fn add(inputs: &mut InfoInputs, facts: Facts) {
     inputs.clients.connected += facts.shard.clients;
     inputs.clients.pubsub += facts.subscribers;
     inputs.clients.blocked += facts.blocked;
+    inputs.clients.watching += facts.watching;
+    inputs.clients.total_watched_keys += facts.watched;
     let clients = &mut inputs.clients;
     clients.recent_max_input_bytes = clients.recent_max_input_bytes.max(facts.input_len_max as u64);
     clients.recent_max_output_bytes =
@@ -243,6 +251,8 @@ fn server(ctx: &Ctx<'_>) -> ServerFacts {
 
 fn memory(node: &Node) -> MemoryFacts {
     let process = (node.facts.world.process)();
+    // Every shard has all scripts and libraries; they are counted once.
+    let scripts = node.scripts.figures();
     MemoryFacts {
         used: process.allocator.allocated,
         used_peak: process.allocated_peak,
@@ -252,6 +262,10 @@ fn memory(node: &Node) -> MemoryFacts {
         overhead: process.allocated_at_start,
         total_system: process.total_system,
         allocator: process.allocator,
+        scripts_eval: scripts.scripts.1 as u64,
+        scripts_cached: scripts.scripts.0 as u64,
+        libraries_loaded: scripts.libraries.0 as u64,
+        functions_loaded: scripts.libraries.1 as u64,
         maxmemory: number(node, "maxmemory"),
         maxmemory_policy: policy(node),
         ..MemoryFacts::default()

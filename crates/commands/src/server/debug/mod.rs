@@ -13,7 +13,7 @@ mod reload;
 mod trace;
 
 use stoa_command::{Args, Arity, Group, ReplyError, RequestPolicy, ResponsePolicy, Spec};
-use stoa_engine::{Command, Ctx, Order, Part, Reply, Sample};
+use stoa_engine::{Command, Ctx, Order, Part, Proto, Reply, Sample};
 use stoa_keyspace::Ttl;
 use stoa_observability::Histogram;
 use stoa_stdx::MonoMs;
@@ -111,7 +111,8 @@ impl Command for Debug {
         if matches!(what, What::MatchTest) {
             match_anything(ctx);
         }
-        answer(&what, said.collect(), reply)
+        let proto = ctx.proto();
+        answer(&what, said.collect(), proto, reply)
     }
 }
 
@@ -206,7 +207,12 @@ fn fill(populate: &Populate<'_>, ctx: &mut Ctx<'_>) {
     }
 }
 
-fn answer(what: &What<'_>, said: Vec<Said>, reply: &mut dyn Reply) -> Result<(), ReplyError> {
+fn answer(
+    what: &What<'_>,
+    said: Vec<Said>,
+    proto: Proto,
+    reply: &mut dyn Reply,
+) -> Result<(), ReplyError> {
     match what {
         What::Help => parse::help(reply),
         What::Sleep { .. }
@@ -220,7 +226,7 @@ fn answer(what: &What<'_>, said: Vec<Said>, reply: &mut dyn Reply) -> Result<(),
         What::PackedThreshold(false) => reply
             .error_text(b"ERR argument must be a memory value bigger than 1 and smaller than 4gb"),
         What::Error(text) => reply.error_text(text),
-        What::Protocol(name) => protocol::example(name, reply)?,
+        What::Protocol(name) => protocol::example(name, proto, reply)?,
         What::NotReloaded(why) => return Err(ReplyError::Text(why)),
         What::Listpack(_) => {
             let found = said.into_iter().find_map(|said| match said {

@@ -9,7 +9,8 @@ pub(super) fn describe(key: &[u8], ctx: &mut Ctx<'_>) -> Option<String> {
     let key = ctx.key(key);
     let (limits, compresses) = (ctx.node.config.limits, ctx.node.config.rdb_compression);
     let mut db = ctx.db();
-    let entry = db.peek(&key)?;
+    // As in the reference: also of one past its deadline that was not reclaimed.
+    let entry = db.peek_at_all(&key)?;
     // As in a snapshot.
     let mut writer = Writer::new(compresses);
     writer.value(stored(&entry), &limits);
