@@ -54,13 +54,14 @@ fn write(records: &[Record], limits: &Limits) -> Vec<u8> {
             Record::Aux { name, value } => writer.aux(name, value),
             Record::Library(code) => writer.library(code),
             Record::Sizes { .. } | Record::Slot { .. } | Record::End { .. } => {}
-            Record::Key(KeyRecord { database: of, key, deadline, idle_s, value, .. }) => {
+            Record::Key(KeyRecord { database: of, key, deadline, idle_s, frequency, value }) => {
                 let Ok(index) = u16::try_from(*of) else { continue };
                 if index != database {
                     database = index;
                     writer.database(index, 0, 0);
                 }
-                let head = KeyHead { key, deadline: *deadline, idle_s: *idle_s };
+                let (idle_s, frequency) = (*idle_s, *frequency);
+                let head = KeyHead { key, deadline: *deadline, idle_s, frequency };
                 let value = match value {
                     Loaded::String(text) => ValueRef::String(Str::Bytes(text)),
                     Loaded::Object(object) => ValueRef::Object(object.as_ref()),

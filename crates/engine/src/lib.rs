@@ -43,6 +43,6 @@ pub use script::{Escape, Figures, Reach, ScriptCall, Scripts};
 pub use session::{ReplyMode, Session, SessionRow, Sessions, Watching};
 pub use stoa_config::EventClass as Class;
 pub use stoa_pubsub::Kind;
-pub use stored::{restored, stored};
+pub use stored::{access, head, restored, stored};
 pub use table::{Command, Entry, Lately, Part, Table, entry};
 pub use trace::{Sample, Stage, Tracer};

@@ -4,9 +4,9 @@
 //! needs no transaction to agree on it; [`Shard::is_at_rest`] says whether one is under way.
 
 use stoa_config::Config;
-use stoa_engine::{Sessions, Snapshots, restored};
-use stoa_keyspace::{Access, EntryRef, Owned};
-use stoa_rdb::KeyRecord;
+use stoa_engine::{Sessions, Snapshots, access, head, restored};
+use stoa_keyspace::{EntryRef, Owned};
+use stoa_rdb::{KeyHead, KeyRecord};
 use stoa_stdx::{DbIndex, UnixMs};
 use stoa_value::Rules;
 
@@ -57,9 +57,17 @@ impl Shard {
         libraries.into_iter().map(|library| library.code).collect()
     }
 
-    /// Hands over every key of a database that is not past its deadline.
-    pub fn each_key(&mut self, db: DbIndex, now: UnixMs, each: &mut dyn FnMut(EntryRef<'_>)) {
-        self.keyspace.db(db, now, false).for_each(each);
+    /// Hands over every key of a database that is not past its deadline, with what stands in front of
+    /// it in a file.
+    pub fn each_key(
+        &mut self,
+        db: DbIndex,
+        now: UnixMs,
+        each: &mut dyn FnMut(EntryRef<'_>, KeyHead<'_>),
+    ) {
+        let (remembers, counting) = (self.node.config.remembers, self.keyspace.counting);
+        let mut db = self.keyspace.db(db, now, false);
+        db.for_each(&mut |entry| each(entry, head(&entry, remembers, counting)));
     }
 
     /// What values that are loaded into this shard are built with.
@@ -86,10 +94,7 @@ impl Shard {
             return KeyLoaded::Twice(key);
         }
         db.store(&place, Owned { value: restored(value), deadline, clock: 0 });
-        let accesses = [idle_s.map(Access::IdleS), frequency.map(Access::Frequency)];
-        for access in accesses.into_iter().flatten() {
-            db.set_access(&place, access);
-        }
+        db.set_access(&place, access(idle_s, frequency));
         self.keyspace.forget_notes();
         KeyLoaded::Taken
     }

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use stoa_engine::stored;
 use stoa_observability::info::REDIS_VERSION;
-use stoa_rdb::{FileReader, FileWriter, KeyHead, KeyRecord, Record, VERSION, VERSION_MIN};
+use stoa_rdb::{FileReader, FileWriter, KeyRecord, Record, VERSION, VERSION_MIN};
 use stoa_shard::{KeyLoaded, Shard, owner_of};
 use stoa_stdx::{DbIndex, key_slot};
 
@@ -95,7 +95,7 @@ impl Executor {
         let now = self.now.unix;
         for index in (0..databases).map(DbIndex) {
             for seat in &mut self.seats {
-                seat.shard.each_key(index, now, &mut |entry| {
+                seat.shard.each_key(index, now, &mut |entry, _| {
                     if version < VERSION {
                         version = version.max(stored(&entry).version());
                     }
@@ -121,11 +121,10 @@ impl Executor {
         let mut outcome = Ok(());
         for seat in &mut self.seats {
             let limits = seat.shard.config().limits;
-            seat.shard.each_key(index, self.now.unix, &mut |entry| {
+            seat.shard.each_key(index, self.now.unix, &mut |entry, head| {
                 if outcome.is_err() {
                     return;
                 }
-                let head = KeyHead { key: entry.key(), deadline: entry.deadline(), idle_s: None };
                 let mut value = writer.key(head, stored(&entry), &limits);
                 while outcome.is_ok() && !value.is_over() {
                     writer.value(&mut value, PIECE_LEN);

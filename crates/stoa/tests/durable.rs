@@ -329,6 +329,30 @@ fn keys_past_their_deadline_are_not_saved_and_not_loaded() -> Result<(), Error> 
 }
 
 #[test]
+fn how_keys_were_used_is_kept_where_the_policy_makes_something_of_it() -> Result<(), Error> {
+    for (policy, ask, idle_s_or_count) in [
+        ("allkeys-lru", "IDLETIME", 100),
+        ("allkeys-lfu", "FREQ", 5),
+        ("noeviction", "IDLETIME", 0),
+    ] {
+        let scratch = Scratch::new();
+        let clock = ManualClock::at_unix_ms(START_UNIX_MS);
+        let at = |clock: &ManualClock| {
+            let builder = Db::builder().clock(clock.clone()).seed(1);
+            builder.directive("maxmemory-policy", policy).open(scratch.dir())
+        };
+        let db = at(&clock)?;
+        db.set(b"k", b"v")?;
+        clock.advance(Duration::from_secs(if ask == "FREQ" { 0 } else { 100 }));
+        db.close()?;
+        let db = at(&clock)?;
+        let told = run(&db, &format!("OBJECT {ask} k"));
+        assert_eq!(told, Reply::Int(idle_s_or_count), "{policy}");
+    }
+    Ok(())
+}
+
+#[test]
 fn fields_past_their_deadline_are_gone_after_loading() -> Result<(), Error> {
     let scratch = Scratch::new();
     let clock = ManualClock::at_unix_ms(START_UNIX_MS);

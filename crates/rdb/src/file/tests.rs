@@ -36,7 +36,7 @@ fn records(rng: &mut Rng) -> Vec<Record> {
             let key = [text(rng), at.to_string().into_bytes()].concat();
             let deadline = rng.one_in(2).then(|| UnixMs(rng.next() >> 1));
             let idle_s = rng.one_in(3).then(|| rng.below(100_000));
-            let frequency = None;
+            let frequency = (idle_s.is_none() && rng.one_in(3)).then(|| rng.next() as u8);
             records.push(Record::Key(KeyRecord {
                 database,
                 key,
@@ -67,8 +67,9 @@ fn written(records: &[Record], rng: &mut Rng) -> Vec<u8> {
             Record::Sizes { database, keys, deadlines } => {
                 writer.database(*database as u16, *keys, *deadlines);
             }
-            Record::Key(KeyRecord { key, deadline, idle_s, value, .. }) => {
-                let head = KeyHead { key, deadline: *deadline, idle_s: *idle_s };
+            Record::Key(KeyRecord { key, deadline, idle_s, frequency, value, .. }) => {
+                let (idle_s, frequency) = (*idle_s, *frequency);
+                let head = KeyHead { key, deadline: *deadline, idle_s, frequency };
                 let mut value = writer.key(head, value_ref(value), &limits);
                 while !value.is_over() {
                     writer.value(&mut value, rng.below(300) as usize);
@@ -309,7 +310,7 @@ fn the_oldest_version_that_holds_a_value_holds_all_of_it() {
         let version = value_ref(&value).version();
         *seen.entry(version).or_insert(0) += 1;
         let mut writer = FileWriter::new(version, true, true);
-        let head = KeyHead { key: b"k", deadline: None, idle_s: None };
+        let head = KeyHead { key: b"k", deadline: None, idle_s: None, frequency: None };
         let mut portions = writer.key(head, value_ref(&value), &rules.limits);
         writer.value(&mut portions, usize::MAX);
         drop(portions);

@@ -16,6 +16,8 @@ pub struct KeyHead<'a> {
     pub deadline: Option<UnixMs>,
     /// Seconds since it was used, if whoever reads the file is to know.
     pub idle_s: Option<u64>,
+    /// How often it is used, if whoever reads the file is to know.
+    pub frequency: Option<u8>,
 }
 
 /// Writes a file. Its bytes are taken away with [`FileWriter::take`] as often as one likes.
@@ -27,7 +29,7 @@ pub struct KeyHead<'a> {
 /// let limits = stoa_value::Limits::default();
 /// let mut writer = FileWriter::new(stoa_rdb::VERSION, true, true);
 /// writer.database(0, 1, 0);
-/// let head = KeyHead { key: b"k", deadline: None, idle_s: None };
+/// let head = KeyHead { key: b"k", deadline: None, idle_s: None, frequency: None };
 /// let mut value = writer.key(head, ValueRef::String(stoa_value::Str::Bytes(b"v")), &limits);
 /// while !value.is_over() {
 ///     writer.value(&mut value, 64 * 1024);
@@ -97,6 +99,10 @@ impl FileWriter {
         if let Some(idle_s) = head.idle_s {
             self.writer.byte(opcode::IDLE);
             self.writer.len(idle_s);
+        }
+        if let Some(frequency) = head.frequency {
+            self.writer.byte(opcode::FREQ);
+            self.writer.byte(frequency);
         }
         self.writer.byte(value.kind_in(self.version) as u8);
         self.writer.text(head.key);

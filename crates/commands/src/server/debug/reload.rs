@@ -3,10 +3,9 @@
 //! Through memory, key by key, with one writer and one reader of whole files: no file is needed to find
 //! out whether what is written is what is read, and that is what it is for. It takes no portions.
 
-use stoa_config::Remembers;
-use stoa_engine::{Ctx, restored, stored};
-use stoa_keyspace::{Access, Owned};
-use stoa_rdb::{FileReader, FileWriter, KeyHead, Record};
+use stoa_engine::{Ctx, access, head, restored, stored};
+use stoa_keyspace::Owned;
+use stoa_rdb::{FileReader, FileWriter, Record};
 use stoa_stdx::DbIndex;
 
 /// What is written before it is read.
@@ -41,7 +40,7 @@ fn of_database(
     ctx: &mut Ctx<'_>,
 ) -> bool {
     let (now, limits, seed) = (ctx.now, ctx.node.config.limits, ctx.keyspace.seed().clone());
-    let remembers = ctx.node.config.remembers;
+    let (remembers, counting) = (ctx.node.config.remembers, ctx.keyspace.counting);
     // Nobody is told: a key that is loaded is not new.
     let mut db = ctx.keyspace.db(index, now, false);
     let mut names = Vec::new();
@@ -49,8 +48,7 @@ fn of_database(
     names.iter().all(|name| {
         let place = seed.key(name);
         let Some(entry) = db.peek(&place) else { return true };
-        let (deadline, clock) = (entry.deadline(), entry.clock());
-        let head = KeyHead { key: name, deadline, idle_s: None };
+        let head = head(&entry, remembers, counting);
         let mut value = writer.key(head, stored(&entry), &limits);
         let mut came = Ok(None);
         while !value.is_over() && came == Ok(None) {
@@ -64,11 +62,9 @@ fn of_database(
             return false;
         }
         drop(value);
-        db.put(&place, Owned { value: restored(record.value), deadline: record.deadline, clock });
-        // A snapshot says how keys were used only if the policy makes something of it.
-        if remembers == Remembers::Nothing {
-            db.set_access(&place, Access::IdleS(0));
-        }
+        let owned = Owned { value: restored(record.value), deadline: record.deadline, clock: 0 };
+        db.store(&place, owned);
+        db.set_access(&place, access(record.idle_s, record.frequency));
         true
     })
 }
