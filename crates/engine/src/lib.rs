@@ -21,6 +21,7 @@ mod session;
 mod table;
 mod tally;
 mod trace;
+mod tracking;
 
 pub use block::{Block, Blocking, OnTimeout};
 pub use borrowed::{Borrowed, run_unrouted};
@@ -38,3 +39,4 @@ pub use stoa_config::EventClass as Class;
 pub use stoa_pubsub::Kind;
 pub use table::{Command, Entry, Part, Table, entry};
 pub use trace::{Sample, Stage, Tracer};
+pub use tracking::{TrackEvent, Tracker, Tracking, TrackingMode};

@@ -11,7 +11,7 @@
 //! what the script has done so far, and none gets lost.
 
 use stoa_command::{Flags, RequestPolicy};
-use stoa_engine::{Ctx, Part, Proto, Reply, Sessions, exec, refuse_exec};
+use stoa_engine::{Ctx, Part, Proto, Reply, Sessions, TrackEvent, exec, refuse_exec};
 use stoa_keyspace::Notice;
 use stoa_pubsub::Outgoing;
 use stoa_stdx::{ConnId, Key, ShardId, UnixMs};
@@ -38,6 +38,7 @@ pub(crate) struct BusyScript {
     /// What it has said so far. It is sent when it is over: it may have to be put back.
     outbox: Vec<Outgoing>,
     notices: Vec<Notice>,
+    tracked: Vec<TrackEvent>,
 }
 
 /// Whose script it is, and what is to be done when it is over.
@@ -118,9 +119,9 @@ impl Shard {
             self.stall(conn, Stall::Answer);
         }
         let moment = moment.unwrap_or_else(|| self.unix());
-        let (outbox, notices) = (Vec::new(), Vec::new());
+        let (outbox, notices, tracked) = (Vec::new(), Vec::new(), Vec::new());
         debug_assert!(self.busy_script.is_none(), "one script runs at a time");
-        self.set_aside(Box::new(BusyScript { whose, run, moment, outbox, notices }));
+        self.set_aside(Box::new(BusyScript { whose, run, moment, outbox, notices, tracked }));
         for to in (0..self.node.shards).map(ShardId).filter(|to| *to != self.node.shard) {
             self.actions.push_back(Action::Reply { to, message: Message::Busy });
         }
@@ -138,6 +139,7 @@ impl Shard {
     fn set_aside(&mut self, mut busy: Box<BusyScript>) {
         busy.notices = self.keyspace.notices.take();
         busy.outbox = self.node.pubsub.take_outbox();
+        busy.tracked = self.node.tracking.take_log();
         self.busy_script = Some(busy);
     }
 
@@ -158,6 +160,7 @@ impl Shard {
         }
         self.keyspace.notices.put_back(std::mem::take(&mut busy.notices));
         self.node.pubsub.put_back(std::mem::take(&mut busy.outbox));
+        self.node.tracking.put_back_log(std::mem::take(&mut busy.tracked));
         self.moment = Some(busy.moment);
         let is_over = self.go_on(&mut busy);
         self.moment = None;
@@ -172,7 +175,7 @@ impl Shard {
             Whose::Loan(lent) => self.row_or_proxy(lent.conn, lent.request.db),
             Whose::LoanOfAll(lent) => self.row_or_proxy(lent.conn, lent.request.db),
             Whose::Shard { batch, .. } => {
-                self.set_proxy(&batch.requests[0]);
+                self.set_proxy(&batch.requests[0], &batch.args);
                 Sessions::PROXY
             }
         };

@@ -30,6 +30,7 @@ mod serve;
 mod shard;
 mod sites;
 mod split;
+mod tracking;
 mod transact;
 mod waiters;
 

@@ -1,7 +1,7 @@
 //! Mail between shards: one message carries all that a pass has for one owner, and travels back with
 //! the answers, so that its buffers are used again.
 
-use stoa_engine::{Block, Part, Proto, Walk};
+use stoa_engine::{Block, Part, Proto, TrackEvent, Tracker, Walk};
 use stoa_keyspace::{Keyspace, Owned};
 use stoa_stdx::{ConnId, DbIndex, MonoMs, ShardId, SlotId, UnixMs};
 
@@ -85,6 +85,9 @@ pub(crate) struct Args {
     bytes: Vec<u8>,
     ends: Vec<u32>,
     spots: Vec<Spot>,
+    /// For which clients that track requests are, by where their arguments begin. Here and not in the
+    /// requests, which have no room for it.
+    trackers: Vec<(u32, Tracker)>,
 }
 
 impl Args {
@@ -92,6 +95,7 @@ impl Args {
         self.bytes.clear();
         self.ends.clear();
         self.spots.clear();
+        self.trackers.clear();
     }
 
     /// Bytes of all arguments so far.
@@ -116,6 +120,25 @@ impl Args {
             let start = if at == 0 { 0 } else { self.ends[at as usize - 1] };
             &self.bytes[start as usize..self.ends[at as usize] as usize]
         })
+    }
+
+    /// Says for whom the request with these arguments is.
+    pub(crate) fn push_tracker(&mut self, range: ArgRange, tracker: Option<Tracker>) {
+        if let Some(tracker) = tracker
+            && range.count > 0
+        {
+            self.trackers.push((range.first, tracker));
+        }
+    }
+
+    /// For whom the request with these arguments is, if that client tracks.
+    #[inline]
+    pub(crate) fn tracker(&self, range: ArgRange) -> Option<Tracker> {
+        if self.trackers.is_empty() {
+            return None;
+        }
+        let at = self.trackers.binary_search_by_key(&range.first, |(first, _)| *first).ok()?;
+        Some(self.trackers[at].1)
     }
 
     /// Adds the keys of a request.
@@ -287,6 +310,10 @@ pub(crate) struct Loan {
     pub(crate) keys: Vec<LentKey>,
     /// Something that the client watches here changed.
     pub(crate) broken: bool,
+    /// Somebody caches keys of the owner: what is done to these is written down.
+    pub(crate) tracks: bool,
+    /// On its way back: what was done to keys that somebody may cache.
+    pub(crate) tracked: Vec<TrackEvent>,
     /// On its way back: the client waits for these keys now.
     pub(crate) wait: Option<Box<RemoteWaiter>>,
 }
@@ -321,6 +348,8 @@ pub(crate) struct LoanOfAll {
     pub(crate) row: RowId,
     pub(crate) keyspace: Box<Keyspace>,
     pub(crate) broken: bool,
+    /// On its way back: what was done to keys that somebody may cache.
+    pub(crate) tracked: Vec<TrackEvent>,
 }
 
 impl std::fmt::Debug for LoanOfAll {

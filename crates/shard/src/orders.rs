@@ -185,6 +185,9 @@ impl Shard {
             && self.keyspace.next_deadline().is_some_and(|due| due <= self.unix());
         let portion = if self.rarely(Site::ShortPortion) { 1 } else { PORTION_LEN };
         self.expiry_waits = due && self.keyspace.expire_due(self.unix(), portion);
+        if self.keyspace.has_told() {
+            self.tell_told();
+        }
     }
 
     /// A portion of what nobody waits for.
@@ -193,7 +196,9 @@ impl Shard {
         let compacting = self.keyspace.compact(PORTION_LEN);
         let sifting = self.keyspace.sift(PORTION_LEN);
         let looking = self.look_over_clients();
-        self.background_waits = self.expiry_waits || freeing || compacting || sifting || looking;
+        let forgetting = self.keyspace.tells_changes() && self.forget_tracked(PORTION_LEN);
+        self.background_waits =
+            self.expiry_waits || freeing || compacting || sifting || looking || forgetting;
     }
 
     /// When to be called again though nothing arrives.

@@ -11,7 +11,7 @@ use stoa_command::{
 use stoa_engine::{Command, Ctx, Kind, Node, Part, Reply};
 use stoa_observability::info::{
     Clients, DbFacts, InfoInputs, Instantaneous, Listener, MemoryFacts, Persistence, PubSub,
-    Replication, Section, Sections, ServerFacts, ShardFacts, render,
+    Replication, Section, Sections, ServerFacts, ShardFacts, Tracking, render,
 };
 use stoa_observability::{CommandStats, Counters, ErrorStats};
 use stoa_stdx::DbIndex;
@@ -35,6 +35,10 @@ pub(super) struct Facts {
     subscribers: u64,
     /// Clients that wait for a key.
     blocked: u64,
+    /// Clients that track what they cache.
+    tracking: u64,
+    /// Keys that they have read, and pairs of key and client.
+    tracked: (u64, u64),
 }
 
 impl Facts {
@@ -78,6 +82,8 @@ impl Facts {
             client_bytes,
             subscribers: ctx.sessions.iter().filter(|one| one.is_subscriber()).count() as u64,
             blocked: ctx.sessions.iter().filter(|one| one.blocked).count() as u64,
+            tracking: node.tracking.clients.len() as u64,
+            tracked: (node.tracking.readers.len() as u64, node.tracking.readers.items() as u64),
             counters,
         }
     }
@@ -153,6 +159,7 @@ pub(super) fn inputs(parts: Vec<Part>, ctx: &Ctx<'_>) -> InfoInputs {
             patterns: node.pubsub.counts.len(Kind::Pattern) as u64,
             shard_channels: node.pubsub.counts.len(Kind::Shard) as u64,
         },
+        tracking: Tracking { prefixes: node.tracking.prefixes.len() as u64, ..Tracking::default() },
         ..InfoInputs::default()
     };
     for part in parts {
@@ -191,6 +198,9 @@ fn add(inputs: &mut InfoInputs, facts: Facts) {
     inputs.clients.connected += facts.shard.clients;
     inputs.clients.pubsub += facts.subscribers;
     inputs.clients.blocked += facts.blocked;
+    inputs.clients.tracking += facts.tracking;
+    inputs.tracking.keys += facts.tracked.0;
+    inputs.tracking.items += facts.tracked.1;
     let clients = &mut inputs.clients;
     clients.recent_max_input_bytes = clients.recent_max_input_bytes.max(facts.input_len_max as u64);
     clients.recent_max_output_bytes =
