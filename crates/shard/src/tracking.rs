@@ -182,7 +182,7 @@ impl Shard {
             // It may have left, or listen to prefixes now.
             let wants = self
                 .tracker(*client)
-                .is_some_and(|(_, mode)| !mode.broadcast && !(mode.no_loop && by == *client));
+                .is_some_and(|(_, mode)| !(mode.broadcast || mode.no_loop && by == *client));
             if wants {
                 self.tell(*client, &mut letter, cause);
             }
