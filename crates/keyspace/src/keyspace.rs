@@ -147,28 +147,14 @@ impl Keyspace {
         self.arena.reserved_bytes()
     }
 
-    /// First stage before a batch: brings the slot's header into the cache.
+    /// Brings what a batch of keys, by slot and hash, is going to need into the cache: slots' headers, then
+    /// the lines of their tables, then entries, so that the misses of each stage overlap.
     #[inline]
-    pub fn prefetch_slot(&self, index: DbIndex, slot: SlotId) {
-        if let Some(slots) = &self.databases[index.0 as usize].slots {
-            prefetch((&raw const slots[slot.0 as usize]).cast());
-        }
-    }
-
-    /// Second stage: the line of the slot's table.
-    #[inline]
-    pub fn prefetch_table(&self, index: DbIndex, slot: SlotId, hash: u64) {
-        if let Some(slots) = &self.databases[index.0 as usize].slots {
-            slots[slot.0 as usize].prefetch_words(hash);
-        }
-    }
-
-    /// Third stage: the entry.
-    #[inline]
-    pub fn prefetch_entry(&self, index: DbIndex, slot: SlotId, hash: u64) {
-        if let Some(slots) = &self.databases[index.0 as usize].slots {
-            slots[slot.0 as usize].prefetch_entry(hash);
-        }
+    pub fn prefetch(&self, index: DbIndex, keys: impl Iterator<Item = (SlotId, u64)> + Clone) {
+        let Some(slots) = &self.databases[index.0 as usize].slots else { return };
+        keys.clone().for_each(|(slot, _)| prefetch((&raw const slots[slot.0 as usize]).cast()));
+        keys.clone().for_each(|(slot, hash)| slots[slot.0 as usize].prefetch_words(hash));
+        keys.for_each(|(slot, hash)| slots[slot.0 as usize].prefetch_entry(hash));
     }
 
     pub(crate) fn insert(&mut self, index: DbIndex, key: &Key<'_>, entry: Entry) {

@@ -131,9 +131,12 @@ impl Conn {
     /// Says that a local reply was written to the sink from `start` on.
     #[inline]
     pub(crate) fn written(&mut self, start: usize) {
-        if !self.owed.queue.is_empty() {
-            let end = self.owed.held.len();
-            self.owed.queue.push_back(Owing { state: State::Ready, start, end });
+        let end = self.owed.held.len();
+        match self.owed.queue.back_mut() {
+            None => {}
+            // Neighbours leave together.
+            Some(last) if last.state == State::Ready && last.end == start => last.end = end,
+            Some(_) => self.owed.queue.push_back(Owing { state: State::Ready, start, end }),
         }
     }
 
@@ -156,26 +159,24 @@ impl Conn {
         let owing = &mut self.owed.queue[at];
         assert_ne!(owing.state, State::Ready, "ticket {ticket} was answered twice");
         let reply = if owing.state == State::Muted { &[] } else { reply };
-        owing.state = State::Ready;
-        let after = self.afters.iter().position(|(of, _)| *of == ticket);
-        let after = after.map(|at| self.afters.swap_remove(at).1).unwrap_or_default();
-        if at == 0 {
-            self.out.extend_from_slice(reply);
-            self.out.extend_from_slice(&after);
-        } else {
+        if at > 0 {
+            owing.state = State::Ready;
             owing.start = self.owed.held.len();
             self.owed.held.extend_from_slice(reply);
-            self.owed.held.extend_from_slice(&after);
+            take_after(&mut self.afters, ticket, &mut self.owed.held);
             owing.end = self.owed.held.len();
+            return;
         }
+        self.out.extend_from_slice(reply);
+        take_after(&mut self.afters, ticket, &mut self.out);
+        self.owed.leave_first();
         while let Some(front) = self.owed.queue.front() {
             if front.state != State::Ready {
                 return self.owed.clean();
             }
             self.out.extend_from_slice(&self.owed.held[front.start..front.end]);
             self.owed.spent += front.end - front.start;
-            self.owed.queue.pop_front();
-            self.owed.base = self.owed.base.wrapping_add(1);
+            self.owed.leave_first();
         }
         self.owed.held.clear();
         self.owed.spent = 0;
@@ -284,6 +285,11 @@ impl Owed {
         !self.queue.is_empty()
     }
 
+    fn leave_first(&mut self) {
+        self.queue.pop_front();
+        self.base = self.base.wrapping_add(1);
+    }
+
     /// Drops bytes that left once they are the larger part. Each byte and each row pays for its share:
     /// both are looked at once for as many bytes dropped.
     fn clean(&mut self) {
@@ -299,6 +305,13 @@ impl Owed {
         }
         self.held = kept;
         self.spent = 0;
+    }
+}
+
+/// Adds the messages that follow the reply of a ticket.
+fn take_after(afters: &mut Vec<(u32, Vec<u8>)>, ticket: u32, into: &mut Vec<u8>) {
+    if let Some(at) = afters.iter().position(|(of, _)| *of == ticket) {
+        into.extend_from_slice(&afters.swap_remove(at).1);
     }
 }
 

@@ -200,7 +200,7 @@ impl Shard {
             What::Foreign(..) if self.waits_for_confirmation(id) => false,
             What::Foreign(_, at) => {
                 let key = Key { bytes: argv[at as usize], slot: cmd.slot, hash: cmd.hash };
-                self.send_whole(req, owner_of(cmd.slot, self.node.shards), Routed::By(key, at));
+                self.send_whole(req, owner_of(cmd.slot, self.node.shards), Routed::Only(key, at));
                 true
             }
             What::Many(_) => self.route_many(req, cmd.places(places)),
@@ -600,12 +600,21 @@ impl Shard {
         }
         let argv = batch.args.push(req.argv);
         batch.args.push_tracker(argv, tracker);
+        let first = batch.args.spot_count();
         let keyed = match routed {
             Routed::No => Keyed::No,
-            Routed::By(Key { slot, hash, .. }, at) => Keyed::By { at, slot, hash },
+            Routed::Only(Key { slot, hash, .. }, at) => {
+                batch.args.push_spot(Spot { slot, hash });
+                Keyed::Only { at, first }
+            }
+            Routed::By(Key { slot, hash, .. }, at) => {
+                batch.args.push_spot(Spot { slot, hash });
+                Keyed::By { at, first }
+            }
             Routed::At(places, owner) => {
                 let own = places.iter().filter(|place| place.owner == owner);
-                batch.args.push_spots(own.map(|place| place.spot))
+                batch.args.push_spots(own.map(|place| place.spot));
+                Keyed::At { first, count: batch.args.spot_count() - first }
             }
         };
         batch.requests.push(Request {

@@ -14,7 +14,7 @@ use crate::Shard;
 use crate::account::Ran;
 use crate::busy::Running;
 use crate::conn::Stall;
-use crate::execute::Req;
+use crate::execute::{OUTPUT_LOOK_LEN, Req};
 use crate::intents::{RowId, Scope, Work};
 use crate::keys::{first_slot, owner_of};
 use crate::message::{Ask, Batch, Dest, GatherId, Loan, LoanOfAll, Request, WaiterId};
@@ -146,10 +146,21 @@ impl Shard {
         let mut start = 0;
         let mut parts = std::mem::take(&mut batch.parts).into_iter().peekable();
         let Batch { requests, args, replies, ends, .. } = &mut *batch;
-        for (at, request) in requests.iter_mut().enumerate() {
+        let mut at = 0;
+        while at < requests.len() {
+            let plain = match parts.peek() {
+                None => self.fill_plain(&requests[at..], &ends[at..], replies, &mut start),
+                Some(_) => 0,
+            };
+            if plain > 0 {
+                at += plain;
+                continue;
+            }
+            let request = &mut requests[at];
             let part = parts.next_if(|(number, _)| *number as usize == at).map(|(_, part)| part);
             let reply = &replies[start..ends[at]];
             start = ends[at];
+            at += 1;
             let escaped = part.as_ref().and_then(|part| part.downcast_ref::<Escaped>());
             if let (Dest::Hole { conn, ticket }, Some(Escaped(escape))) = (request.dest, escaped) {
                 self.escaped(*escape, (conn, ticket), request, args);
@@ -158,6 +169,40 @@ impl Shard {
             self.answered(from, request, part, reply);
         }
         self.recycle(batch);
+    }
+
+    /// Fills the holes of one connection with the answers of neighbours, as many as ask for no more than that.
+    /// Gives how many.
+    fn fill_plain(
+        &mut self,
+        requests: &[Request],
+        ends: &[usize],
+        replies: &[u8],
+        start: &mut usize,
+    ) -> usize {
+        let Dest::Hole { conn: id, .. } = requests[0].dest else { return 0 };
+        let many_shards = self.node.shards > 1;
+        let Some(conn) = self.conns[id.index as usize].as_deref_mut() else { return 0 };
+        if conn.id != id || conn.waits.is_some() || conn.ended {
+            return 0;
+        }
+        let mut filled = 0;
+        for (request, end) in requests.iter().zip(ends) {
+            let Dest::Hole { conn: of, ticket } = request.dest else { break };
+            if of != id || many_shards && self.scripted[request.index as usize] {
+                break;
+            }
+            conn.fill(ticket, &replies[*start..*end]);
+            *start = *end;
+            filled += 1;
+            if conn.output_len() > OUTPUT_LOOK_LEN {
+                break;
+            }
+        }
+        if filled > 0 {
+            self.filled(id);
+        }
+        filled
     }
 
     /// Keeps an empty batch for later. A few long ones for the next passes: a burst's buffers go back,

@@ -19,8 +19,11 @@ use crate::plan::Plan;
 const WINDOW_LEN: usize = 512;
 /// Requests whose memory is fetched together: enough to overlap misses, few enough to stay in L1.
 pub(crate) const STAGE_LEN: usize = 32;
-/// Keys of requests that have many: the next stage begins once a stage has as many.
+/// The next stage begins once a stage has as many keys; that of a request with one counts double, for there
+/// is more to it than its key.
 const STAGE_KEYS: u32 = 64;
+/// Requests of a stage; those for other shards need no memory of this one.
+const STAGE_CMDS: usize = 64;
 /// Keys of a window whose places are kept room for.
 const PLACES_KEPT_MAX: usize = 16 * 1_024;
 /// Below this, staging costs more than it hides.
@@ -353,15 +356,18 @@ impl Shard {
         let Some(first) = stage.first() else { return };
         let conn = sources[first.source as usize].conn;
         let Some(db) = self.sessions.get(conn).map(|session| session.db) else { return };
-        let own = stage.iter().filter(|cmd| matches!(cmd.what, What::Own(..)));
-        let spots = own.map(|cmd| (db, Spot { slot: cmd.slot, hash: cmd.hash }));
-        prefetch(&self.keyspace, spots);
-        if !places.is_empty() {
-            // What is divided runs later, and is fetched then.
-            let own = stage.iter().filter(|cmd| cmd.are_own);
-            let keys = own.flat_map(|cmd| cmd.places(places));
-            prefetch(&self.keyspace, keys.map(|place| (db, place.spot)));
+        self.stage.clear();
+        for cmd in stage {
+            match cmd.what {
+                What::Own(..) => self.stage.push(Spot { slot: cmd.slot, hash: cmd.hash }),
+                // What is divided runs later, and is fetched then.
+                What::Many(_) if cmd.are_own => {
+                    self.stage.extend(cmd.places(places).iter().map(|place| place.spot));
+                }
+                _ => {}
+            }
         }
+        prefetch(&self.keyspace, db, &self.stage);
     }
 
     /// Gives a connection back what did not run.
@@ -414,9 +420,12 @@ impl Shard {
 /// How many requests run together: so many that their keys are as many as one stage may have.
 fn stage_len(cmds: &[Cmd]) -> usize {
     let mut keys = 0;
-    let fits = cmds.iter().take(STAGE_LEN).take_while(|cmd| {
+    let fits = cmds.iter().take(STAGE_CMDS).take_while(|cmd| {
         let fits = keys < STAGE_KEYS;
-        keys += cmd.places.max(1);
+        keys += match cmd.what {
+            What::Foreign(..) => 0,
+            _ => cmd.places.max(2),
+        };
         fits
     });
     fits.count()

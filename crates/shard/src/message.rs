@@ -3,10 +3,11 @@
 
 use stoa_engine::{Block, Part, Proto, TrackEvent, Tracker, Walk};
 use stoa_keyspace::{Keyspace, Owned};
-use stoa_stdx::{ConnId, DbIndex, MonoMs, ShardId, SlotId, UnixMs};
+use stoa_stdx::{ConnId, DbIndex, MonoMs, ShardId, UnixMs};
 
 use crate::blocking::End;
 use crate::guard::Guard;
+use crate::input::STAGE_LEN;
 use crate::intents::{RowId, Stamp};
 use crate::multi::Job;
 use crate::places::Spot;
@@ -79,10 +80,12 @@ impl Batch {
     }
 }
 
-/// Arguments of many requests, and where their keys are.
+/// Arguments of many requests, and where their keys are: all of these next to each other, so that they
+/// are fetched ahead without a look at the requests.
 #[derive(Debug, Default)]
 pub(crate) struct Args {
     bytes: Vec<u8>,
+    /// Where the first begins and where each ends; empty without arguments.
     ends: Vec<u32>,
     spots: Vec<Spot>,
     /// For which clients that track requests are, by where their arguments begin. Here and not in the
@@ -105,7 +108,10 @@ impl Args {
 
     /// Adds arguments and gives where they are.
     pub(crate) fn push(&mut self, argv: &[&[u8]]) -> ArgRange {
-        let first = self.ends.len() as u32;
+        if self.ends.is_empty() {
+            self.ends.push(0);
+        }
+        let first = self.ends.len() as u32 - 1;
         for arg in argv {
             self.bytes.extend_from_slice(arg);
             // A request has at most INPUT_LEN_MAX bytes, and is not added to a batch that is long.
@@ -116,10 +122,8 @@ impl Args {
     }
 
     pub(crate) fn get(&self, range: ArgRange) -> impl Iterator<Item = &[u8]> {
-        (range.first..range.first + range.count).map(|at| {
-            let start = if at == 0 { 0 } else { self.ends[at as usize - 1] };
-            &self.bytes[start as usize..self.ends[at as usize] as usize]
-        })
+        let ends = &self.ends[range.first as usize..][..range.count as usize + 1];
+        ends.windows(2).map(|ends| &self.bytes[ends[0] as usize..ends[1] as usize])
     }
 
     /// Says for whom the request with these arguments is.
@@ -141,19 +145,51 @@ impl Args {
         Some(self.trackers[at].1)
     }
 
-    /// Adds the keys of a request.
-    pub(crate) fn push_spots(&mut self, spots: impl Iterator<Item = Spot>) -> Keyed {
-        let first = self.spots.len() as u32;
-        self.spots.extend(spots);
-        Keyed::At { first, count: self.spots.len() as u32 - first }
+    /// One of some arguments.
+    pub(crate) fn nth(&self, range: ArgRange, at: u8) -> &[u8] {
+        let at = range.first as usize + at as usize;
+        &self.bytes[self.ends[at] as usize..self.ends[at + 1] as usize]
     }
 
-    /// Where the keys of a request are, if its sender found them.
+    /// Adds a key of a request.
+    #[inline]
+    pub(crate) fn push_spot(&mut self, spot: Spot) {
+        self.spots.push(spot);
+    }
+
+    /// Adds keys of a request.
+    pub(crate) fn push_spots(&mut self, spots: impl Iterator<Item = Spot>) {
+        self.spots.extend(spots);
+    }
+
+    /// How many spots there are.
+    pub(crate) fn spot_count(&self) -> u32 {
+        self.spots.len() as u32
+    }
+
+    /// Where the keys of a request are, as far as its sender said.
     pub(crate) fn spots(&self, keyed: Keyed) -> &[Spot] {
         match keyed {
-            Keyed::No | Keyed::By { .. } => &[],
+            Keyed::No => &[],
+            Keyed::Only { first, .. } | Keyed::By { first, .. } => {
+                std::slice::from_ref(&self.spots[first as usize])
+            }
             Keyed::At { first, count } => &self.spots[first as usize..(first + count) as usize],
         }
+    }
+
+    /// Where all the keys of a request are. Empty if its sender did not say.
+    pub(crate) fn all_spots(&self, keyed: Keyed) -> &[Spot] {
+        match keyed {
+            Keyed::No | Keyed::By { .. } => &[],
+            Keyed::Only { .. } | Keyed::At { .. } => self.spots(keyed),
+        }
+    }
+
+    /// From this spot on, as many as are fetched together.
+    pub(crate) fn stage(&self, first: u32) -> &[Spot] {
+        let rest = &self.spots[first as usize..];
+        &rest[..rest.len().min(STAGE_LEN)]
     }
 }
 
@@ -170,10 +206,34 @@ pub(crate) enum Keyed {
     /// Nothing.
     #[default]
     No,
-    /// It was routed by this argument.
-    By { at: u8, slot: SlotId, hash: u64 },
-    /// All of them, in [`Args`].
+    /// Its only key is this argument; where it is, is in [`Args`].
+    Only { at: u8, first: u32 },
+    /// The same of the first of several.
+    By { at: u8, first: u32 },
+    /// All of them are in [`Args`].
     At { first: u32, count: u32 },
+}
+
+impl Keyed {
+    /// The same keys of a request whose first spot is elsewhere.
+    pub(crate) const fn moved(self, first: u32) -> Self {
+        match self {
+            Self::No => Self::No,
+            Self::Only { at, .. } => Self::Only { at, first },
+            Self::By { at, .. } => Self::By { at, first },
+            Self::At { count, .. } => Self::At { first, count },
+        }
+    }
+
+    /// The number of its first spot.
+    pub(crate) const fn first(self) -> Option<u32> {
+        match self {
+            Self::No => None,
+            Self::Only { first, .. } | Self::By { first, .. } | Self::At { first, .. } => {
+                Some(first)
+            }
+        }
+    }
 }
 
 /// One request at its owner.

@@ -37,7 +37,9 @@ pub(crate) struct Spot {
 pub(crate) enum Routed<'a> {
     /// Not by a key; or its keys are looked for again by whoever runs it.
     No,
-    /// By the key at this argument.
+    /// By its only key, which is this argument.
+    Only(Key<'a>, u8),
+    /// By the first of its keys, which is this argument.
     By(Key<'a>, u8),
     /// By those of these keys that the owner has.
     At(&'a [Place], ShardId),
@@ -85,8 +87,6 @@ impl Stride {
 
 /// Fetches the memory of keys ahead of their use: slots, then tables, then entries, so that the misses
 /// of many keys overlap.
-pub(crate) fn prefetch(keyspace: &Keyspace, spots: impl Iterator<Item = (DbIndex, Spot)> + Clone) {
-    spots.clone().for_each(|(db, spot)| keyspace.prefetch_slot(db, spot.slot));
-    spots.clone().for_each(|(db, spot)| keyspace.prefetch_table(db, spot.slot, spot.hash));
-    spots.for_each(|(db, spot)| keyspace.prefetch_entry(db, spot.slot, spot.hash));
+pub(crate) fn prefetch(keyspace: &Keyspace, db: DbIndex, spots: &[Spot]) {
+    keyspace.prefetch(db, spots.iter().map(|spot| (spot.slot, spot.hash)));
 }

@@ -11,8 +11,7 @@ use stoa_stdx::{DbIndex, Key, ShardId};
 use crate::Shard;
 use crate::account::Ran;
 use crate::event::Action;
-use crate::execute::Argv;
-use crate::input::STAGE_LEN;
+use crate::execute::{ARGV_INLINE, Argv};
 use crate::intents::{Hold, Order, RowId, Scope, Stamp, TransactionId, Work};
 use crate::message::{
     Args as ArgStore, Ask, Batch, Dest, Intent, Keyed, LentKey, Loan, LoanOfAll, Message,
@@ -74,12 +73,15 @@ impl Shard {
 
     fn run_requests(&mut self, from: ShardId, batch: &mut Batch) {
         let Batch { requests, args, replies, ends, parts, followed, .. } = batch;
-        for number in 0..requests.len() {
-            if number.is_multiple_of(STAGE_LEN) {
-                let stage = &requests[number..requests.len().min(number + STAGE_LEN)];
-                prefetch(&self.keyspace, stage.iter().flat_map(|request| spots(request, args)));
+        let mut fetched = 0;
+        for (number, request) in requests.iter_mut().enumerate() {
+            if let Some(first) = request.keyed.first()
+                && first >= fetched
+            {
+                let stage = args.stage(first);
+                prefetch(&self.keyspace, request.db, stage);
+                fetched = first + stage.len() as u32;
             }
-            let request = &mut requests[number];
             let answers = !matches!(request.dest, Dest::Nowhere);
             self.node.counters.commands_for_others += u64::from(answers);
             if self.is_pausing() && self.turn_away(from, request, args, replies) {
@@ -193,10 +195,8 @@ impl Shard {
         let argv: Argv<'_> = args.get(request.argv).collect();
         let argv = batch.args.push(&argv);
         batch.args.push_tracker(argv, args.tracker(request.argv));
-        let keyed = match request.keyed {
-            Keyed::At { .. } => batch.args.push_spots(args.spots(request.keyed).iter().copied()),
-            Keyed::No | Keyed::By { .. } => request.keyed,
-        };
+        let keyed = request.keyed.moved(batch.args.spot_count());
+        batch.args.push_spots(args.spots(request.keyed).iter().copied());
         batch.requests.push(Request { argv, ask, keyed, ..*request });
         batch
     }
@@ -204,7 +204,7 @@ impl Shard {
     /// Whether it is seen at a glance that a request meets no intent.
     fn is_free(&self, request: &Request, args: &ArgStore) -> bool {
         let is_plain = matches!(request.ask, Ask::Execute | Ask::Intent(_));
-        let spots = args.spots(request.keyed);
+        let spots = args.all_spots(request.keyed);
         if !is_plain || spots.is_empty() || self.keys_are_lent {
             return false;
         }
@@ -329,7 +329,7 @@ impl Shard {
             | Ask::Return(_)
             | Ask::ReturnAll(_) => {}
         }
-        let spots = args.spots(request.keyed);
+        let spots = args.all_spots(request.keyed);
         if !spots.is_empty() {
             let mut holds = self.intents.holds();
             holds.extend(spots.iter().map(|spot| Hold { hash: spot.hash, writes }));
@@ -392,8 +392,13 @@ impl Shard {
         while self.stalled_until.is_none() && !self.is_pausing() {
             if fetched == 0 {
                 let ahead = self.intents.kept_ahead(AHEAD_LEN);
-                let kept = ahead.flat_map(|batch| spots(&batch.requests[0], &batch.args));
-                prefetch(&self.keyspace, kept);
+                self.stage.clear();
+                let mut db = DbIndex::default();
+                for batch in ahead {
+                    db = batch.requests[0].db;
+                    self.stage.extend_from_slice(batch.args.spots(batch.requests[0].keyed));
+                }
+                prefetch(&self.keyspace, db, &self.stage);
                 fetched = AHEAD_LEN;
             }
             fetched -= 1;
@@ -550,18 +555,36 @@ impl Shard {
         args: &ArgStore,
         replies: &mut Vec<u8>,
     ) -> Option<Part> {
-        let argv: Argv<'_> = args.get(request.argv).collect();
-        let argv = argv.as_slice();
+        self.set_proxy(request, args);
         if let Ask::Exec(job) = &request.ask {
-            self.set_proxy(request, args);
             self.run_job(request, job, replies);
             return None;
         }
-        self.set_proxy(request, args);
         let key = match request.keyed {
-            Keyed::By { at, slot, hash } => Some(Key { bytes: argv[at as usize], slot, hash }),
+            Keyed::Only { at, .. } | Keyed::By { at, .. } => {
+                let Spot { slot, hash } = args.spots(request.keyed)[0];
+                Some(Key { bytes: args.nth(request.argv, at), slot, hash })
+            }
             Keyed::No | Keyed::At { .. } => None,
         };
+        let argc = request.argv.count as usize;
+        if argc <= ARGV_INLINE {
+            let mut argv: [&[u8]; ARGV_INLINE] = [&[]; ARGV_INLINE];
+            argv.iter_mut().zip(args.get(request.argv)).for_each(|(to, arg)| *to = arg);
+            return self.run_command(request, key, &argv[..argc], replies);
+        }
+        let argv: Argv<'_> = args.get(request.argv).collect();
+        self.run_command(request, key, &argv, replies)
+    }
+
+    #[inline]
+    fn run_command(
+        &mut self,
+        request: &Request,
+        key: Option<Key<'_>>,
+        argv: &[&[u8]],
+        replies: &mut Vec<u8>,
+    ) -> Option<Part> {
         let entry = self.node.table.at(request.index);
         let scripted = self.is_scripted(request.index);
         let walk = match &request.ask {
@@ -659,17 +682,4 @@ impl Shard {
         let id = TransactionId { home: self.node.shard, number: self.next_transaction };
         Order { stamp, id }
     }
-}
-
-/// Where the keys of a request are, as far as its sender said.
-fn spots<'b>(
-    request: &'b Request,
-    args: &'b ArgStore,
-) -> impl Iterator<Item = (DbIndex, Spot)> + Clone + 'b {
-    let by = match request.keyed {
-        Keyed::By { slot, hash, .. } => Some(Spot { slot, hash }),
-        Keyed::No | Keyed::At { .. } => None,
-    };
-    let all = by.into_iter().chain(args.spots(request.keyed).iter().copied());
-    all.map(|spot| (request.db, spot))
 }

@@ -28,7 +28,7 @@ use crate::intents::{Intents, Stamp};
 use crate::message::{Batch, GatherId, Message};
 use crate::notices::Notices;
 use crate::orders::Pause;
-use crate::places::{Place, Stride, strides};
+use crate::places::{Place, Spot, Stride, strides};
 use crate::plan::{Plan, plans};
 use crate::publish::{NO_ROW, Publishing};
 use crate::scripts::may_escape;
@@ -148,6 +148,8 @@ pub struct Shard {
     pub(crate) spans: Vec<Span>,
     pub(crate) cmds: Vec<Cmd>,
     pub(crate) places: Vec<Place>,
+    /// Keys whose memory is being fetched.
+    pub(crate) stage: Vec<Spot>,
     pub(crate) joined: Vec<u8>,
     /// What ran and is not counted yet.
     pub(crate) ran: Vec<Ran>,
@@ -238,6 +240,7 @@ impl Shard {
             spans: Vec::new(),
             cmds: Vec::new(),
             places: Vec::new(),
+            stage: Vec::new(),
             joined: Vec::new(),
             ran: Vec::new(),
             sources: Vec::new(),

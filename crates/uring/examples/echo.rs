@@ -1,7 +1,7 @@
 //! A service that understands just enough to be measured: it counts requests and answers each
 //! with a constant. What remains in a profile is the driver.
 //!
-//! `echo [--port 7000] [--shards 1] [--driver auto] [--spins 50] [--no-pin]
+//! `echo [--port 7000] [--shards 1] [--driver auto] [--looks 5] [--yields 5] [--no-pin]
 //! [--hop]`; with `--hop` every request is answered by another shard. Load it with
 //! `redis-benchmark -p 7000 -t get -P 16`.
 
@@ -27,7 +27,8 @@ fn start() -> Result<(), Box<dyn std::error::Error>> {
             "--port" => port = value()?.parse()?,
             "--shards" => options.shards = value()?.parse()?,
             "--driver" => options.driver = value()?.parse::<DriverChoice>()?,
-            "--spins" => options.tuning.spins_before_park = value()?.parse()?,
+            "--looks" => options.tuning.looks_before_park = value()?.parse()?,
+            "--yields" => options.tuning.yields_before_park = value()?.parse()?,
             "--no-pin" => options.pin = false,
             "--hop" => hop = true,
             _ => return Err(format!("unknown argument {arg}").into()),

@@ -12,6 +12,7 @@ mod clock;
 mod conns;
 mod core;
 mod entrance;
+mod idle;
 mod listen;
 mod mailbox;
 mod node;

@@ -81,10 +81,12 @@ impl FromStr for DriverChoice {
 /// Numbers of the loop. The defaults are measured; a test may want extremes.
 #[derive(Clone, Copy, Debug)]
 pub struct Tuning {
-    /// Empty looks at the ring and the mailboxes before a shard goes to sleep. Sleeping and waking
-    /// cost several system calls, so that a client which answers at once is better waited for;
-    /// but every idle period burns this much, so it is only some microseconds.
-    pub spins_before_park: u32,
+    /// Empty looks at the ring and the mailboxes before a shard gives way to others. Every idle period
+    /// burns this much, so it is less than a microsecond.
+    pub looks_before_park: u32,
+    /// How often it gives way to others before it goes to sleep. Sleeping and waking cost several system
+    /// calls, so that a client which answers at once is better waited for.
+    pub yields_before_park: u32,
     /// Receive buffers of a shard; a power of two. All of them being full bounds a pass.
     pub recv_buffers: u16,
     /// Size of one receive buffer.
@@ -112,7 +114,8 @@ const _: () = assert!(RECV_BUFFERS.is_power_of_two(), "the kernel indexes by mas
 impl Default for Tuning {
     fn default() -> Self {
         Self {
-            spins_before_park: 50,
+            looks_before_park: 5,
+            yields_before_park: 5,
             recv_buffers: RECV_BUFFERS,
             recv_buffer_bytes: RECV_BUFFER_BYTES,
             mailbox_len: MAILBOX_LEN,

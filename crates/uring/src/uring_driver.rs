@@ -14,6 +14,7 @@ use crate::buffers::RecvBuffers;
 use crate::clock;
 use crate::conns::{Conns, Kept, Phase};
 use crate::core::{Core, Sockets, Turn};
+use crate::idle::{Idle, Step};
 use crate::listen::{Listener, accepted};
 use crate::options::Tuning;
 use crate::ring::{Completion, Ring, Tag};
@@ -41,7 +42,7 @@ pub(crate) struct UringDriver<S: Service> {
     accept_rest: AcceptRest,
     deadline: Option<MonoMs>,
     bell_armed: bool,
-    spins_before_park: u32,
+    idle: Idle,
 }
 
 /// The ring with all that its operations point to.
@@ -112,28 +113,30 @@ impl<S: Service> UringDriver<S> {
             accept_rest: AcceptRest::default(),
             deadline: None,
             bell_armed: false,
-            spins_before_park: tuning.spins_before_park,
+            idle: Idle::new(tuning.looks_before_park, tuning.yields_before_park),
         })
     }
 
     /// Runs until the node stops.
     pub(crate) fn run(mut self) -> io::Result<()> {
-        let mut spins = 0;
         loop {
             match self.turn()? {
-                Turn::Again => spins = 0,
+                Turn::Again => self.idle.found(),
                 Turn::Blocked => std::thread::yield_now(),
                 Turn::Done => return Ok(()),
-                Turn::Idle if spins < self.spins_before_park => {
-                    spins += 1;
-                    std::hint::spin_loop();
-                }
-                Turn::Idle => {
-                    spins = 0;
-                    self.park()?;
-                }
+                Turn::Idle => match self.idle.next(clock::mono) {
+                    Step::Look => std::hint::spin_loop(),
+                    Step::GiveWay => self.give_way(),
+                    Step::Sleep => self.park()?,
+                },
             }
         }
+    }
+
+    fn give_way(&mut self) {
+        let from = clock::mono();
+        std::thread::yield_now();
+        self.idle.gave_way(from, clock::mono());
     }
 
     /// One look at the world, and one pass if it brought anything.
