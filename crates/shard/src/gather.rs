@@ -325,6 +325,9 @@ impl Shard {
             }
         };
         let asked = std::mem::take(&mut ctx.blocking);
+        if request.job.is_some() && self.node.tracking.caching > 0 {
+            self.spend_caching(conn);
+        }
         if let Blocking::Asked(block) = asked {
             self.asked_block = Some(block);
         }

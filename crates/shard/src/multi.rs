@@ -381,6 +381,9 @@ impl Shard {
                 self.abort_multi(id);
             }
         }
+        if self.node.tracking.caching > 0 {
+            self.spend_caching(id);
+        }
         self.refuse(id, argv, refusal);
     }
 

@@ -413,8 +413,10 @@ impl Shard {
             let Some(conn) = self.conn(id) else { continue };
             conn.dirty = false;
             // What stands before a hole waits with it: its answer is microseconds away, and one send
-            // for a whole pipeline costs half of two. The answer touches the connection again.
-            if conn.owed.is_waiting() && !is_busy && conn.out.len() < SEND_EARLY_LEN {
+            // for a whole pipeline costs half of two. The answer touches the connection again. Not so that
+            // of a command which waits for a key.
+            let awaits = conn.owed.is_waiting() && conn.waits.is_none();
+            if awaits && !is_busy && conn.out.len() < SEND_EARLY_LEN {
                 let since = *conn.held_since.get_or_insert(now);
                 if now.0.saturating_sub(since.0) < HOLD_NS_MAX {
                     continue;

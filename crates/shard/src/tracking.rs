@@ -429,9 +429,15 @@ impl Shard {
     /// was said just now or the request only began a transaction.
     #[cold]
     pub(crate) fn end_caching(&mut self, id: ConnId) {
-        let Some(session) = self.sessions.get(id) else { return };
-        let goes_on = session.last_command.starts_with("client") || session.multi.is_some();
-        if let Some(mode) = session.tracking.as_deref_mut().filter(|_| !goes_on) {
+        if self.sessions.get(id).is_some_and(|it| !it.last_command.starts_with("client")) {
+            self.spend_caching(id);
+        }
+    }
+
+    /// A request of a client was refused, or a transaction is over that ran later than it was asked for.
+    pub(crate) fn spend_caching(&mut self, id: ConnId) {
+        let Some(session) = self.sessions.get(id).filter(|it| it.multi.is_none()) else { return };
+        if let Some(mode) = session.tracking.as_deref_mut() {
             mode.spent = mode.caching;
         }
     }
