@@ -10,7 +10,7 @@ use stoa_command::{Args, Flags, KeyPositions, RequestPolicy, ResponsePolicy};
 use stoa_config::{Config, EventClasses, split_words};
 use stoa_engine::{
     Blocking, Ctx, Facts, Node, Order, Proto, Queue, Refusal, Reply, Scripts, Session, Sessions,
-    Snapshots, Tracer, admit, exec, refuse, run,
+    Snapshots, Tracer, TrackEvent, Tracking, admit, exec, refuse, run,
 };
 use stoa_keyspace::{Keyspace, Notice};
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
@@ -69,6 +69,7 @@ impl Bench {
                 observed: stoa_engine::Observed::default(),
                 snapshots: Snapshots::default(),
                 pubsub: PubSub::new(ShardId(0)),
+                tracking: Tracking::default(),
                 orders: Vec::new(),
                 asking: None,
                 scripts: Scripts::new(1, 1, || MonoNs(0)),
@@ -147,6 +148,11 @@ impl Bench {
             }
         }
         for outgoing in self.node.pubsub.take_outbox() {
+            if let Outgoing::Tracked(_) = outgoing {
+                for event in self.node.tracking.take_log() {
+                    text.push_str(&tracked(&event));
+                }
+            }
             // A change has its effect at once, there being no other shard.
             let Outgoing::Publication(publication, _) = outgoing else { continue };
             let (channel, payload) = (&publication.channel, &publication.payload);
@@ -244,5 +250,14 @@ impl Bench {
     /// The protocol version that the client speaks from now on.
     pub(crate) fn speak(&mut self, proto: Proto) {
         self.session().proto = proto;
+    }
+}
+
+/// What clients that cache keys are going to be told of.
+fn tracked(event: &TrackEvent) -> String {
+    match event {
+        TrackEvent::Read { key, client } => format!("{client} caches {}\n", key.escape_ascii()),
+        TrackEvent::Changed { key, by } => format!("{} changed by {by}\n", key.escape_ascii()),
+        TrackEvent::Emptied => "all keys are gone\n".to_owned(),
     }
 }

@@ -16,10 +16,6 @@ pub const UNFINISHED: &[&str] = &["generic", "connection", "server"];
 
 /// Commands of our groups that are not here, and why.
 pub const MISSING: &[(&str, &str)] = &[
-    ("client|caching", "comes with client-side caching"),
-    ("client|getredir", "comes with client-side caching"),
-    ("client|tracking", "comes with client-side caching"),
-    ("client|trackinginfo", "comes with client-side caching"),
     ("migrate", "connects to other servers, which no command does yet"),
     ("failover", "comes with replication"),
     ("psync", "comes with replication"),

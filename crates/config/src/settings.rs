@@ -53,6 +53,9 @@ pub struct Settings {
     /// `client-output-buffer-limit`, indexed by [`crate::ClientClass`].
     pub output_limits: [OutputLimit; 3],
 
+    /// `tracking-table-max-keys`: 0 is no limit.
+    pub tracking_table_max_keys: u64,
+
     /// `requirepass`.
     pub requirepass: Option<Box<[u8]>>,
     /// `protected-mode`.
@@ -217,6 +220,7 @@ impl Settings {
             proto_max_bulk_len: memory(value("proto-max-bulk-len")),
             client_query_buffer_limit: memory(value("client-query-buffer-limit")),
             output_limits: output_limits(value("client-output-buffer-limit")),
+            tracking_table_max_keys: integer(value("tracking-table-max-keys")).max(0) as u64,
             requirepass: text(value("requirepass")),
             protected_mode: flag(value("protected-mode")),
             enable_protected_configs: permission(value("enable-protected-configs")),

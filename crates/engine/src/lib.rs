@@ -24,6 +24,7 @@ mod stored;
 mod table;
 mod tally;
 mod trace;
+mod tracking;
 
 pub use asking::{Asking, Question};
 pub use block::{Block, Blocking, OnTimeout};
@@ -46,3 +47,4 @@ pub use stoa_pubsub::Kind;
 pub use stored::{access, head, restored, stored};
 pub use table::{Command, Entry, Lately, Part, Table, entry};
 pub use trace::{Sample, Stage, Tracer};
+pub use tracking::{TrackEvent, Tracker, Tracking, TrackingMode};

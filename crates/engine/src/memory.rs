@@ -39,13 +39,13 @@ impl Default for MemoryBoard {
 }
 
 impl MemoryBoard {
-    fn put(&self, shard: ShardId, bytes: i64) {
+    pub(crate) fn put(&self, shard: ShardId, bytes: i64) {
         if let Some(Place(place)) = self.0.get(usize::from(shard.0)) {
             place.store(bytes, Ordering::Release);
         }
     }
 
-    fn others(&self, shard: ShardId, shards: u16) -> i64 {
+    pub(crate) fn others(&self, shard: ShardId, shards: u16) -> i64 {
         let places = self.0.iter().take(usize::from(shards)).enumerate();
         let others = places.filter(|(at, _)| *at != usize::from(shard.0));
         others.map(|(_, Place(place))| place.load(Ordering::Acquire)).sum()

@@ -9,7 +9,7 @@ use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_pubsub::PubSub;
 use stoa_stdx::{ConnId, MonoMs, Rng, ShardId, UnixMs};
 
-use crate::{Asking, Memory, MemoryBoard, ScriptBoard, Scripts, Table, Tracer};
+use crate::{Asking, Memory, MemoryBoard, ScriptBoard, Scripts, Table, Tracer, Tracking};
 
 /// What is known of snapshots: whoever drives the shards makes them, and tells each shard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,6 +59,8 @@ pub struct Facts {
     pub scripts: Arc<ScriptBoard>,
     /// What all shards use.
     pub memory: Arc<MemoryBoard>,
+    /// How many keys all shards remember for client-side caching: a board like that of memory.
+    pub tracked: Arc<MemoryBoard>,
 }
 
 /// Questions that only the system can answer, put by INFO and a few commands of operators. The server
@@ -163,6 +165,8 @@ pub struct Node {
     pub snapshots: Snapshots,
     /// Who listens to which channel, and what is to be sent there after the command.
     pub pubsub: PubSub,
+    /// Who caches which keys.
+    pub tracking: Tracking,
     /// What commands asked for; the shard takes them after each command.
     pub orders: Vec<Order>,
     /// Scripts and functions.

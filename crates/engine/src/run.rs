@@ -93,6 +93,9 @@ pub fn run(
     if ctx.keyspace.has_notes() {
         ctx.keyspace.settle_notes(ctx.node.dirty != dirty);
     }
+    if ctx.keyspace.tells_changes() {
+        ctx.track(&entry.spec, argv, at);
+    }
     good
 }
 

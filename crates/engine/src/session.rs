@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use stoa_stdx::{ConnId, DbIndex, MonoMs, ShardId};
 
-use crate::{Multi, Proto};
+use crate::{Multi, Proto, Tracker, TrackingMode};
 
 /// Which replies a client gets (CLIENT REPLY).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,6 +84,10 @@ pub struct Session {
     pub watching: Watching,
     /// It waits for a key.
     pub blocked: bool,
+    /// CLIENT TRACKING ON: it caches what it reads.
+    pub tracking: Option<Box<TrackingMode>>,
+    /// Of the stand-in for clients of other shards: the one it stands for, if that tracks.
+    pub stands_for: Option<Tracker>,
     /// Stands for a client of another shard while a part of its request runs here.
     pub is_proxy: bool,
 }
@@ -158,6 +162,8 @@ impl Session {
             multi: None,
             watching: Watching::default(),
             blocked: false,
+            tracking: None,
+            stands_for: None,
             is_proxy: false,
         }
     }

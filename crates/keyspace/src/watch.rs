@@ -14,6 +14,7 @@ use stoa_value::ObjectRef;
 
 use crate::Keyspace;
 use crate::entry::Entry;
+use crate::told::Told;
 
 /// What is watched on one shard.
 #[derive(Debug, Default)]
@@ -32,6 +33,8 @@ pub(crate) struct Watches {
     noted: Vec<(DbIndex, Vec<u8>)>,
     /// So many of them are changes of commands that are over.
     settled: usize,
+    /// Changes for whoever caches keys.
+    pub(crate) told: Told,
     /// Keys with waiting clients that changed since they were last taken.
     woken: Vec<(DbIndex, Vec<u8>)>,
 }
@@ -74,7 +77,12 @@ impl Watches {
         if keys.is_empty() {
             self.keys.remove(&db.0);
         }
-        self.active = self.undoes || self.notes_all || !self.keys.is_empty();
+        self.settle_active();
+    }
+
+    /// Whether touches are to be looked at.
+    fn settle_active(&mut self) {
+        self.active = self.undoes || self.notes_all || self.told.on || !self.keys.is_empty();
     }
 
     /// Counts a change of a key.
@@ -226,7 +234,8 @@ impl Keyspace {
     #[cold]
     fn note_slowly(&mut self, db: DbIndex, key: &[u8]) {
         self.save_for_undo(db, key);
-        if self.watches.notes_all || self.watches.get(db, key).is_some() {
+        let Watches { notes_all, told, .. } = &self.watches;
+        if *notes_all || told.on || self.watches.get(db, key).is_some() {
             self.watches.noted.push((db, key.to_vec()));
         }
     }
@@ -251,6 +260,7 @@ impl Keyspace {
         for at in self.watches.settled..self.watches.noted.len() {
             let (db, key) = self.watches.noted[at].clone();
             self.watches.change(db, &key);
+            self.watches.told.push(&key, true);
         }
         if self.watches.notes_all {
             self.watches.settled = self.watches.noted.len();
@@ -270,9 +280,8 @@ impl Keyspace {
 
     /// Whether touches are to be looked at follows from what they are looked at for.
     pub(crate) fn watch_all_touches(&mut self) {
-        let watches = &mut self.watches;
-        watches.undoes = self.undo.is_some();
-        watches.active = watches.undoes || watches.notes_all || !watches.keys.is_empty();
+        self.watches.undoes = self.undo.is_some();
+        self.watches.settle_active();
     }
 
     /// A key changed while it was on loan.
@@ -284,6 +293,7 @@ impl Keyspace {
     pub(crate) fn note_end(&mut self, db: DbIndex, key: &[u8]) {
         if self.watches.active {
             self.watches.end(db, key);
+            self.watches.told.push(key, false);
         }
     }
 
@@ -291,11 +301,13 @@ impl Keyspace {
     pub(crate) fn note_fields_end(&mut self, db: DbIndex, key: &[u8], last: UnixMs) {
         if self.watches.active {
             self.watches.end_fields(db, key, last);
+            self.watches.told.push(key, false);
         }
     }
 
     /// Database `db` loses all its keys.
     pub(crate) fn note_emptied(&mut self, db: DbIndex) {
+        self.watches.told.empty();
         for key in self.watched_keys(db) {
             if self.entry_of(db, &key).is_some() {
                 self.watches.end(db, &key);

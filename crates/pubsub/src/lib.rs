@@ -13,6 +13,7 @@
 mod counts;
 mod membership;
 mod subscribers;
+pub mod tracking;
 
 use std::sync::Arc;
 
@@ -89,6 +90,10 @@ pub enum Outgoing {
     Change(Change),
     /// A message, and the request that said it.
     Publication(Arc<Publication>, Option<Cause>),
+    /// The first or the last client of this shard wants to hear of keys of this prefix.
+    Prefix(Name, bool),
+    /// Keys were read or changed that are tracked: what exactly is in the log of tracking.
+    Tracked(Option<Cause>),
 }
 
 /// The request that led to a message. Whoever made it hears the message after the reply, so that it
@@ -175,13 +180,27 @@ impl PubSub {
         count
     }
 
+    /// Tells every shard that this one has clients now which listen to keys of `prefix`, or none any more.
+    pub fn tell_prefix(&mut self, prefix: Name, listens: bool) {
+        self.outbox.push(Outgoing::Prefix(prefix, listens));
+    }
+
+    /// Says that the log of tracking has something to be told.
+    pub fn tell_tracked(&mut self) {
+        if !matches!(self.outbox.last(), Some(Outgoing::Tracked(None))) {
+            self.outbox.push(Outgoing::Tracked(None));
+        }
+    }
+
     /// Says which request led to the messages that were added since the last time.
     pub fn name_cause(&mut self, cause: Cause) {
         for outgoing in self.outbox.iter_mut().rev() {
             match outgoing {
-                Outgoing::Publication(_, Some(_)) => return,
-                Outgoing::Publication(_, unnamed) => *unnamed = Some(cause),
-                Outgoing::Change(_) => {}
+                Outgoing::Publication(_, Some(_)) | Outgoing::Tracked(Some(_)) => return,
+                Outgoing::Publication(_, unnamed) | Outgoing::Tracked(unnamed) => {
+                    *unnamed = Some(cause);
+                }
+                Outgoing::Change(_) | Outgoing::Prefix(..) => {}
             }
         }
     }

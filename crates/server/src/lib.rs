@@ -218,5 +218,6 @@ fn facts(config: &Config, config_file: Option<PathBuf>) -> Facts {
         world: process::world(),
         scripts: Arc::default(),
         memory: Arc::default(),
+        tracked: Arc::default(),
     }
 }

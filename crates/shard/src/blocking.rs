@@ -98,8 +98,10 @@ impl Shard {
         let (db, dest) = (request.db, request.dest);
         if let Some(argv) = block.argv.take() {
             let argv: Vec<&[u8]> = argv.iter().map(Vec::as_slice).collect();
+            let tracker = batch.args.tracker(request.argv);
             batch.args.clear();
             request.argv = batch.args.push(&argv);
+            batch.args.push_tracker(request.argv, tracker);
             request.keyed = Keyed::No;
         }
         let Dest::Hole { conn, .. } = dest else { unreachable!("only a client's request waits") };

@@ -11,7 +11,7 @@
 //! what the script has done so far, and none gets lost.
 
 use stoa_command::{Flags, RequestPolicy};
-use stoa_engine::{Ctx, Part, Proto, Reply, Sessions, exec, refuse_exec};
+use stoa_engine::{Ctx, Part, Proto, Reply, Sessions, TrackEvent, exec, refuse_exec};
 use stoa_keyspace::Notice;
 use stoa_pubsub::Outgoing;
 use stoa_stdx::{ConnId, Key, ShardId, UnixMs};
@@ -40,6 +40,7 @@ pub(crate) struct BusyScript {
     notices: Vec<Notice>,
     /// Other shards know that this one is busy.
     is_told: bool,
+    tracked: Vec<TrackEvent>,
 }
 
 /// Whose script it is, and what is to be done when it is over.
@@ -120,10 +121,11 @@ impl Shard {
             self.stall(conn, Stall::Answer);
         }
         let moment = moment.unwrap_or_else(|| self.unix());
-        let (outbox, notices) = (Vec::new(), Vec::new());
+        let (outbox, notices, tracked) = (Vec::new(), Vec::new(), Vec::new());
         debug_assert!(self.busy_script.is_none(), "one script runs at a time");
         let is_told = false;
-        self.set_aside(Box::new(BusyScript { whose, run, moment, outbox, notices, is_told }));
+        let busy = BusyScript { whose, run, moment, outbox, notices, tracked, is_told };
+        self.set_aside(Box::new(busy));
     }
 
     /// The same for a request of another shard, which may stand in a batch with others.
@@ -137,6 +139,7 @@ impl Shard {
     fn set_aside(&mut self, mut busy: Box<BusyScript>) {
         busy.notices = self.keyspace.notices.take();
         busy.outbox = self.node.pubsub.take_outbox();
+        busy.tracked = self.node.tracking.take_log();
         self.ask_shards(&mut busy);
         // What only waits for other shards is over in a moment, unless it was late before.
         let tells = !busy.is_told && !self.awaits_shards();
@@ -170,6 +173,7 @@ impl Shard {
         }
         self.keyspace.notices.put_back(std::mem::take(&mut busy.notices));
         self.node.pubsub.put_back(std::mem::take(&mut busy.outbox));
+        self.node.tracking.put_back_log(std::mem::take(&mut busy.tracked));
         self.moment = Some(busy.moment);
         let is_over = self.go_on(&mut busy);
         self.moment = None;
@@ -184,7 +188,7 @@ impl Shard {
             Whose::Loan(lent) => self.row_or_proxy(lent.conn, lent.request.db),
             Whose::LoanOfAll(lent) => self.row_or_proxy(lent.conn, lent.request.db),
             Whose::Shard { batch, .. } => {
-                self.set_proxy(&batch.requests[0]);
+                self.set_proxy(&batch.requests[0], &batch.args);
                 Sessions::PROXY
             }
         };

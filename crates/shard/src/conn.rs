@@ -202,6 +202,49 @@ impl Conn {
         if self.owed.queue.get(at).is_none_or(|owing| owing.state == State::Ready) {
             return self.message(bytes);
         }
+        self.add_after(at, bytes);
+    }
+
+    /// Adds news about keys that the client may have read: behind all replies it is owed, one of which may
+    /// hold the old value. Not behind that of a command that waits for a key, which may take for ever.
+    pub(crate) fn news(&mut self, bytes: &[u8]) {
+        match (self.owed.queue.len(), self.waits.is_some()) {
+            (0, _) | (1, true) => self.out.extend_from_slice(bytes),
+            (_, false) => self.news_behind(bytes),
+            (len, true) => self.add_after(len - 2, bytes),
+        }
+    }
+
+    /// As [`Conn::news`], behind everything.
+    pub(crate) fn news_behind(&mut self, bytes: &[u8]) {
+        let start = self.sink().len();
+        self.sink().extend_from_slice(bytes);
+        self.written(start);
+    }
+
+    /// Adds news that the client's own request led to: it follows that request's reply.
+    pub(crate) fn news_after(&mut self, ticket: u32, bytes: &[u8]) {
+        let at = ticket.wrapping_sub(self.owed.base) as usize;
+        match self.owed.queue.get(at) {
+            Some(owing) if owing.state != State::Ready => self.add_after(at, bytes),
+            Some(_) | None => self.news(bytes),
+        }
+    }
+
+    /// Adds bytes behind the reply that is number `at` of those owed.
+    fn add_after(&mut self, at: usize, bytes: &[u8]) {
+        let Owed { base, queue, held, spent } = &mut self.owed;
+        let owing = &mut queue[at];
+        if owing.state == State::Ready {
+            // Together, behind all that is held. What it leaves behind is cleaned as if it had left.
+            let start = held.len();
+            held.extend_from_within(owing.start..owing.end);
+            held.extend_from_slice(bytes);
+            *spent += owing.end - owing.start;
+            (owing.start, owing.end) = (start, held.len());
+            return;
+        }
+        let ticket = base.wrapping_add(at as u32);
         match self.afters.iter_mut().find(|(of, _)| *of == ticket) {
             Some((_, after)) => after.extend_from_slice(bytes),
             None => self.afters.push((ticket, bytes.to_vec())),
@@ -370,6 +413,34 @@ mod tests {
         conn.message(b"(behind)");
         conn.fill(awaited, b"<reply>");
         assert_eq!(String::from_utf8_lossy(&conn.out), "(before)<reply>(own)(behind)");
+        assert!(conn.is_settled());
+    }
+
+    #[test]
+    fn news_comes_behind_every_reply_that_may_be_old() {
+        let mut conn = Conn::new(ConnId::default());
+        conn.news(b"(free)");
+        let [asked, own] = [conn.hole(false), conn.hole(false)];
+        conn.news_after(own, b"(own)");
+        conn.news(b"(behind)");
+        let start = conn.sink().len();
+        conn.sink().extend_from_slice(b"<here>");
+        conn.written(start);
+        conn.fill(own, b"<own>");
+        conn.news_after(own, b"(late)");
+        assert_eq!(conn.out, b"(free)");
+        // It waits for a key, behind a reply that is here and one that is not.
+        let blocked = conn.hole(false);
+        conn.waits = Some(crate::blocking::Waits::At(stoa_stdx::ShardId(0)));
+        conn.news(b"(meanwhile)");
+        conn.fill(asked, b"<asked>");
+        conn.news(b"(alone)");
+        conn.news_behind(b"(last)");
+        let want = "(free)<asked><own>(own)(behind)<here>(late)(meanwhile)(alone)";
+        assert_eq!(String::from_utf8_lossy(&conn.out), want);
+        conn.waits = None;
+        conn.fill(blocked, b"<blocked>");
+        assert_eq!(String::from_utf8_lossy(&conn.out), format!("{want}<blocked>(last)"));
         assert!(conn.is_settled());
     }
 

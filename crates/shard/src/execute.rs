@@ -64,6 +64,9 @@ impl Shard {
             }
         } || self.stalled_until.is_some();
         let ran = !waits && {
+            if self.node.tracking.caching > 0 {
+                self.begin_caching(id);
+            }
             if !self.intents.is_idle() {
                 self.begin_turn(id);
             }
@@ -86,6 +89,9 @@ impl Shard {
         }
         if !ran {
             sources[cmd.source as usize].hold_from(cmd.start);
+        }
+        if ran && self.node.tracking.caching > 0 {
+            self.end_caching(id);
         }
         self.moment = None;
         // A shard that was put to sleep keeps what did not run for later.
@@ -571,9 +577,12 @@ impl Shard {
         routed: Routed<'_>,
     ) {
         // A client may be gone when its transaction goes on.
-        let session = match self.sessions.get(req.conn) {
-            Some(session) => session,
-            None => self.sessions.at(Sessions::PROXY),
+        let (session, tracker) = match self.sessions.get(req.conn) {
+            Some(session) => {
+                let tracker = session.tracker();
+                (session, tracker)
+            }
+            None => (self.sessions.at(Sessions::PROXY), None),
         };
         let (db, proto) = (session.db, session.proto);
         let (no_touch, is_local) = (session.no_touch, session.is_local || session.is_unix);
@@ -582,6 +591,7 @@ impl Shard {
             batch.followed = Some(Followed { number, id });
         }
         let argv = batch.args.push(req.argv);
+        batch.args.push_tracker(argv, tracker);
         let first = batch.args.spot_count();
         let keyed = match routed {
             Routed::No => Keyed::No,

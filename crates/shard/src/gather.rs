@@ -332,6 +332,9 @@ impl Shard {
             Blocking::Copies(wanted) => self.asked_copy = Some(wanted),
             Blocking::Denied | Blocking::Allowed => {}
         }
+        if request.job.is_some() && self.node.tracking.caching > 0 {
+            self.spend_caching(conn);
+        }
         if self.is_pausing() {
             match pauses_at {
                 Some(at) => run.at = at,
@@ -365,7 +368,8 @@ impl Shard {
         if self.sessions.get(conn).is_some() {
             return Sessions::row(conn);
         }
-        self.sessions.at(Sessions::PROXY).db = db;
+        let proxy = self.sessions.at(Sessions::PROXY);
+        (proxy.db, proxy.stands_for) = (db, None);
         Sessions::PROXY
     }
 
@@ -594,6 +598,10 @@ impl Shard {
 
     pub(crate) fn finish_gather(&mut self, gather: &Gather, reply: &[u8]) {
         self.ran_whole(gather.index, reply);
+        if self.is_stirred() {
+            let (conn, ticket) = (gather.conn, gather.ticket);
+            return self.publish_then_answer(conn, ticket, reply.to_vec(), gather.stalls);
+        }
         self.answer_waiting(gather.conn, gather.ticket, reply, gather.stalls);
     }
 

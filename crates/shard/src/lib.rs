@@ -33,6 +33,7 @@ mod shard;
 mod sites;
 mod snapshot;
 mod split;
+mod tracking;
 mod transact;
 mod waiters;
 

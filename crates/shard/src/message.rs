@@ -1,7 +1,7 @@
 //! Mail between shards: one message carries all that a pass has for one owner, and travels back with
 //! the answers, so that its buffers are used again.
 
-use stoa_engine::{Block, Part, Proto, Walk};
+use stoa_engine::{Block, Part, Proto, TrackEvent, Tracker, Walk};
 use stoa_keyspace::{Keyspace, Owned};
 use stoa_stdx::{ConnId, DbIndex, MonoMs, ShardId, UnixMs};
 
@@ -88,6 +88,9 @@ pub(crate) struct Args {
     /// Where the first begins and where each ends; empty without arguments.
     ends: Vec<u32>,
     spots: Vec<Spot>,
+    /// For which clients that track requests are, by where their arguments begin. Here and not in the
+    /// requests, which have no room for it.
+    trackers: Vec<(u32, Tracker)>,
 }
 
 impl Args {
@@ -95,6 +98,7 @@ impl Args {
         self.bytes.clear();
         self.ends.clear();
         self.spots.clear();
+        self.trackers.clear();
     }
 
     /// Bytes of all arguments so far.
@@ -120,6 +124,25 @@ impl Args {
     pub(crate) fn get(&self, range: ArgRange) -> impl Iterator<Item = &[u8]> {
         let ends = &self.ends[range.first as usize..][..range.count as usize + 1];
         ends.windows(2).map(|ends| &self.bytes[ends[0] as usize..ends[1] as usize])
+    }
+
+    /// Says for whom the request with these arguments is.
+    pub(crate) fn push_tracker(&mut self, range: ArgRange, tracker: Option<Tracker>) {
+        if let Some(tracker) = tracker
+            && range.count > 0
+        {
+            self.trackers.push((range.first, tracker));
+        }
+    }
+
+    /// For whom the request with these arguments is, if that client tracks.
+    #[inline]
+    pub(crate) fn tracker(&self, range: ArgRange) -> Option<Tracker> {
+        if self.trackers.is_empty() {
+            return None;
+        }
+        let at = self.trackers.binary_search_by_key(&range.first, |(first, _)| *first).ok()?;
+        Some(self.trackers[at].1)
     }
 
     /// One of some arguments.
@@ -349,6 +372,10 @@ pub(crate) struct Loan {
     pub(crate) keys: Vec<LentKey>,
     /// Something that the client watches here changed.
     pub(crate) broken: bool,
+    /// Somebody caches keys of the owner: what is done to these is written down.
+    pub(crate) tracks: bool,
+    /// On its way back: what was done to keys that somebody may cache.
+    pub(crate) tracked: Vec<TrackEvent>,
     /// On its way back: the client waits for these keys now.
     pub(crate) wait: Option<Box<RemoteWaiter>>,
 }
@@ -398,6 +425,8 @@ pub(crate) struct LoanOfAll {
     pub(crate) row: RowId,
     pub(crate) keyspace: Box<Keyspace>,
     pub(crate) broken: bool,
+    /// On its way back: what was done to keys that somebody may cache.
+    pub(crate) tracked: Vec<TrackEvent>,
 }
 
 impl std::fmt::Debug for LoanOfAll {

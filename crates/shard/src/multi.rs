@@ -300,7 +300,6 @@ impl Shard {
     /// Runs a queue for a client of another shard, whose keys all are here.
     pub(crate) fn run_job(&mut self, request: &Request, job: &Job, replies: &mut Vec<u8>) {
         let broken = self.end_watch(job.client);
-        self.set_proxy(request);
         let mut ran = Vec::with_capacity(job.queue.len() + 1);
         let mut ctx = self.context(Sessions::PROXY, None);
         let mut reply = RespReply::new(replies, request.proto);
@@ -384,6 +383,9 @@ impl Shard {
             Refusal::Error(..) | Refusal::UnknownCommand | Refusal::UnknownSubcommand(_) => {
                 self.abort_multi(id);
             }
+        }
+        if self.node.tracking.caching > 0 {
+            self.spend_caching(id);
         }
         self.refuse(id, argv, refusal);
     }

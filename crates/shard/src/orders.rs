@@ -184,6 +184,9 @@ impl Shard {
             && self.keyspace.next_deadline().is_some_and(|due| due <= self.unix());
         let portion = if self.rarely(Site::ShortPortion) { 1 } else { PORTION_LEN };
         self.expiry_waits = due && self.keyspace.expire_due(self.unix(), portion);
+        if self.keyspace.has_told() {
+            self.tell_told();
+        }
     }
 
     /// A portion of what nobody waits for.
@@ -195,7 +198,8 @@ impl Shard {
         let copying = self.copy_some();
         // Without bytes nothing is small enough to be copied at once.
         self.node.copy_len = if self.rarely(Site::SlowCopy) { 0 } else { COPY_LEN };
-        let of_keys = freeing || compacting || sifting || copying;
+        let forgetting = self.keyspace.tells_changes() && self.forget_tracked(PORTION_LEN);
+        let of_keys = freeing || compacting || sifting || copying || forgetting;
         self.background_waits = self.expiry_waits || of_keys || looking;
     }
 

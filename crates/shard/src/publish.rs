@@ -53,6 +53,7 @@ use crate::event::Action;
 use crate::execute::OUTPUT_LOOK_LEN;
 use crate::message::{Ask, Batch, Dest, Keyed, Message, Request};
 use crate::reply::RespReply;
+use crate::tracking::TrackItem;
 
 /// What a row waits for while the sequencer has not said how many shards deliver the message: more
 /// than ever deliver, so that receipts which come before its word do not end the wait.
@@ -69,7 +70,7 @@ pub struct Mail {
 
 /// One line of it.
 #[derive(Debug)]
-enum Item {
+pub(crate) enum Item {
     /// The sender has this many listeners of that name from now on.
     Count { kind: Kind, name: Name, count: u32 },
     /// So many of the receiver's oldest changes have their place in the sender's order: here.
@@ -78,6 +79,8 @@ enum Item {
     Sync { row: u64 },
     /// To be put in order and handed on.
     Route { publication: Arc<Publication>, cause: Option<Cause>, row: u64 },
+    /// About keys that clients cache.
+    Track(TrackItem),
     /// To be written to the receiver's clients.
     Deliver { publication: Arc<Publication>, cause: Option<Cause>, teller: ShardId, row: u64 },
 }
@@ -122,11 +125,11 @@ impl Publishing {
         !self.mail.is_empty() || !self.receipts.is_empty()
     }
 
-    fn post(&mut self, to: ShardId, item: Item) {
+    pub(crate) fn post(&mut self, to: ShardId, item: Item) {
         self.mail.entry(to).or_default().items.push(item);
     }
 
-    fn receipt(&mut self, to: ShardId, row: u64, change: i64) {
+    pub(crate) fn receipt(&mut self, to: ShardId, row: u64, change: i64) {
         if row != NO_ROW {
             self.receipts.entry(to).or_default().rows.push((row, change));
         }
@@ -147,7 +150,7 @@ impl Publishing {
         waits
     }
 
-    fn expect(&mut self, row: u64, receipts: i64) {
+    pub(crate) fn expect(&mut self, row: u64, receipts: i64) {
         if let Some(row) = self.rows.get_mut(&row) {
             row.missing += receipts;
         }
@@ -286,11 +289,8 @@ impl Shard {
         }
     }
 
-    /// Posts what this pass has about channels, and what is left of it that no reply waits for.
+    /// Posts what this pass has about channels and cached keys.
     pub(crate) fn post_mail(&mut self) {
-        if self.is_stirred() {
-            self.send_outbox(NO_ROW);
-        }
         for (to, mail) in std::mem::take(&mut self.publishing.mail) {
             self.actions.push_back(Action::Request { to, message: Message::Mail(Box::new(mail)) });
         }
@@ -314,6 +314,7 @@ impl Shard {
                     }
                 }
                 Item::Placed(count) => self.place(from, count),
+                Item::Track(item) => self.take_tracked(from, item),
                 Item::Sync { row } => self.publishing.receipt(from, row, -1),
                 Item::Route { publication, cause, row } => {
                     // What stands behind a change must not overtake its place.
@@ -400,6 +401,15 @@ impl Shard {
                 Outgoing::Publication(publication, cause) => {
                     self.send_publication(publication, cause, row);
                 }
+                Outgoing::Prefix(prefix, listens) => {
+                    for to in self.others() {
+                        let prefix = Arc::clone(&prefix);
+                        let item = TrackItem::Prefix { prefix, listens };
+                        self.publishing.post(to, Item::Track(item));
+                    }
+                    changed = true;
+                }
+                Outgoing::Tracked(cause) => self.tell_tracked(cause, row),
             }
         }
         if changed && row != NO_ROW {

@@ -115,6 +115,9 @@ impl Shard {
         self.keyspace.roll_back(self.now.unix);
         self.keyspace.notices.take();
         self.node.pubsub.take_outbox();
+        if self.keyspace.tells_changes() {
+            self.tell_undone();
+        }
         Some(escape)
     }
 

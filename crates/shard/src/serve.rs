@@ -203,6 +203,7 @@ impl Shard {
         let mut batch = self.spare_kept();
         let argv: Argv<'_> = args.get(request.argv).collect();
         let argv = batch.args.push(&argv);
+        batch.args.push_tracker(argv, args.tracker(request.argv));
         let keyed = request.keyed.moved(batch.args.spot_count());
         batch.args.push_spots(args.spots(request.keyed).iter().copied());
         batch.requests.push(Request { argv, ask, keyed, ..*request });
@@ -468,7 +469,8 @@ impl Shard {
     fn lend(&mut self, row: RowId, keys: Vec<Vec<u8>>, client: u64) -> Loan {
         let broken = self.end_watch(client);
         let keys = keys.into_iter().map(|bytes| self.take_key(bytes)).collect();
-        Loan { row, keys, broken, wait: None }
+        let tracks = self.keyspace.tells_changes();
+        Loan { row, keys, broken, tracks, tracked: Vec::new(), wait: None }
     }
 
     fn lend_all(&mut self, row: RowId, client: u64) -> LoanOfAll {
@@ -477,19 +479,30 @@ impl Shard {
         let databases = self.keyspace.database_count();
         let stand_in = Keyspace::new(databases, seed, self.now.unix);
         self.node.publish_notices(&mut self.keyspace);
+        if self.keyspace.has_told() {
+            self.tell_told();
+        }
         self.keys_are_lent = true;
         let mut keyspace = Box::new(std::mem::replace(&mut self.keyspace, stand_in));
         // Who waits here holds what is here.
         std::mem::swap(&mut keyspace.held, &mut self.keyspace.held);
-        LoanOfAll { row, keyspace, broken }
+        self.keyspace.tell_changes(keyspace.tells_changes());
+        LoanOfAll { row, keyspace, broken, tracked: Vec::new() }
     }
 
     fn all_returned(&mut self, loan: LoanOfAll) {
         let held = std::mem::take(&mut self.keyspace.held);
+        let tracks = self.keyspace.tells_changes();
         self.keyspace = *loan.keyspace;
         self.keyspace.held = held;
         self.node.configure(&mut self.keyspace);
         self.keys_are_lent = false;
+        if self.keyspace.has_told() {
+            self.tell_told();
+        }
+        // Somebody may have begun to listen meanwhile.
+        self.keyspace.tell_changes(tracks || !self.node.tracking.is_idle());
+        self.take_home(loan.tracked);
         self.remove_row(loan.row);
         for client in std::mem::take(&mut self.unwatch_later) {
             self.keyspace.unwatch(client);
@@ -538,6 +551,7 @@ impl Shard {
 
     fn loan_returned(&mut self, loan: Loan) {
         loan.keys.into_iter().for_each(|key| self.put_key(key));
+        self.take_home(loan.tracked);
         if let Some(waiter) = loan.wait {
             self.add_remote_waiter(*waiter);
         }
@@ -554,6 +568,7 @@ impl Shard {
         args: &ArgStore,
         replies: &mut Vec<u8>,
     ) -> Option<Part> {
+        self.set_proxy(request, args);
         if let Ask::Exec(job) = &request.ask {
             self.run_job(request, job, replies);
             return None;
@@ -583,7 +598,6 @@ impl Shard {
         argv: &[&[u8]],
         replies: &mut Vec<u8>,
     ) -> Option<Part> {
-        self.set_proxy(request);
         let entry = self.node.table.at(request.index);
         let scripted = self.is_scripted(request.index);
         let walk = match &request.ask {
@@ -658,10 +672,15 @@ impl Shard {
     }
 
     /// Lets the stand-in for clients of other shards be like the one who asks.
-    pub(crate) fn set_proxy(&mut self, request: &Request) {
+    pub(crate) fn set_proxy(&mut self, request: &Request, args: &ArgStore) {
+        let tracker = args.tracker(request.argv);
+        if tracker.is_some() {
+            self.keyspace.tell_changes(true);
+        }
         let proxy = self.sessions.at(Sessions::PROXY);
         (proxy.db, proxy.proto) = (request.db, request.proto);
         (proxy.no_touch, proxy.is_local) = (request.no_touch, request.is_local);
+        proxy.stands_for = tracker;
         proxy.id = match request.ask {
             Ask::Watch(client) => client,
             _ => 0,

@@ -34,7 +34,7 @@ use crate::notices::Notices;
 use crate::orders::Pause;
 use crate::places::{Place, Spot, Stride, strides};
 use crate::plan::{Plan, plans};
-use crate::publish::Publishing;
+use crate::publish::{NO_ROW, Publishing};
 use crate::scripts::may_escape;
 use crate::waiters::Waiters;
 
@@ -193,6 +193,7 @@ impl Shard {
             inserts: Histogram::new(),
             tracer: Tracer::new(id, shards, clock),
             waiting: 0,
+            tracking: stoa_engine::Tracking::default(),
             dirty: 0,
             observed: Observed::default(),
             snapshots: Snapshots::default(),
@@ -344,7 +345,13 @@ impl Shard {
         self.settle();
         self.background();
         self.post_batches();
-        if self.is_stirred() || self.publishing.has_mail() {
+        if self.is_stirred() {
+            self.send_outbox(NO_ROW);
+        }
+        if self.node.tracking.prefixes.has_changed() {
+            self.post_broadcasts();
+        }
+        if self.publishing.has_mail() {
             self.post_mail();
         }
         self.ask_sends();
@@ -475,6 +482,7 @@ impl Shard {
             self.unwatch(id);
             self.conns[id.index as usize] = None;
             self.end_subscriptions(id);
+            self.end_tracking(id);
             self.sessions.remove(id);
         }
     }

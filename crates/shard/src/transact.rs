@@ -447,7 +447,8 @@ impl Shard {
         let mut broken = self.breaks_own_watch(&request);
         let mut borrowed = Borrowed::new(self.node.shard, self.node.shards);
         let mut owners = Vec::with_capacity(loans.len());
-        for (owner, LoanOfAll { row, keyspace, broken: there }) in loans {
+        for (owner, LoanOfAll { row, keyspace, broken: there, .. }) in loans {
+            self.heed_tracking(keyspace.tells_changes());
             borrowed.add(owner, keyspace);
             owners.push((owner, row));
             broken |= there;
@@ -472,9 +473,14 @@ impl Shard {
         let reply = self.kept_ran(&request, run).expect("no script asks for more than all keys");
         borrowed.give_back(&mut self.keyspace, self.now.unix);
         self.keyspace.note_all(false);
+        if self.keyspace.has_told() {
+            self.node.log_told(&mut self.keyspace);
+        }
+        let mut tracked = self.part_log();
         for (owner, row) in owners {
             let keyspace = borrowed.remove(owner).expect("it was lent");
-            let loan = LoanOfAll { row, keyspace, broken: false };
+            let tracked = tracked.remove(&owner).unwrap_or_default();
+            let loan = LoanOfAll { row, keyspace, broken: false, tracked };
             self.send_step(owner, Ask::ReturnAll(Box::new(loan)));
         }
         self.remove_row(own);
@@ -503,7 +509,8 @@ impl Shard {
     pub(crate) fn run_lending(&mut self, lending: Lending) {
         let Lending { conn, ticket, request, own, moment, broken, loans } = lending;
         let mut borrowed = Vec::with_capacity(loans.len());
-        for (owner, Loan { row, keys, .. }) in loans {
+        for (owner, Loan { row, keys, tracks, .. }) in loans {
+            self.heed_tracking(tracks);
             let names: Vec<Vec<u8>> = keys.iter().map(|key| key.bytes.clone()).collect();
             keys.into_iter().for_each(|key| self.put_key(key));
             borrowed.push((owner, row, names));
@@ -535,6 +542,7 @@ impl Shard {
         let Lent { conn, ticket, request, own, borrowed } = lent;
         let reply = self.kept_ran(&request, run);
         let changed = self.keyspace.note_all(false);
+        let mut tracked = self.part_log();
         let place = (conn, ticket);
         let waiter = self.asked_block.take().map(|block| {
             let owners = self.owners_of(&request).into_keys().collect();
@@ -548,7 +556,9 @@ impl Shard {
                     key.changed.push(*db);
                 });
             }
-            self.send_step(owner, Ask::Return(Box::new(Loan { row, keys, broken: false, wait })));
+            let tracked = tracked.remove(&owner).unwrap_or_default();
+            let loan = Loan { row, keys, broken: false, tracks: false, tracked, wait };
+            self.send_step(owner, Ask::Return(Box::new(loan)));
         }
         if let Some(id) = waiter {
             let names = self.owners_of(&request).remove(&self.node.shard).unwrap_or_default();

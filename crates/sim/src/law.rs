@@ -30,6 +30,7 @@ const APART: &[(&str, &str)] = &[
     ("client|unblock", "takes ids"),
     ("client|pause", "waits for time, which stands still during a call"),
     ("client|reply", "has no reply to compare"),
+    ("client|tracking", "takes ids, and is followed by news between replies"),
     ("subscribe", "is answered by a message for each channel"),
     ("unsubscribe", "is answered by a message for each channel"),
     ("psubscribe", "is answered by a message for each pattern"),

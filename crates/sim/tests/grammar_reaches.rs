@@ -8,6 +8,7 @@ use stoa_sim::{Grammar, Item};
 /// Commands that only ever refuse here, and why.
 const NEVER_GOOD: &[(&str, &str)] = &[
     ("auth", "no password is set"),
+    ("client|caching", "nobody tracks"),
     ("evalsha", "no random word is the SHA-1 of a script"),
     ("evalsha_ro", "no random word is the SHA-1 of a script"),
     ("fcall", "no random word is a library"),

@@ -35,6 +35,10 @@ pub const COMMANDS: &[Entry] = &[
     entry::<client::reply::SetReply>(),
     entry::<client::switches::NoEvict>(),
     entry::<client::switches::NoTouch>(),
+    entry::<client::tracking::Tracking>(),
+    entry::<client::tracking::Caching>(),
+    entry::<client::tracking::GetRedir>(),
+    entry::<client::tracking::TrackingInfo>(),
     entry::<client::unblock::Unblock>(),
 ];
 

@@ -56,6 +56,7 @@ impl Command for Reset {
 
     fn execute((): (), ctx: &mut Ctx<'_>, reply: &mut dyn Reply) -> Result<(), ReplyError> {
         ctx.unsubscribe_all();
+        ctx.untrack_client();
         let open = ctx.node.config.requirepass.is_none();
         let conn = ctx.session().conn;
         ctx.node.orders.push(Order::Unwatch(conn));

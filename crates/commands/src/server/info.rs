@@ -11,7 +11,7 @@ use stoa_command::{
 use stoa_engine::{Command, Ctx, Kind, Node, Part, Reply};
 use stoa_observability::info::{
     Clients, DbFacts, InfoInputs, Instantaneous, Listener, MemoryFacts, Persistence, PubSub,
-    Replication, Section, Sections, ServerFacts, ShardFacts, render,
+    Replication, Section, Sections, ServerFacts, ShardFacts, Tracking, render,
 };
 use stoa_observability::{CommandStats, Counters, ErrorStats};
 use stoa_stdx::DbIndex;
@@ -39,6 +39,10 @@ pub(super) struct Facts {
     watching: u64,
     /// Keys of this shard that are watched.
     watched: u64,
+    /// Clients that track what they cache.
+    tracking: u64,
+    /// Keys that they have read, and pairs of key and client.
+    tracked: (u64, u64),
 }
 
 impl Facts {
@@ -84,6 +88,8 @@ impl Facts {
             blocked: node.waiting,
             watching: ctx.sessions.iter().filter(|one| one.watching.len() > 0).count() as u64,
             watched: ctx.keyspace.watched_count() as u64,
+            tracking: node.tracking.clients.len() as u64,
+            tracked: (node.tracking.readers.len() as u64, node.tracking.readers.items() as u64),
             counters,
         }
     }
@@ -155,6 +161,7 @@ pub(super) fn inputs(parts: Vec<Part>, ctx: &Ctx<'_>) -> InfoInputs {
             patterns: node.pubsub.counts.len(Kind::Pattern) as u64,
             shard_channels: node.pubsub.counts.len(Kind::Shard) as u64,
         },
+        tracking: Tracking { prefixes: node.tracking.prefixes.len() as u64, ..Tracking::default() },
         ..InfoInputs::default()
     };
     for part in parts {
@@ -195,6 +202,9 @@ fn add(inputs: &mut InfoInputs, facts: Facts) {
     inputs.clients.blocked += facts.blocked;
     inputs.clients.watching += facts.watching;
     inputs.clients.total_watched_keys += facts.watched;
+    inputs.clients.tracking += facts.tracking;
+    inputs.tracking.keys += facts.tracked.0;
+    inputs.tracking.items += facts.tracked.1;
     let clients = &mut inputs.clients;
     clients.recent_max_input_bytes = clients.recent_max_input_bytes.max(facts.input_len_max as u64);
     clients.recent_max_output_bytes =

@@ -80,7 +80,7 @@ pub(super) const CLIENTS: &[Directive] = &[
     special("maxmemory-clients", "limits.clients_memory", Kind::MemoryOrPercent, "0",
         "Memory of all connections together, in bytes or as a share of `maxmemory`; 0 is no limit.").later(),
     integer("tracking-table-max-keys", "limits.tracking_keys", (0, i64::MAX), "1000000",
-        "Keys remembered for client-side caching; 0 is no limit.").later(),
+        "Keys remembered for client-side caching; 0 is no limit."),
 ];
 
 const PERMISSION: &[&str] = &["no", "yes", "local"];

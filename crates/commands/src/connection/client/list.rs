@@ -139,10 +139,15 @@ fn line(session: &Session, now: MonoMs) -> String {
     let seconds = |since: MonoMs| now.0.saturating_sub(since.0) / 1_000;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let mut flags = String::new();
+    let tracking = session.tracking.as_deref();
+    let redirect = tracking.map_or(-1, |mode| mode.redirect.cast_signed());
     for (set, flag) in [
         (session.is_subscriber(), 'P'),
         (session.multi.is_some(), 'x'),
         (session.blocked, 'b'),
+        (tracking.is_some(), 't'),
+        (tracking.is_some_and(|mode| mode.is_broken), 'R'),
+        (tracking.is_some_and(|mode| mode.broadcast), 'B'),
         (session.closing, 'c'),
         (session.is_unix, 'U'),
         (session.no_evict, 'e'),
@@ -170,7 +175,7 @@ fn line(session: &Session, now: MonoMs) -> String {
     let _ = writeln!(
         line,
         " sub={channels} psub={patterns} ssub={shard_channels} multi={queued} watch={} qbuf={} qbuf-free=0 argv-mem=0 multi-mem={queued_bytes} rbs=0 rbp=0 \
-         obl={} oll=0 omem=0 tot-mem={total} events={} cmd={} user=default redir=-1 resp={} lib-name={} \
+         obl={} oll=0 omem=0 tot-mem={total} events={} cmd={} user=default redir={redirect} resp={} lib-name={} \
          lib-ver={}",
         session.watching.len(),
         session.input_len,

@@ -7,6 +7,7 @@ pub mod name;
 pub mod pause;
 pub mod reply;
 pub mod switches;
+pub mod tracking;
 pub mod unblock;
 
 use stoa_command::{Args, Flags, ReplyError, Spec};
