@@ -138,7 +138,7 @@ impl Args {
     /// For whom the request with these arguments is, if that client tracks.
     #[inline]
     pub(crate) fn tracker(&self, range: ArgRange) -> Option<Tracker> {
-        if self.trackers.is_empty() {
+        if self.trackers.is_empty() || range.count == 0 {
             return None;
         }
         let at = self.trackers.binary_search_by_key(&range.first, |(first, _)| *first).ok()?;

@@ -524,7 +524,8 @@ impl Shard {
             self.keyspace.note_all(false);
             let take_back = |(owner, row, names): (ShardId, RowId, Vec<Vec<u8>>)| {
                 let keys = names.into_iter().map(|name| self.take_key(name)).collect();
-                (owner, Loan { row, keys, broken: false, wait: None })
+                let tracks = self.keyspace.tells_changes();
+                (owner, Loan { row, keys, broken: false, tracks, tracked: Vec::new(), wait: None })
             };
             let loans = borrowed.into_iter().map(take_back).collect();
             let lending = Lending { conn, ticket, request, own, moment, broken, loans };
