@@ -179,7 +179,9 @@ impl Shard {
             && !spec.flags.has(Flags::ALLOW_BUSY)
             && !self.has_turn(id)
         {
-            return self.wait_for_turn(id, Scope::All { writes: false });
+            // Nobody may pass by what it writes in its place in the order, whatever that is.
+            let writes = !spec.flags.has(Flags::READONLY);
+            return self.wait_for_turn(id, Scope::All { writes });
         }
         let req = Req { conn: id, verdict, argv };
         let follows = self.conns[id.index as usize].as_ref().map(|c| (c.undecided, c.decider));

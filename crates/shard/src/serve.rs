@@ -180,7 +180,8 @@ impl Shard {
             Some(scope) => scope,
             // Whatever looks at the keys of a shard that has none for the moment.
             None if self.keys_are_lent && !self.may_run_anyhow(request) => {
-                Scope::All { writes: false }
+                let spec = &self.node.table.at(request.index).spec;
+                Scope::All { writes: !spec.flags.has(Flags::READONLY) }
             }
             None => return false,
         };
