@@ -41,6 +41,8 @@ def main():
     parser.add_argument("--only", choices=["types", "transactions"])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--requests", type=int, default=100_000)
+    parser.add_argument("--tests", default=",".join(TYPES), help="some of the types' tests")
+    parser.add_argument("--pipelines", default="1,16", help="of the types' tests")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     targets = peers.told_apart([peers.describe(OURS, candidate=True)] + peers.find(ROOT, None, True, _say))
@@ -73,8 +75,8 @@ def types(options, targets, cores, scratch):
     lines += ["| test | pipeline | " + " | ".join(names) + " | ratio |", "|---|--:|" + "--:|" * (len(names) + 1)]
     with contextlib.ExitStack() as stack:
         alive = [stack.enter_context(servers.start(target, {cores[0]}, scratch)) for target in targets]
-        for test in TYPES:
-            for pipeline in (1, 16):
+        for test in options.tests.split(","):
+            for pipeline in map(int, options.pipelines.split(",")):
                 requests = options.requests // (10 if test.startswith("lrange") else 1)
                 runs = {name: [] for name in names}
                 for number in range(options.rounds):

@@ -9,8 +9,8 @@ sorted   ZADD, ZRANK and ZRANGE BYSCORE on one sorted set of a million members, 
          CPU an operation, medians of rounds in which the servers take turns.
 memory   resident memory that a million-member sorted set, a million hashes of ten fields, a stream of a million
          entries and a list of a million elements add to a fresh server.
-freeing  a value of ten million elements goes by DEL, UNLINK, SET or expiry while another client reads one key, one
-         GET at a time: what its slowest requests took. The same without any freeing says what the machine adds.
+freeing  a value of ten million elements goes by DEL, UNLINK, SET or expiry, or is copied, while another client reads
+         one key, one GET at a time: what its slowest requests took. The same without any of it says what the machine adds.
 
 The server has one core, the load the other.
 """
@@ -49,7 +49,7 @@ SORTED = {
     "ZRANGE BYSCORE, ten": ["ZRANGE", "big", "__rand_int__", "+inf", "BYSCORE", "LIMIT", "0", "10"],
 }
 KINDS = ("set", "zset", "hash", "list")
-WAYS = ("nothing", "DEL", "UNLINK", "SET over it", "expiry")
+WAYS = ("nothing", "DEL", "UNLINK", "SET over it", "expiry", "COPY")
 
 
 def main():
@@ -59,11 +59,12 @@ def main():
     parser.add_argument("--requests", type=int, default=200_000)
     parser.add_argument("--elements", type=int, default=10 * MILLION, help="of a value to be freed")
     parser.add_argument("--kinds", default=",".join(KINDS), help="types of values to be freed")
+    parser.add_argument("--ours", default=str(OURS), help="the server to be measured")
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     others = [] if options.no_peers else peers.find(ROOT, None, True, _say)
-    targets = peers.told_apart([peers.describe(OURS, candidate=True)] + others)
+    targets = peers.told_apart([peers.describe(options.ours, candidate=True)] + others)
     cores = sorted(os.sched_getaffinity(0))
     command = f"`python3 {' '.join(sys.argv)}`, {datetime.date.today()}, {_machine()}"
     lines = ["# Large values\n", f"{command}. Servers: {', '.join(target.title for target in targets)}.\n"]
@@ -152,12 +153,12 @@ def _warm_up(server):
 def _freeing(options, targets, cores, scratch):
     lines = [f"## Freeing a value of {options.elements:,} elements\n",
              f"GETs of another client, one at a time, for {WATCH_S:.0f} s from the moment the value goes; ms. Meanwhile both run before anything else on the machine.\n",
-             "| server | value | goes by | GETs | median | p99.9 | slowest | the command itself |", "|---|---|---|--:|--:|--:|--:|--:|"]
+             "| server | value | goes by, or is copied | GETs | median | p99.9 | slowest | the command itself |", "|---|---|---|--:|--:|--:|--:|--:|"]
     os.sched_setaffinity(0, {cores[-1]})
     for target in targets:
         # Peers show what the figure is without any care: their DEL of a set is enough for that.
         kinds = options.kinds.split(",") if target.candidate else ["set"]
-        ways = WAYS if target.candidate else ("DEL", "UNLINK")
+        ways = WAYS if target.candidate else ("DEL", "UNLINK", "COPY")
         with servers.start(target, {cores[0]}, scratch) as server:
             with wire.Client(server.port) as client:
                 client.command("SET", "small", "x" * 64)
@@ -178,7 +179,8 @@ def _freed(server, kind, way, elements):
     reader = threading.Thread(target=_read, args=(server.port, took, stop))
     with wire.Client(server.port) as client:
         words = {"nothing": ["PING"], "DEL": ["DEL", "big"], "UNLINK": ["UNLINK", "big"],
-                 "SET over it": ["SET", "big", "x"], "expiry": ["PEXPIRE", "big", "100"]}[way]
+                 "SET over it": ["SET", "big", "x"], "expiry": ["PEXPIRE", "big", "100"],
+                 "COPY": ["COPY", "big", "twin"]}[way]
         gc.disable()
         reader.start()
         _before_all_else(server, True)

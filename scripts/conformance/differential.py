@@ -351,6 +351,9 @@ class Pair:
         reason = compare.known(self.version, step.argv, ours, theirs)
         if reason:
             self.known[reason] = self.known.get(reason, 0) + 1
+            if reason in compare.PARTS:
+                for node in (self.ours, self.theirs):
+                    node.admin.call("FLUSHALL")
             return False
         if step.kind == "raw":
             return self.raw_differs(step)

@@ -13,7 +13,9 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import shutil
 import sys
+from pathlib import Path
 
 import fetch
 from resp import Broken, Connection, Reply, quote, show
@@ -139,9 +141,12 @@ def plain(reply: Reply) -> object:
 
 
 class Side:
-    def __init__(self, name: str, binary: str):
+    def __init__(self, name: str, binary: str, snapshot: Path | None = None):
+        """Starts with the keys of `snapshot`, if one is given."""
         self.name = name
         self.server = Server(binary)
+        if snapshot:
+            shutil.copy(snapshot, self.server.dir / "dump.rdb")
         self.server.start()
         self.connection = Connection(self.server.port)
 

@@ -26,6 +26,7 @@ import fetch
 import reasons
 import tcl_suite
 import tools
+import whole_files
 from servers import Server, ServerFailed, binary_version
 
 HERE = Path(__file__).resolve().parent
@@ -129,6 +130,19 @@ def suite_exchange(options: argparse.Namespace) -> bool:
     return good
 
 
+def suite_files(options: argparse.Namespace) -> bool:
+    """Snapshots of real servers through the library and back."""
+    if options.target == "redis":
+        raise Skipped("it judges the library, and the target is another server")
+    good = True
+    for reference in ("7.4", "7.0"):
+        if reference == "7.0":
+            reference_server()
+        for seed in range(options.seed, options.seed + 3):
+            good &= whole_files.run(str(whole_files.tool_path()), reference, seed, 200)
+    return good
+
+
 def suite_redis_py(options: argparse.Namespace) -> bool:
     python = fetch.python_with(fetch.REDIS_PY)
     return client_script(options, [str(python), str(HERE / "client_redis_py.py")], [])
@@ -191,6 +205,7 @@ SUITES = {
     "tcl": suite_tcl,
     "diff": suite_diff,
     "exchange": suite_exchange,
+    "files": suite_files,
     "redis-py": suite_redis_py,
     "ioredis": suite_ioredis,
     "redis-cli": suite_cli,

@@ -7,10 +7,10 @@
 use std::sync::Arc;
 
 use stoa_command::{Args, Flags, KeyPositions, RequestPolicy, ResponsePolicy};
-use stoa_config::{Config, split_words};
+use stoa_config::{Config, EventClasses, split_words};
 use stoa_engine::{
     Blocking, Ctx, Facts, Node, Order, Proto, Queue, Refusal, Reply, Scripts, Session, Sessions,
-    Tracer, TrackEvent, Tracking, admit, exec, heeds, refuse, run,
+    Snapshots, Tracer, TrackEvent, Tracking, admit, exec, refuse, run,
 };
 use stoa_keyspace::{Keyspace, Notice};
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
@@ -60,10 +60,18 @@ impl Bench {
                 inserts: Histogram::new(),
                 tracer: Tracer::new(ShardId(0), 1, || MonoNs(0)),
                 memory: stoa_engine::Memory::default(),
+                repl_id: "0".repeat(40),
+                // No shard is there to go on with it.
+                copy_len: usize::MAX,
+                copied: None,
+                waiting: 0,
                 dirty: 0,
+                observed: stoa_engine::Observed::default(),
+                snapshots: Snapshots::default(),
                 pubsub: PubSub::new(ShardId(0)),
                 tracking: Tracking::default(),
                 orders: Vec::new(),
+                asking: None,
                 scripts: Scripts::new(1, 1, || MonoNs(0)),
             },
             now: START,
@@ -106,7 +114,13 @@ impl Bench {
     pub(crate) fn config(&mut self, name: &str, value: &str) {
         let set = self.node.config.settle(name, value.as_bytes());
         assert!(set.is_ok(), "config {name} {value}: {set:?}");
-        self.keyspace.notices.heeds = heeds(&self.node.config);
+        self.node.configure(&mut self.keyspace);
+    }
+
+    /// Has the events of these classes noted, whatever is published.
+    pub(crate) fn observe(&mut self, classes: EventClasses) {
+        self.node.observed.classes = classes;
+        self.node.configure(&mut self.keyspace);
     }
 
     /// Runs a request written as in redis-cli; gives its reply as a transcript shows it.
@@ -145,7 +159,7 @@ impl Bench {
             let (channel, payload) = (channel.escape_ascii(), payload.escape_ascii());
             text.push_str(&format!("{:?} {channel}: {payload}\n", publication.kind));
         }
-        for Notice { db, event, key } in self.keyspace.notices.take() {
+        for Notice { db, event, key, .. } in self.keyspace.notices.take() {
             text.push_str(&format!("event: {event} {} in {}\n", key.escape_ascii(), db.0));
         }
         text.truncate(text.trim_end_matches('\n').len());
@@ -228,6 +242,7 @@ impl Bench {
             borrowed: None,
             walk: None,
         };
+        reply.array(queue.len());
         let paused = exec(queue, 0, &mut ctx, reply, &mut |_, _| {});
         debug_assert_eq!(paused, None, "nothing pauses here");
     }

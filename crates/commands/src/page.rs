@@ -171,6 +171,13 @@ impl Reply for Page {
         }
     }
 
+    fn big_number(&mut self, digits: &[u8]) {
+        match self.proto {
+            Proto::Resp2 => self.bulk(digits),
+            Proto::Resp3 => self.leaf(format!("(big number) {}", digits.escape_ascii())),
+        }
+    }
+
     fn verbatim(&mut self, format: &str, text: &[u8]) {
         match self.proto {
             Proto::Resp2 => self.bulk(text),

@@ -24,6 +24,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use stoa_config::EventClasses;
 use stoa_engine::Proto;
 
 use crate::bench::Bench;
@@ -138,6 +139,52 @@ fn every_transcript_is_what_the_commands_answer() {
     }
     assert!(!paths.is_empty(), "no transcripts below {}", root.display());
     assert!(wrong.is_empty(), "{} transcripts differ\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Requests that count as a change and say nothing, as in the reference: none changes what a reader of the
+/// key sees, but who of a group has read what, or what is known of an estimate.
+const SILENT: &[&str] = &[
+    "pfcount",
+    "pfdebug",
+    "xack",
+    "xautoclaim",
+    "xclaim",
+    "xreadgroup",
+    "script",
+    "function",
+    "debug",
+];
+
+#[test]
+fn whatever_counts_as_a_change_is_told_to_observers() {
+    let mut paths = Vec::new();
+    files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut paths);
+    let (mut told, mut silent) = (0, Vec::new());
+    for path in &paths {
+        let text = fs::read_to_string(path).expect("a transcript is text");
+        let place = path.display().to_string();
+        let mut bench = Bench::new();
+        let mut dirty = 0;
+        for line in text.lines() {
+            bench.observe(EventClasses::CHANGES);
+            if let Some(words) = line.strip_prefix("@ ") {
+                direct(&mut bench, words, &mut dirty, &place);
+            }
+            let Some(request) = line.strip_prefix("> ") else { continue };
+            let before = bench.node.dirty;
+            let reply = bench.run(request);
+            let name = request.split(' ').next().unwrap_or_default().to_ascii_lowercase();
+            if bench.node.dirty == before || SILENT.contains(&name.as_str()) {
+                continue;
+            }
+            told += 1;
+            if !reply.contains("event: ") {
+                silent.push(format!("{place}: {request}\n{reply}"));
+            }
+        }
+    }
+    assert!(silent.is_empty(), "{} changes are not told:\n{}", silent.len(), silent.join("\n"));
+    assert!(told > 500, "only {told} changes");
 }
 
 #[test]

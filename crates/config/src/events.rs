@@ -33,6 +33,43 @@ pub enum EventClass {
     Miss = 13,
 }
 
+/// A set of classes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EventClasses(u32);
+
+impl EventClasses {
+    /// None.
+    pub const NONE: Self = Self(0);
+    /// What `A` stands for: whatever changes a key. Not that one is new, which another event tells too,
+    /// nor that one was looked for in vain.
+    pub const CHANGES: Self = Self(ALL & !(1 << EventClass::New as u32));
+
+    /// With one more.
+    #[must_use]
+    pub const fn with(self, class: EventClass) -> Self {
+        Self(self.0 | 1 << class as u32)
+    }
+
+    /// Those of both.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether `class` is among them.
+    #[must_use]
+    #[inline]
+    pub const fn has(self, class: EventClass) -> bool {
+        self.0 & (1 << class as u32) != 0
+    }
+}
+
+impl FromIterator<EventClass> for EventClasses {
+    fn from_iter<I: IntoIterator<Item = EventClass>>(classes: I) -> Self {
+        classes.into_iter().fold(Self::NONE, Self::with)
+    }
+}
+
 /// The letters in the order in which CONFIG GET prints them. `A` stands for the first [`IN_ALL`].
 const LETTERS: &[u8] = b"g$lshzxetdnKEm";
 /// How many classes `A` stands for.
@@ -45,7 +82,7 @@ const KEYEVENT: u32 = 1 << 12;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Events {
     /// The classes; none if no channel is chosen.
-    classes: u32,
+    pub classes: EventClasses,
     /// `K`: on `__keyspace@<db>__:<key>`, the event as the message.
     pub by_key: bool,
     /// `E`: on `__keyevent@<db>__:<event>`, the key as the message.
@@ -55,6 +92,7 @@ pub struct Events {
 impl Events {
     pub(crate) const fn of(bits: u32) -> Self {
         let classes = if bits & (KEYSPACE | KEYEVENT) == 0 { 0 } else { bits };
+        let classes = EventClasses(classes & !(KEYSPACE | KEYEVENT));
         Self { classes, by_key: bits & KEYSPACE != 0, by_event: bits & KEYEVENT != 0 }
     }
 
@@ -62,7 +100,7 @@ impl Events {
     #[must_use]
     #[inline]
     pub const fn has(self, class: EventClass) -> bool {
-        self.classes & (1 << class as u32) != 0
+        self.classes.has(class)
     }
 }
 

@@ -69,6 +69,12 @@ pub struct Settings {
     pub databases: u16,
     /// `maxmemory`: 0 is no limit.
     pub maxmemory: u64,
+    /// `maxmemory-policy`: what keys remember.
+    pub remembers: Remembers,
+    /// `lfu-log-factor`.
+    pub lfu_log_factor: u32,
+    /// `lfu-decay-time`.
+    pub lfu_decay_minutes: u32,
     /// `set-preserves-ttl`.
     pub set_preserves_ttl: bool,
     /// `multi-strict`.
@@ -95,6 +101,10 @@ pub struct Settings {
 
     /// `rdbcompression`.
     pub rdb_compression: bool,
+    /// `rdbchecksum`.
+    pub rdb_checksum: bool,
+    /// `dbfilename`.
+    pub db_file_name: Box<[u8]>,
     /// `dir`.
     pub dir: Box<[u8]>,
     /// `loglevel`.
@@ -118,6 +128,17 @@ pub struct Http {
     pub max_connections: u32,
     /// `http-timeout`.
     pub timeout_s: u32,
+}
+
+/// What `maxmemory-policy` makes of the use of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remembers {
+    /// The last one, and nothing hangs on it.
+    Nothing,
+    /// When the last one was (`lru`).
+    Last,
+    /// How many there were (`lfu`).
+    Count,
 }
 
 /// How sockets are driven.
@@ -206,6 +227,9 @@ impl Settings {
             enable_debug_command: permission(value("enable-debug-command")),
             databases: integer(value("databases")) as u16,
             maxmemory: memory(value("maxmemory")),
+            remembers: remembers(value("maxmemory-policy")),
+            lfu_log_factor: integer(value("lfu-log-factor")) as u32,
+            lfu_decay_minutes: integer(value("lfu-decay-time")) as u32,
             set_preserves_ttl: flag(value("set-preserves-ttl")),
             multi_strict: flag(value("multi-strict")),
             stream_blocks: BlockLimits {
@@ -221,6 +245,8 @@ impl Settings {
             pid_file: text(value("pidfile")),
             limits: limits(value),
             rdb_compression: flag(value("rdbcompression")),
+            rdb_checksum: flag(value("rdbchecksum")),
+            db_file_name: text(value("dbfilename")).unwrap_or_default(),
             dir: text(value("dir")).unwrap_or_default(),
             log_level: [
                 LogLevel::Debug,
@@ -274,6 +300,16 @@ fn choice(value: &Value) -> usize {
     match value {
         Value::Choice(index) => usize::from(*index),
         other => panic!("{other:?} is no choice"),
+    }
+}
+
+fn remembers(value: &Value) -> Remembers {
+    let policy = crate::table::find(b"maxmemory-policy").map(|(_, row)| row.kind);
+    let Some(crate::Kind::Choice(words)) = policy else { unreachable!("it is a choice") };
+    match words[choice(value)] {
+        word if word.ends_with("lfu") => Remembers::Count,
+        word if word.ends_with("lru") => Remembers::Last,
+        _ => Remembers::Nothing,
     }
 }
 

@@ -3,7 +3,7 @@
 use stoa_keyspace::Type;
 use stoa_stdx::MonoMs;
 
-use crate::{Ctx, Reply};
+use crate::{Ctx, Reply, SlowCopy};
 
 /// What a command waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +51,8 @@ pub enum Blocking {
     Allowed,
     /// It does.
     Asked(Box<Block>),
+    /// It does, until a copy is made.
+    Copies(Box<SlowCopy>),
 }
 
 impl Ctx<'_> {

@@ -6,11 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use stoa_command::{Args, Flags, KeyPositions, RequestPolicy, ResponsePolicy};
+use stoa_command::{Args, Category, KeyPositions, RequestPolicy, ResponsePolicy};
 use stoa_keyspace::{Keyspace, ScanCursor};
 use stoa_stdx::{DbIndex, ShardId, SlotId, UnixMs, first_slot, key_slot, owner_of};
 
-use crate::{Captured, Ctx, Entry, Order, Part, Reply, Walk, WalkStep, run};
+use crate::asking::run_on_shards;
+use crate::{Captured, Ctx, Entry, Part, Reply, Walk, WalkStep, run};
 
 /// The keyspaces of all other shards.
 pub struct Borrowed {
@@ -19,6 +20,8 @@ pub struct Borrowed {
     keyspaces: Vec<Option<Box<Keyspace>>>,
     /// Keys taken over, with their owners.
     adopted: BTreeMap<Vec<u8>, ShardId>,
+    /// A part of a command runs on the keyspace of another shard than home.
+    is_elsewhere: bool,
 }
 
 impl Borrowed {
@@ -26,7 +29,11 @@ impl Borrowed {
     #[must_use]
     pub fn new(home: ShardId, shards: u16) -> Self {
         let keyspaces = (0..shards).map(|_| None).collect();
-        Self { home, keyspaces, adopted: BTreeMap::new() }
+        Self { home, keyspaces, adopted: BTreeMap::new(), is_elsewhere: false }
+    }
+
+    pub(crate) const fn is_elsewhere(&self) -> bool {
+        self.is_elsewhere
     }
 
     /// A shard has lent its keys.
@@ -127,12 +134,20 @@ impl Ctx<'_> {
         let lent = self.borrowed.as_mut().and_then(|all| all.keyspaces[owner.0 as usize].take());
         let Some(mut lent) = lent else { return part(self) };
         std::mem::swap(self.keyspace, &mut *lent);
+        self.set_elsewhere(true);
         let result = part(self);
+        self.set_elsewhere(false);
         std::mem::swap(self.keyspace, &mut *lent);
         if let Some(all) = &mut self.borrowed {
             all.add(owner, lent);
         }
         result
+    }
+
+    fn set_elsewhere(&mut self, is_elsewhere: bool) {
+        if let Some(all) = &mut self.borrowed {
+            all.is_elsewhere = is_elsewhere;
+        }
     }
 }
 
@@ -151,15 +166,13 @@ fn run_everywhere(
             borrowed.keyspaces.len() as u16
         }
     };
-    let home = ctx.node.shard;
-    let flags = entry.spec.flags;
-    let is_of_keys = flags.has(Flags::WRITE) || flags.has(Flags::READONLY);
-    if shards > 1 && !is_of_keys {
-        // Its shards are not here, only their keys: they do it when this is over, and this one answers.
-        ctx.node.orders.push(Order::Everywhere(argv.iter().map(|word| word.to_vec()).collect()));
+    // What is about keys and nothing else finds all it needs here.
+    if shards > 1 && !entry.spec.categories.contains(&Category::Keyspace) {
+        return run_on_shards(entry, argv, at, ctx, reply);
     }
+    let home = ctx.node.shard;
     let owners: Vec<ShardId> =
-        if shards == 1 || !is_of_keys { vec![home] } else { (0..shards).map(ShardId).collect() };
+        if shards == 1 { vec![home] } else { (0..shards).map(ShardId).collect() };
     let merges = entry.spec.response == ResponsePolicy::Merge;
     let parts = if entry.spec.request == RequestPolicy::Walk {
         walk_everywhere(entry, argv, at, ctx, shards)

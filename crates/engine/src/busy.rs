@@ -153,6 +153,8 @@ pub struct PausedScript {
     pub(crate) read_only: bool,
     pub(crate) wrote: bool,
     pub(crate) lacks_memory: bool,
+    /// It is on the board.
+    pub(crate) shows: bool,
     pub(crate) started: MonoNs,
     pub(crate) looks: u64,
     pub(crate) home_db: DbIndex,

@@ -3,7 +3,7 @@
 use stoa_command::ReplyError;
 use stoa_config::EventClass;
 use stoa_keyspace::{Db, Edit, Keyspace, ScanCursor, WrongType};
-use stoa_stdx::{DbIndex, Key, MonoMs, Rng, SLOT_COUNT, UnixMs, owner_of};
+use stoa_stdx::{DbIndex, Key, MonoMs, Rng, SLOT_COUNT, ShardId, UnixMs, owner_of};
 use stoa_value::{Kind, Rules};
 
 use crate::session::SessionRow;
@@ -176,21 +176,38 @@ impl Ctx<'_> {
         self.node.dirty += count;
     }
 
-    /// Says what happened to a key of the client's database: published after the command, if anybody
-    /// wants to know (`notify-keyspace-events`). The events go out in the order they are said in.
+    /// Says what happened to a key of the client's database: told after the command, if anybody
+    /// wants to know (`notify-keyspace-events`, observers). The events go out in the order they are said in.
     #[inline]
     pub fn notify(&mut self, class: EventClass, event: &'static str, key: &[u8]) {
-        if self.node.config.keyspace_events.has(class) {
+        if self.keyspace.notices.heed(class) {
             let db = self.session().db;
-            self.keyspace.notices.push(db, event, key);
+            self.keyspace.notices.push(db, class, event, key);
         }
     }
 
     /// As [`Ctx::notify`], for a key of another database.
     #[inline]
     pub fn notify_at(&mut self, db: DbIndex, class: EventClass, event: &'static str, key: &[u8]) {
-        if self.node.config.keyspace_events.has(class) {
-            self.keyspace.notices.push(db, event, key);
+        if self.keyspace.notices.heed(class) {
+            self.keyspace.notices.push(db, class, event, key);
+        }
+    }
+
+    /// Says what happened to all keys of a database, of whatever shard. No channel hears it: the
+    /// reference has no event for it. Observers do, once, though every shard has its part in it.
+    pub fn notify_of_all(&mut self, db: DbIndex, event: &'static str) {
+        if self.speaks_for_all() {
+            self.keyspace.notices.push_of_all(db, event);
+        }
+    }
+
+    /// Of a command that all shards run, or that runs on the keys of each: true in one of these runs.
+    #[must_use]
+    pub fn speaks_for_all(&self) -> bool {
+        match &self.borrowed {
+            Some(borrowed) => !borrowed.is_elsewhere(),
+            None => self.node.shard == ShardId(0),
         }
     }
 

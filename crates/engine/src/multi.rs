@@ -115,9 +115,10 @@ impl Queue {
     }
 }
 
-/// Runs what was queued from command `from` on, one command after the other; `ran` gets each command's
-/// row in the table and how often it counts as failed. An error of one keeps no other from running.
-/// Gives the number of the command whose script pauses, before its reply; None: all have run.
+/// Runs what was queued from command `from` on, one command after the other, and writes their replies,
+/// the head of the array before them excepted; `ran` gets each command's row in the table and how often it
+/// counts as failed. An error of one keeps no other from running. Gives the number of the command that
+/// pauses, before its reply; None: all have run.
 pub fn exec(
     queue: &Queue,
     from: usize,
@@ -127,9 +128,6 @@ pub fn exec(
 ) -> Option<usize> {
     let table = ctx.node.table;
     let mut argv = Vec::new();
-    if from == 0 {
-        reply.array(queue.len());
-    }
     for at in from..queue.len() {
         let Verdict { index, args_at } = queue.get(at, &mut argv);
         let key = queue.commands[at].key.map(|QueuedKey { at, slot, hash }| Key {
@@ -140,8 +138,10 @@ pub fn exec(
         let mark = reply.mark();
         let mut ctx = Ctx { key, blocking: Blocking::Denied, ..ctx.again() };
         run_unrouted(table.at(index), &argv, args_at, &mut ctx, reply);
-        if let Some(paused) = &mut ctx.node.scripts.paused {
-            paused.set_command(&argv);
+        if ctx.node.is_pausing() {
+            if let Some(paused) = &mut ctx.node.scripts.paused {
+                paused.set_command(&argv);
+            }
             return Some(at);
         }
         ran(index, ctx.node.failures_since(reply, mark));

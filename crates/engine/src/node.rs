@@ -2,14 +2,33 @@
 
 use std::sync::Arc;
 
-use stoa_config::{Config, EventClass, LogLevel};
-use stoa_keyspace::Heeds;
+use stoa_config::{Config, EventClasses, LogLevel, Remembers};
+use stoa_keyspace::{Counting, Heeds, Keyspace, Notice, Owned};
 use stoa_observability::info::{Allocator, CpuUs};
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_pubsub::PubSub;
 use stoa_stdx::{ConnId, MonoMs, Rng, ShardId, UnixMs};
 
-use crate::{Memory, MemoryBoard, ScriptBoard, Scripts, Table, Tracer, Tracking};
+use crate::{Asking, Memory, MemoryBoard, ScriptBoard, Scripts, Table, Tracer, Tracking};
+
+/// What is known of snapshots: whoever drives the shards makes them, and tells each shard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Snapshots {
+    /// The shard's changes when the last one was made.
+    pub changes: u64,
+    /// When that was; 0 if there is none of this run.
+    pub last_at: UnixMs,
+    /// Seconds it took.
+    pub last_s: Option<u64>,
+    /// How many there were.
+    pub count: u64,
+    /// The last attempt failed.
+    pub has_failed: bool,
+    /// Keys that were loaded at the start, on all shards.
+    pub keys_loaded: u64,
+    /// Keys that were not, as their deadline was past.
+    pub keys_expired: u64,
+}
 
 /// Facts that do not change while the server runs.
 #[derive(Clone, Debug, Default)]
@@ -135,8 +154,15 @@ pub struct Node {
     pub inserts: Histogram,
     /// The way of sampled requests.
     pub tracer: Tracer,
+    /// Clients that wait for a key, each counted by one shard. Set by whoever routes, before a command runs
+    /// that may tell.
+    pub waiting: u64,
     /// Changes of keys since the start.
     pub dirty: u64,
+    /// What is observed from outside.
+    pub observed: Observed,
+    /// What is saved of them.
+    pub snapshots: Snapshots,
     /// Who listens to which channel, and what is to be sent there after the command.
     pub pubsub: PubSub,
     /// Who caches which keys.
@@ -145,21 +171,46 @@ pub struct Node {
     pub orders: Vec<Order>,
     /// Scripts and functions.
     pub scripts: Scripts,
+    /// What pauses needs the other shards.
+    pub asking: Option<Asking>,
     /// How much memory there is left.
     pub memory: Memory,
+    /// What the history of the keys is called: 40 hex digits, the same on all shards.
+    pub repl_id: String,
+    /// Bytes that a command copies of a value before it has its shard go on with that.
+    pub copy_len: usize,
+    /// The copy that the command which runs asked for.
+    pub copied: Option<Box<Owned>>,
 }
 
-/// Which of the events that only the keyspace sees it is to notice, from now on.
-#[must_use]
-pub fn heeds(config: &Config) -> Heeds {
-    let events = config.keyspace_events;
-    Heeds {
-        expired: events.has(EventClass::Expired),
-        fields: events.has(EventClass::Hash),
-        emptied: events.has(EventClass::Generic),
-        added: events.has(EventClass::New),
-        missed: events.has(EventClass::Miss),
+impl Node {
+    /// Whether what runs has paused: a script that takes long, or whatever needs the other shards.
+    #[must_use]
+    #[inline]
+    pub const fn is_pausing(&self) -> bool {
+        self.scripts.paused.is_some() || self.asking.is_some()
     }
+
+    /// Tells a keyspace what it is to notice from now on, and how it counts uses.
+    pub fn configure(&self, keyspace: &mut Keyspace) {
+        let config = &self.config;
+        keyspace.counting = (config.remembers == Remembers::Count).then_some(Counting {
+            log_factor: config.lfu_log_factor,
+            decay_minutes: config.lfu_decay_minutes,
+        });
+        keyspace.notices.heeds = Heeds::new(config.keyspace_events.classes, self.observed.classes);
+    }
+}
+
+/// What a program that embeds the engine observes.
+#[derive(Debug, Default)]
+pub struct Observed {
+    /// Of these classes.
+    pub classes: EventClasses,
+    /// What happened since the driver last took it, in the order of this shard.
+    pub list: Vec<Notice>,
+    /// How much more happened after that, for which there was no room.
+    pub lost: u64,
 }
 
 /// What a command asks of the shard around it.
@@ -183,8 +234,6 @@ pub enum Order {
         /// With an error, or as if its time were up.
         error: bool,
     },
-    /// Let all other shards do this, too; nobody waits for their answers.
-    Everywhere(Vec<Vec<u8>>),
     /// Let all shards keep this script.
     ShareScript(Box<[u8]>),
     /// Forget all keys that this client of this shard watches.

@@ -51,6 +51,13 @@ pub trait Reply {
     fn big_number(&mut self, digits: &[u8]) {
         self.bulk(digits);
     }
+    /// Attributes of the reply behind them: `len` pairs follow. False where there are none (RESP2, and who
+    /// does not want them): then none is to be written.
+    #[must_use]
+    fn attribute(&mut self, len: usize) -> bool {
+        let _ = len;
+        false
+    }
     /// Text for people, with a three-letter format such as `txt` (RESP2: a bulk).
     fn verbatim(&mut self, format: &str, text: &[u8]);
 

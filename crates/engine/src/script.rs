@@ -8,7 +8,9 @@
 use stoa_command::{Args, Flags as Does, KeyPositions, RequestPolicy};
 use stoa_config::LogLevel;
 use stoa_observability::info::REDIS_VERSION;
-use stoa_scripting::{Flags, Found, Host, Outcome, Policy, Scripting, Sink, Stop, Tape, Tick};
+use stoa_scripting::{
+    Called, Flags, Found, Host, Outcome, Policy, Scripting, Sink, Stop, Tape, Tick,
+};
 use stoa_stdx::{DbIndex, MonoNs};
 
 use crate::tally::{Answered, Came, Tally};
@@ -42,6 +44,10 @@ pub struct Scripts {
     /// The script that pauses, because it takes long. Its command has not answered: whoever ran it sees
     /// to that, and runs no other meanwhile.
     pub paused: Option<PausedScript>,
+    /// A script is running, and what runs runs for it.
+    pub is_running: bool,
+    /// How many it has, while the interpreter is with the script that runs.
+    figures: Figures,
     /// What its commands came to.
     pub(crate) tally: Tally,
     /// Measures how long scripts and their commands take.
@@ -92,13 +98,42 @@ impl Scripts {
             reach,
             escape: None,
             paused: None,
+            is_running: false,
+            figures: Figures::default(),
             tally: Tally::default(),
             clock,
         }
     }
 }
 
+/// How many scripts and functions there are, for INFO.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Figures {
+    /// Scripts, and the bytes of their texts.
+    pub scripts: (usize, usize),
+    /// Libraries, and their functions.
+    pub libraries: (usize, usize),
+    /// Bytes that the interpreter holds.
+    pub memory: usize,
+}
+
+impl Figures {
+    fn of(scripting: &Scripting) -> Self {
+        Self {
+            scripts: scripting.script_figures(),
+            libraries: scripting.library_figures(),
+            memory: scripting.memory(),
+        }
+    }
+}
+
 impl Scripts {
+    /// How many there are, also while one of them runs.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        if self.is_running { self.figures } else { Figures::of(&self.scripting) }
+    }
+
     /// How long something runs.
     #[must_use]
     pub fn ran_ns(&self, since: MonoNs) -> u64 {
@@ -159,7 +194,7 @@ impl Ctx<'_> {
         let answered = out.answered;
         let paused = (outcome == Outcome::Paused).then(|| host.pause(found.name()));
         let (wrote, shows) = (host.wrote, host.shows);
-        self.node.scripts.scripting = scripting;
+        self.put_scripting(scripting);
         let session = self.session();
         (session.db, session.proto, session.no_touch) = (db, proto, no_touch);
         self.script_went(outcome, wrote, shows, paused, &answered);
@@ -179,17 +214,17 @@ impl Ctx<'_> {
         let mut host = ScriptHost::new(self, &keys, was.read_only);
         (host.wrote, host.started, host.looks) = (was.wrote, Some(was.started), was.looks);
         (host.home_db, host.is_function) = (was.home_db, was.is_function);
-        (host.lacks_memory, host.shows) = (was.lacks_memory, true);
+        (host.lacks_memory, host.shows) = (was.lacks_memory, was.shows);
         let mut out = ToReply::new(reply);
         let outcome = scripting.resume(&mut host, &mut out);
         let answered = out.answered;
         let paused = (outcome == Outcome::Paused).then(|| host.pause(was.name.clone()));
-        let wrote = host.wrote;
-        self.node.scripts.scripting = scripting;
+        let (wrote, shows) = (host.wrote, host.shows);
+        self.put_scripting(scripting);
         let session = self.session();
         (session.db, session.proto, session.no_touch) = (db, proto, no_touch);
         let paused = paused.map(|now| PausedScript { command: was.command.clone(), ..now });
-        self.script_went(outcome, wrote, true, paused, &answered);
+        self.script_went(outcome, wrote, shows, paused, &answered);
         outcome != Outcome::Paused
     }
 
@@ -223,7 +258,7 @@ impl Ctx<'_> {
         let mut host = ScriptHost::new(self, &[], true);
         host.loads = true;
         let loaded = scripting.load_library(code, replace, &mut host);
-        self.node.scripts.scripting = scripting;
+        self.put_scripting(scripting);
         loaded
     }
 
@@ -236,14 +271,22 @@ impl Ctx<'_> {
         let mut host = ScriptHost::new(self, &[], true);
         host.loads = true;
         let restored = scripting.restore_libraries(payload, policy, &mut host);
-        self.node.scripts.scripting = scripting;
+        self.put_scripting(scripting);
         restored
     }
 
     /// The interpreter, out of the node while it borrows the rest of it. What a script could do to it
     /// meanwhile is refused before it gets there.
     fn take_scripting(&mut self) -> Scripting {
+        let scripts = &mut self.node.scripts;
+        scripts.figures = Figures::of(&scripts.scripting);
+        scripts.is_running = true;
         std::mem::replace(&mut self.node.scripts.scripting, Scripting::new(REDIS_VERSION, 0))
+    }
+
+    fn put_scripting(&mut self, scripting: Scripting) {
+        self.node.scripts.scripting = scripting;
+        self.node.scripts.is_running = false;
     }
 }
 
@@ -295,6 +338,7 @@ impl<'h, 'c> ScriptHost<'h, 'c> {
             read_only: self.read_only,
             wrote: self.wrote,
             lacks_memory: self.lacks_memory,
+            shows: self.shows,
             started: self.started.unwrap_or_else(|| (self.ctx.node.scripts.clock)()),
             looks: self.looks,
             home_db: self.home_db,
@@ -376,14 +420,14 @@ impl<'h, 'c> ScriptHost<'h, 'c> {
 }
 
 impl Host for ScriptHost<'_, '_> {
-    fn call(&mut self, argv: &[&[u8]], resp3: bool, reply: &mut Tape) -> Result<(), Stop> {
+    fn call(&mut self, argv: &[&[u8]], resp3: bool, reply: &mut Tape) -> Result<Called, Stop> {
         let (index, args_at) = match self.admit(argv) {
             Ok(found) => found,
             Err((index, text)) => {
                 let sure = self.has_all();
                 self.ctx.node.note(sure, index, Came::Refused, Some(text));
                 reply.error(text);
-                return Ok(());
+                return Ok(Called::Answered);
             }
         };
         let entry = self.ctx.node.table.at(index);
@@ -395,7 +439,7 @@ impl Host for ScriptHost<'_, '_> {
         // What has begun to write is not stopped half way.
         if self.lacks_memory && !self.wrote && entry.spec.flags.has(Does::DENYOOM) {
             reply.error(OUT_OF_MEMORY);
-            return Ok(());
+            return Ok(Called::Answered);
         }
         if writes && !has_all && self.is_large(entry, argv, args_at) {
             return Err(Stop::Undeclared);
@@ -412,11 +456,14 @@ impl Host for ScriptHost<'_, '_> {
         if self.ctx.node.scripts.escape.is_some() {
             return Err(Stop::Undeclared);
         }
+        if self.ctx.node.asking.is_some() {
+            return Ok(Called::Waits);
+        }
         let took_ns = clock().0.saturating_sub(began.0);
         let error = reply.as_error();
         let failures = u32::from(error.is_some());
         self.ctx.node.note(has_all, Some(index), Came::Ran { took_ns, failures }, error);
-        Ok(())
+        Ok(Called::Answered)
     }
 
     fn permits(&mut self, argv: &[&[u8]]) -> Option<bool> {

@@ -1,5 +1,7 @@
 //! What the server remembers of a client: everything about a connection but its bytes.
 
+use std::collections::BTreeSet;
+
 use stoa_stdx::{ConnId, DbIndex, MonoMs, ShardId};
 
 use crate::{Multi, Proto, Tracker, TrackingMode};
@@ -64,6 +66,8 @@ pub struct Session {
     listens: bool,
     /// To be closed once its replies are out.
     pub closing: bool,
+    /// It was ended by somebody, and is closed when what runs is over.
+    pub is_killed: bool,
     /// Bytes of unread input held for it.
     pub input_len: usize,
     /// Bytes of replies waiting to be sent.
@@ -76,8 +80,8 @@ pub struct Session {
     pub commands_total: u64,
     /// What it queued since MULTI.
     pub multi: Option<Box<Multi>>,
-    /// Shards on which it watches keys.
-    pub watching: Vec<ShardId>,
+    /// What it watches.
+    pub watching: Watching,
     /// It waits for a key.
     pub blocked: bool,
     /// CLIENT TRACKING ON: it caches what it reads.
@@ -86,6 +90,41 @@ pub struct Session {
     pub stands_for: Option<Tracker>,
     /// Stands for a client of another shard while a part of its request runs here.
     pub is_proxy: bool,
+}
+
+/// What a client watches: on which shards, and how many keys. The owners know which keys and how they were.
+#[derive(Clone, Debug, Default)]
+pub struct Watching {
+    shards: Vec<ShardId>,
+    /// Databases and hashes of keys: one watched twice counts once.
+    keys: BTreeSet<(u16, u64)>,
+}
+
+impl Watching {
+    /// It watches this key of that shard, too.
+    pub fn add(&mut self, shard: ShardId, db: DbIndex, hash: u64) {
+        if !self.shards.contains(&shard) {
+            self.shards.push(shard);
+        }
+        self.keys.insert((db.0, hash));
+    }
+
+    /// The shards.
+    pub fn shards(&self) -> impl Iterator<Item = ShardId> + '_ {
+        self.shards.iter().copied()
+    }
+
+    /// How many keys it watches.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether it watches none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
 }
 
 impl Session {
@@ -114,13 +153,14 @@ impl Session {
             subscriptions: [0; 3],
             listens: false,
             closing: false,
+            is_killed: false,
             input_len: 0,
             output_len: 0,
             input_total: 0,
             output_total: 0,
             commands_total: 0,
             multi: None,
-            watching: Vec::new(),
+            watching: Watching::default(),
             blocked: false,
             tracking: None,
             stands_for: None,

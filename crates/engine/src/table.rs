@@ -118,6 +118,15 @@ struct Folded {
     high: u64,
 }
 
+/// The name that was looked up last. Pipelines mostly repeat one, letter for letter.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Lately {
+    name: Folded,
+    /// 0: none yet. No command is called that.
+    len: usize,
+    index: u16,
+}
+
 /// Bytes of a name that its folded form tells.
 const FOLDED_LEN: usize = 16;
 
@@ -133,6 +142,13 @@ struct Place {
 impl Folded {
     #[inline]
     fn of(name: &[u8]) -> Self {
+        let Self { low, high } = Self::written(name);
+        Self { low: lower_case(low), high: lower_case(high) }
+    }
+
+    /// The name as it is written, in whatever case.
+    #[inline]
+    fn written(name: &[u8]) -> Self {
         let word = |at: usize| {
             let bytes: [u8; 8] = name[at..at + 8].try_into().expect("it is as long");
             u64::from_le_bytes(bytes)
@@ -151,7 +167,7 @@ impl Folded {
             len @ 4..=7 => (half(0) | half(len - 4) << 32, 0),
             len => (word(0), word(len.min(FOLDED_LEN) - 8)),
         };
-        Self { low: lower_case(low), high: lower_case(high) }
+        Self { low, high }
     }
 
     const fn hash(self, len: usize) -> usize {
@@ -224,6 +240,20 @@ impl Table {
             }
             at += 1;
         }
+    }
+
+    /// As [`Table::find`], for names that come in rows: `lately` remembers the last one as it was written.
+    #[inline]
+    pub fn find_lately(&self, name: &[u8], lately: &mut Lately) -> Option<u16> {
+        let written = Folded::written(name);
+        if written == lately.name && name.len() == lately.len {
+            return Some(lately.index);
+        }
+        let index = self.find(name)?;
+        if name.len() <= FOLDED_LEN {
+            *lately = Lately { name: written, len: name.len(), index };
+        }
+        Some(index)
     }
 
     fn is_called(&self, index: u16, name: &[u8]) -> bool {

@@ -51,9 +51,7 @@ fn table(c: &mut Criterion) {
         b.iter(|| {
             let batch = next();
             let keys: Vec<_> = batch.iter().map(|bytes| secret.key(bytes)).collect();
-            keys.iter().for_each(|key| keyspace.prefetch_slot(DB, key.slot));
-            keys.iter().for_each(|key| keyspace.prefetch_table(DB, key.slot, key.hash));
-            keys.iter().for_each(|key| keyspace.prefetch_entry(DB, key.slot, key.hash));
+            keyspace.prefetch(DB, keys.iter().map(|key| (key.slot, key.hash)));
             for key in &keys {
                 black_box(keyspace.db(DB, NOW, true).get(key).is_some());
             }

@@ -1,10 +1,10 @@
-//! How long one portion of freeing a large value takes, and one change of it while it grows: thread CPU
+//! How long one portion of freeing or copying a large value takes, and one change of it while it grows: thread CPU
 //! time of each, so that what other processes do to the clock on the wall does not count.
 //!
 //! `cargo run --release -p stoa-keyspace --example portions -- [elements] [type ...]`
 
 use rustix::time::{ClockId, clock_gettime};
-use stoa_keyspace::{Db, Keyspace};
+use stoa_keyspace::{Copying, Db, Keyspace};
 use stoa_stdx::{DbIndex, HashSeed, Key, UnixMs};
 use stoa_value::{
     BlockLimits, End, Hash, Limits, List, Pending, Rules, Set, SortedSet, Stream, StreamId,
@@ -16,6 +16,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 const NOW: UnixMs = UnixMs(1_000);
 /// As the shard has it.
 const PORTION_LEN: usize = 64;
+const COPY_LEN: usize = 8 << 10;
 
 fn cpu_ns() -> u64 {
     let now = clock_gettime(ClockId::ThreadCPUTime);
@@ -97,12 +98,7 @@ fn main() {
             timed(&mut took, || add(&kind, db, &key, n, &rules));
         }
         print(&format!("{kind}: adds"), took);
-        let mut took = Vec::new();
-        let owned = timed(&mut took, || {
-            keyspace.db(DbIndex(0), NOW, true).peek(&key).expect("it is there").to_owned()
-        });
-        timed(&mut took, || keyspace.db(DbIndex(0), NOW, true).put(&copy, owned));
-        print(&format!("{kind}: copy"), took);
+        copy_some(&mut keyspace, &kind, &key, &copy);
         let mut took = Vec::new();
         timed(&mut took, || keyspace.db(DbIndex(0), NOW, true).remove(&key));
         while timed(&mut took, || keyspace.free_condemned(PORTION_LEN)) {}
@@ -121,6 +117,25 @@ fn main() {
             print(&format!("{kind}: fields due at once"), took);
         }
     }
+}
+
+/// Copies it in the steps of the shard, which looks at the clock between two of them.
+fn copy_some(keyspace: &mut Keyspace, kind: &str, key: &Key<'_>, to: &Key<'_>) {
+    let mut took = Vec::new();
+    let mut copying = timed(&mut took, || {
+        let mut db = keyspace.db(DbIndex(0), NOW, true);
+        Copying::begin(db.peek(key).expect("it is there").value())
+    });
+    while timed(&mut took, || {
+        let mut db = keyspace.db(DbIndex(0), NOW, true);
+        copying.go_on(db.peek(key).expect("it is there").value(), COPY_LEN)
+    }) {}
+    timed(&mut took, || {
+        let mut db = keyspace.db(DbIndex(0), NOW, true);
+        let owned = db.peek(key).expect("it is there").with_value(copying);
+        db.put(to, owned);
+    });
+    print(&format!("{kind}: copying"), took);
 }
 
 fn print(what: &str, mut took: Vec<u64>) {

@@ -3,14 +3,17 @@
 //! A [`Db`] is made for one command: it knows the time, so a key past its deadline is gone for every
 //! reader at the same instant, whether or not the wheel has reclaimed it yet.
 
+use stoa_config::EventClass;
 use stoa_stdx::{DbIndex, HashSeed, Key, Rng, SLOT_COUNT, SlotId, UnixMs};
 
 use stoa_value::{Hash, Kind, ObjectRef, Str, Type};
 
 use crate::Keyspace;
+use crate::copying::{Copying, ValueRef};
 use crate::edit::Edit;
 use crate::entry::{EMBSTR_LEN_MAX, Entry, INLINE_LEN_MAX, NewValue, Repr, Value};
 use crate::table::Slot;
+use crate::uses::{Access, Counting, access_clock, counted};
 
 /// What a write does to the deadline of its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,17 +37,8 @@ pub struct Owned {
     pub value: Value,
     /// When the key is due.
     pub deadline: Option<UnixMs>,
-    /// Its access clock.
+    /// What its entry remembers of its use.
     pub clock: u32,
-}
-
-impl Owned {
-    /// The same, last used now.
-    #[must_use]
-    pub const fn used_at(mut self, now: UnixMs) -> Self {
-        self.clock = access_clock(now);
-        self
-    }
 }
 
 /// One numbered database of one shard.
@@ -211,23 +205,43 @@ impl<'a> EntryRef<'a> {
         u64::from(access_clock(self.now).wrapping_sub(self.entry.clock()) & 0xff_ffff)
     }
 
+    /// The value, seen where it lies.
+    #[must_use]
+    pub fn value(&self) -> ValueRef<'a> {
+        match self.entry.object() {
+            Some(object) => ValueRef::Object(object),
+            None => {
+                let raw = self.entry.repr() == Repr::InlineRaw;
+                ValueRef::String { text: self.entry.str(), raw }
+            }
+        }
+    }
+
+    /// How often it was used, on a logarithmic scale.
+    #[must_use]
+    pub fn frequency(&self, counting: Counting) -> u8 {
+        counting.count(self.entry.clock(), self.now) as u8
+    }
+
+    /// The 24 bits from which either is told.
+    #[must_use]
+    pub fn clock(&self) -> u32 {
+        self.entry.clock()
+    }
+
     /// A copy that stands on its own.
     #[must_use]
     pub fn to_owned(&self) -> Owned {
-        let value = match (self.entry.object(), self.entry.str()) {
-            (Some(object), _) => Value::Object(object.to_object()),
-            (None, Str::Int(value)) => Value::Int(value),
-            (None, Str::Bytes(bytes)) => {
-                Value::Bytes { bytes: bytes.to_vec(), raw: self.entry.repr() == Repr::InlineRaw }
-            }
-        };
-        Owned { value, deadline: self.deadline(), clock: self.entry.clock() }
+        let mut copying = Copying::begin(self.value());
+        copying.go_on(self.value(), usize::MAX);
+        self.with_value(copying)
     }
-}
 
-/// The 24-bit clock of last access: seconds, as Redis counts them for OBJECT IDLETIME.
-pub(crate) const fn access_clock(now: UnixMs) -> u32 {
-    (now.0 / 1_000) as u32 & 0xff_ffff
+    /// A copy that was made of its value, with its deadline and clock.
+    #[must_use]
+    pub fn with_value(&self, copied: Copying) -> Owned {
+        Owned { value: copied.finish(), deadline: self.deadline(), clock: self.entry.clock() }
+    }
 }
 
 impl<'a> Db<'a> {
@@ -344,8 +358,8 @@ impl<'a> Db<'a> {
 
     fn missed(&mut self, key: &Key<'_>) {
         self.keyspace.stats.misses += 1;
-        if self.notices && self.keyspace.notices.heeds.missed {
-            self.keyspace.notices.push(self.index, "keymiss", key.bytes);
+        if self.notices && self.keyspace.notices.heed(EventClass::Miss) {
+            self.keyspace.notices.push(self.index, EventClass::Miss, "keymiss", key.bytes);
         }
     }
 
@@ -367,8 +381,8 @@ impl<'a> Db<'a> {
             self.reclaim_passed_over(key);
         }
         self.keyspace.insert(self.index, key, entry);
-        if self.notices && self.keyspace.notices.heeds.added {
-            self.keyspace.notices.push(self.index, "new", key.bytes);
+        if self.notices && self.keyspace.notices.heed(EventClass::New) {
+            self.keyspace.notices.push(self.index, EventClass::New, "new", key.bytes);
         }
     }
 
@@ -385,6 +399,12 @@ impl<'a> Db<'a> {
     /// Looks at `key` without a trace.
     pub fn peek(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
         self.locate(key).map(|entry| EntryRef::new(entry, self.now))
+    }
+
+    /// Looks at `key` as it lies there, past its deadline or not (DEBUG OBJECT).
+    pub fn peek_at_all(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
+        let entry = self.database().find(key)?;
+        Some(EntryRef::new(entry, self.now))
     }
 
     /// Looks up `key` in order to write it: touches, counts nothing.
@@ -450,10 +470,12 @@ impl<'a> Db<'a> {
         // Before the key comes to be: undoing it must find that it was not there.
         self.keyspace.note(self.index, key.bytes);
         let entry = match found {
-            Some(entry) => entry,
+            Some(entry) => {
+                self.touched(entry);
+                entry
+            }
             None => self.add_empty::<T>(key),
         };
-        self.touched(entry);
         let place = entry.kind::<T>().ok_or(WrongType)?;
         Ok(Edit::new(self.keyspace, self.index, *key, place))
     }
@@ -461,18 +483,50 @@ impl<'a> Db<'a> {
     #[cold]
     fn add_empty<T: Kind>(&mut self, key: &Key<'_>) -> Entry {
         let value = NewValue::Object(T::default().into_object());
-        let clock = access_clock(self.now);
+        let clock = self.clock_of_new();
         let entry = Entry::new(&mut self.keyspace.arena, key.bytes, value, None, clock);
         self.add(key, entry);
         entry
     }
 
+    fn clock_of_new(&self) -> u32 {
+        match self.keyspace.counting {
+            None => access_clock(self.now),
+            Some(_) => Counting::of_new(self.now),
+        }
+    }
+
     #[inline]
-    fn touched(&self, entry: Entry) {
+    fn touched(&mut self, entry: Entry) {
+        if self.keyspace.counting.is_some() {
+            return self.count_use(entry);
+        }
         let clock = access_clock(self.now);
         // Most reads fall into the second of the last one and leave the cache line clean.
         if self.touch && entry.clock() != clock {
             entry.set_clock(clock);
+        }
+    }
+
+    #[cold]
+    fn count_use(&mut self, entry: Entry) {
+        if let Some(counting) = self.keyspace.counting.filter(|_| self.touch) {
+            entry.set_clock(counting.used(entry.clock(), self.now, &mut self.keyspace.chance));
+        }
+    }
+
+    /// Sets what is remembered of the use of `key`, if it is of the kind that keys remember.
+    pub fn set_access(&mut self, key: &Key<'_>, access: Access) {
+        let Some(entry) = self.locate(key) else { return };
+        match (access, self.keyspace.counting) {
+            (Access::IdleS(idle_s), None) => {
+                // The clock has 24 bits and wraps around.
+                entry.set_clock(access_clock(self.now).wrapping_sub(idle_s as u32));
+            }
+            (Access::Frequency(count), Some(_)) => {
+                entry.set_clock(counted(count.into(), self.now));
+            }
+            (Access::IdleS(_), Some(_)) | (Access::Frequency(_), None) => {}
         }
     }
 
@@ -500,9 +554,17 @@ impl<'a> Db<'a> {
         self.arm_anew(key);
     }
 
-    /// Stores what was taken or copied elsewhere, with its deadline and access clock, whatever was
-    /// there: a loan to another shard is no use of the key.
+    /// Stores what was taken or copied elsewhere, with its deadline and what it remembers of its use,
+    /// whatever was there: a loan to another shard is no use of the key.
     pub fn put(&mut self, key: &Key<'_>, owned: Owned) {
+        let clock = owned.clock;
+        self.store(key, owned);
+        self.database().find(key).expect("just stored").set_clock(clock);
+    }
+
+    /// The same as a command's own doing: a key that was not there is a new one, and one that was there is
+    /// used once more.
+    pub fn store(&mut self, key: &Key<'_>, owned: Owned) {
         let ttl = owned.deadline.map_or(Ttl::Clear, Ttl::At);
         match owned.value {
             Value::Int(value) => self.set(key, NewValue::Int(value), ttl),
@@ -512,8 +574,6 @@ impl<'a> Db<'a> {
             Value::Bytes { bytes, .. } => self.set(key, NewValue::Heap(bytes), ttl),
             Value::Object(object) => self.set(key, NewValue::Object(object), ttl),
         }
-        let entry = self.database().find(key).expect("just stored");
-        entry.set_clock(owned.clock);
         self.arm_anew(key);
     }
 
@@ -538,16 +598,20 @@ impl<'a> Db<'a> {
             Ttl::Clear => None,
             Ttl::At(deadline) => Some(self.keyspace.armed(self.index, key, old_due, deadline)),
         };
-        let clock = access_clock(self.now);
         let Some(old) = old else {
+            let clock = self.clock_of_new();
             let entry = Entry::new(&mut self.keyspace.arena, key.bytes, value, due, clock);
             return self.add(key, entry);
         };
+        // Who leaves a deadline alone has looked the key up before, which was the use.
+        if ttl != Ttl::Keep {
+            self.touched(old);
+        }
+        let clock = old.clock();
         if due.is_some() == old_due.is_some() && old.overwrite(&value) {
             if let Some(due) = due {
                 old.set_due(due);
             }
-            old.set_clock(clock);
             return;
         }
         let entry = Entry::new(&mut self.keyspace.arena, key.bytes, value, due, clock);
@@ -570,16 +634,18 @@ impl<'a> Db<'a> {
         }
         self.keyspace.note(self.index, key.bytes);
         let old_len = old.map_or(0, |entry| entry.str().len());
+        let mut is_new = false;
         let entry = match old {
             Some(entry) if entry.repr() != Repr::Int && old_len >= len_min => entry,
             Some(entry) if entry.grow_heap(len_min) => entry,
             old => {
                 let due = old.and_then(Entry::due);
-                let clock = access_clock(self.now);
+                let clock = old.map_or_else(|| self.clock_of_new(), Entry::clock);
                 let len = len_min.max(old_len);
                 let zeros = NewValue::Zeroed(len);
                 let entry = Entry::new(&mut self.keyspace.arena, key.bytes, zeros, due, clock);
                 let room = entry.bytes_mut().expect("made of bytes");
+                is_new = old.is_none();
                 if let Some(old) = old {
                     old.str().with(|bytes| room[..bytes.len()].copy_from_slice(bytes));
                     self.keyspace.replace(self.index, key, old, entry);
@@ -589,7 +655,9 @@ impl<'a> Db<'a> {
                 entry
             }
         };
-        self.touched(entry);
+        if !is_new {
+            self.touched(entry);
+        }
         Ok((entry.bytes_mut().expect("bytes by now"), old_len))
     }
 

@@ -12,6 +12,7 @@
 
 use std::ptr::NonNull;
 
+use stoa_config::EventClass;
 use stoa_stdx::{DbIndex, Key, Rng, SLOT_COUNT, SlotId, UnixMs};
 
 use stoa_value::Hash;
@@ -67,8 +68,8 @@ impl Keyspace {
         if self.discard(index, key) {
             self.stats.expired += 1;
             self.note_end(index, key.bytes);
-            if self.notices.heeds.expired {
-                self.notices.push(index, "expired", key.bytes);
+            if self.notices.heed(EventClass::Expired) {
+                self.notices.push(index, EventClass::Expired, "expired", key.bytes);
             }
         }
     }
@@ -183,11 +184,11 @@ impl Keyspace {
         }
         self.stats.expired_fields += removed as u64;
         self.note_fields_end(index, key.bytes, last);
-        if self.notices.heeds.fields {
-            self.notices.push(index, "hexpired", key.bytes);
+        if self.notices.heed(EventClass::Hash) {
+            self.notices.push(index, EventClass::Hash, "hexpired", key.bytes);
         }
-        if is_over && self.discard(index, key) && self.notices.heeds.emptied {
-            self.notices.push(index, "del", key.bytes);
+        if is_over && self.discard(index, key) && self.notices.heed(EventClass::Generic) {
+            self.notices.push(index, EventClass::Generic, "del", key.bytes);
         }
         (if is_over { 1 } else { removed }, is_over)
     }

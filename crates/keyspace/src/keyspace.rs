@@ -1,6 +1,6 @@
 //! All databases of one shard with what they share: memory, the wheel, the hash secret.
 
-use stoa_stdx::{DbIndex, HashSeed, Key, SLOT_COUNT, SlotId, UnixMs};
+use stoa_stdx::{DbIndex, HashSeed, Key, Rng, SLOT_COUNT, SlotId, UnixMs};
 use stoa_value::Object;
 
 use crate::arena::Arena;
@@ -11,6 +11,7 @@ use crate::held::Held;
 use crate::notice::Notices;
 use crate::table::{Slot, prefetch};
 use crate::undo::Undo;
+use crate::uses::Counting;
 use crate::watch::Watches;
 use crate::wheel::{Item, Wheel};
 
@@ -42,6 +43,10 @@ pub struct Keyspace {
     pub(crate) watches: Watches,
     /// What transactions hold.
     pub held: Held,
+    /// How uses are counted, if keys remember those and not when they were used last.
+    pub counting: Option<Counting>,
+    /// For which uses count.
+    pub(crate) chance: Rng,
     pub(crate) undo: Option<Box<Undo>>,
     pub(crate) next_arm: u16,
     pub(crate) due: Vec<Item>,
@@ -69,6 +74,8 @@ impl Keyspace {
             databases: (0..databases).map(Database::new).collect(),
             arena: Arena::new(),
             wheel: Wheel::new(now),
+            counting: None,
+            chance: Rng::new(seed.hash(b"uses")),
             seed,
             stats: KeyspaceStats::default(),
             notices: Notices::default(),
@@ -210,12 +217,38 @@ impl Keyspace {
     pub(crate) fn remove(&mut self, index: DbIndex, key: &Key<'_>) -> Option<Owned> {
         let Self { databases, arena, .. } = self;
         let database = &mut databases[index.0 as usize];
-        let entry = database.slot_mut(key.slot).remove(arena, key.hash, key.bytes)?;
+        // A loan asks every database for its key: that must not make the tables of an empty one.
+        let slot = &mut database.slots.as_mut()?[key.slot.0 as usize];
+        let entry = slot.remove(arena, key.hash, key.bytes)?;
         database.count_out(key.slot);
         database.forget(entry);
         let (deadline, clock) = (entry.deadline(), entry.clock());
         // SAFETY: out of the table, made by this arena.
         let value = unsafe { entry.into_value(arena) };
         Some(Owned { value, deadline, clock })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stoa_stdx::{DbIndex, HashSeed, UnixMs};
+
+    use crate::{Keyspace, Ttl};
+
+    #[test]
+    fn asking_empty_databases_for_a_key_to_lend_makes_no_tables() {
+        let (now, seed) = (UnixMs(1), HashSeed::new([1, 2, 3, 4]));
+        let mut keyspace = Keyspace::new(16, seed.clone(), now);
+        let key = seed.key(b"k");
+        keyspace.db(DbIndex(3), now, false).set_string(&key, b"v", Ttl::Clear);
+        let before = keyspace.used_bytes();
+        for index in (0..16).map(DbIndex) {
+            let lent = keyspace.db(index, now, false).lend(&key);
+            assert_eq!(lent.is_some(), index.0 == 3);
+            if let Some(owned) = lent {
+                keyspace.db(index, now, false).put(&key, owned);
+            }
+        }
+        assert_eq!(keyspace.used_bytes(), before);
     }
 }

@@ -11,6 +11,7 @@
 
 mod arena;
 mod compaction;
+mod copying;
 mod db;
 mod edit;
 mod entry;
@@ -21,17 +22,20 @@ mod notice;
 mod table;
 mod told;
 mod undo;
+mod uses;
 mod watch;
 pub mod wheel;
 
 #[cfg(test)]
 mod model_test;
 
+pub use copying::{Copying, ValueRef};
 pub use db::{Db, EntryRef, Owned, ScanCursor, Ttl, WrongType};
 pub use edit::Edit;
 pub use entry::{DEADLINE_MAX, INLINE_LEN_MAX, Value};
 pub use held::Held;
 pub use keyspace::{Keyspace, KeyspaceStats};
-pub use notice::{Heeds, Notice, Notices};
+pub use notice::{Heeds, Notice, Notices, OBSERVED_LEN_MAX};
 pub use stoa_value::{Str, Type};
 pub use told::ChangedKey;
+pub use uses::{Access, Counting};

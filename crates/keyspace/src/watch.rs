@@ -181,6 +181,13 @@ impl Keyspace {
         })
     }
 
+    /// How many keys are watched.
+    #[must_use]
+    pub fn watched_count(&self) -> usize {
+        let keys = self.watches.keys.values().flat_map(BTreeMap::values);
+        keys.filter(|watched| watched.watchers > 0).count()
+    }
+
     /// The hashes of the keys that `client` watches.
     pub fn watched_hashes(&self, client: u64) -> impl Iterator<Item = u64> + '_ {
         self.watches.clients.get(&client).into_iter().flatten().map(|note| note.hash)

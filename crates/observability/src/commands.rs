@@ -71,12 +71,23 @@ impl CommandStats {
     /// Counts a run; what counts as failed more than once hands on several errors (a script). Panics
     /// when `command` is not a number of the table.
     pub fn ran(&mut self, command: usize, ns: u64, failures: u32) {
+        self.ran_times(command, ns, 1);
+        self.failed(command, u64::from(failures));
+    }
+
+    /// Counts failures of calls that are counted. Panics when `command` is not a number of the table.
+    pub fn failed(&mut self, command: usize, failures: u64) {
+        self.rows[command].failed_calls += failures;
+    }
+
+    /// Counts so many calls that took `ns` nanoseconds each. Panics when `command` is not a number of the
+    /// table.
+    pub fn ran_times(&mut self, command: usize, ns: u64, times: u64) {
         let row = &mut self.rows[command];
-        row.calls += 1;
-        row.sum_ns += ns;
-        row.failed_calls += u64::from(failures);
+        row.calls += times;
+        row.sum_ns += ns * times;
         if !self.latency_off {
-            row.latency.get_or_insert_default().record(ns);
+            row.latency.get_or_insert_default().record_times(ns, times);
         }
     }
 

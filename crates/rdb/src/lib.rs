@@ -9,6 +9,7 @@
 //! A value takes at most some sixteen times the bytes of its payload, compressed text counted as what it
 //! unpacks to; a stream of nothing but empty groups takes twice that.
 
+mod file;
 mod kind;
 mod listpack;
 mod load;
@@ -19,11 +20,16 @@ mod write;
 mod ziplist;
 mod zipmap;
 
+pub use file::{Fault, FileReader, FileWriter, KeyHead, KeyRecord, Record, Wrong};
 pub use kind::Kind;
 pub use load::{Loaded, load};
 pub use payload::{Refusal, dump, restore};
 pub use read::{Damaged, Reader};
-pub use write::{ValueRef, Writer};
+pub use write::{Portions, ValueRef, Writer};
 
-/// The version of the format that is written, and the last that is read.
+/// The version of the format that Redis 7.4 writes, the last that RESTORE takes.
 pub const VERSION: u16 = 12;
+/// The oldest version that is written, that of Redis 7.0.
+pub const VERSION_MIN: u16 = 10;
+/// The first version that knows when consumers of streams were active, and small sets as they lie.
+const VERSION_OF_7_2: u16 = 11;

@@ -17,11 +17,14 @@ impl fmt::Display for Damaged {
 
 impl std::error::Error for Damaged {}
 
-const CUT: Damaged = Damaged("it ends too early");
+/// More bytes would be needed. Nothing but a [`Reader`] says so.
+pub(crate) const CUT: Damaged = Damaged("it ends too early");
 const BAD_LENGTH: Damaged = Damaged("a length has no known form");
 
 /// The longest string there is.
 const STRING_LEN_MAX: usize = 512 << 20;
+/// And the longest as it may lie in a file: servers can be told to take longer ones.
+const PLAIN_LEN_MAX: u64 = 4 << 30;
 
 /// A length, or a string that is written in another way than as its bytes.
 enum Length {
@@ -35,13 +38,17 @@ pub struct Reader<'a> {
     left: &'a [u8],
     /// Bytes that may still be unpacked.
     unpacked_left: usize,
+    /// Both, at the last place that is worth going back to.
+    kept: (&'a [u8], usize),
+    /// Bytes that were not there when something ended too early.
+    missing: usize,
 }
 
 impl<'a> Reader<'a> {
     /// Over `bytes`; compressed strings in them may unpack to `unpacked_max` bytes together.
     #[must_use]
     pub const fn new(bytes: &'a [u8], unpacked_max: usize) -> Self {
-        Self { left: bytes, unpacked_left: unpacked_max }
+        Self { left: bytes, unpacked_left: unpacked_max, kept: (bytes, unpacked_max), missing: 0 }
     }
 
     /// What was not read yet.
@@ -50,21 +57,48 @@ impl<'a> Reader<'a> {
         self.left
     }
 
+    /// What was read so far is taken in: [`Reader::back`] leads here.
+    pub(crate) const fn keep(&mut self) {
+        self.kept = (self.left, self.unpacked_left);
+    }
+
+    /// Goes back to where it was kept last.
+    pub(crate) const fn back(&mut self) {
+        (self.left, self.unpacked_left) = self.kept;
+    }
+
     pub(crate) fn byte(&mut self) -> Result<u8, Damaged> {
         self.array::<1>().map(|[byte]| byte)
     }
 
     pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Damaged> {
-        let (bytes, left) = self.left.split_first_chunk().ok_or(CUT)?;
+        let Some((bytes, left)) = self.left.split_first_chunk() else {
+            return Err(self.cut(N));
+        };
         self.left = left;
         Ok(*bytes)
     }
 
     pub(crate) fn bytes(&mut self, len: u64) -> Result<&'a [u8], Damaged> {
-        let len = usize::try_from(len).map_err(|_| CUT)?;
-        let (bytes, left) = self.left.split_at_checked(len).ok_or(CUT)?;
+        if len > PLAIN_LEN_MAX {
+            return Err(Damaged("a string is longer than any may be"));
+        }
+        let len = len as usize;
+        let Some((bytes, left)) = self.left.split_at_checked(len) else {
+            return Err(self.cut(len));
+        };
         self.left = left;
         Ok(bytes)
+    }
+
+    const fn cut(&mut self, wanted: usize) -> Damaged {
+        self.missing = wanted - self.left.len();
+        CUT
+    }
+
+    /// How many bytes more it takes at least, after something ended too early.
+    pub(crate) const fn missing(&self) -> usize {
+        self.missing
     }
 
     /// Milliseconds, and other numbers of 64 bits.
@@ -95,14 +129,6 @@ impl<'a> Reader<'a> {
         match self.length()? {
             Length::Plain(len) => Ok(len),
             Length::Special(_) => Err(BAD_LENGTH),
-        }
-    }
-
-    /// How many elements follow: none is a value that is not there.
-    pub(crate) fn count(&mut self) -> Result<u64, Damaged> {
-        match self.len()? {
-            0 => Err(Damaged("it is empty")),
-            count => Ok(count),
         }
     }
 

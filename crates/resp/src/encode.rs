@@ -80,8 +80,28 @@ impl<'a> Encoder<'a> {
     pub fn int(&mut self, value: i64) {
         match u8::try_from(value) {
             Ok(digit @ 0..=9) => self.out.extend_from_slice(&[b':', b'0' + digit, b'\r', b'\n']),
-            Ok(_) | Err(_) => self.line(b':', itoa::Buffer::new().format(value).as_bytes()),
+            Ok(_) | Err(_) => self.long_int(value),
         }
+    }
+
+    /// From the last digit to the first, so that the whole line is appended at once.
+    fn long_int(&mut self, value: i64) {
+        const LEN_MAX: usize = ":-9223372036854775808\r\n".len();
+        let mut line = [0; LEN_MAX];
+        let mut at = LEN_MAX - 2;
+        line[at..].copy_from_slice(b"\r\n");
+        let mut rest = value.unsigned_abs();
+        while rest > 0 {
+            at -= 1;
+            line[at] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        if value < 0 {
+            at -= 1;
+            line[at] = b'-';
+        }
+        line[at - 1] = b':';
+        self.out.extend_from_slice(&line[at - 1..]);
     }
 
     /// A string of any bytes.

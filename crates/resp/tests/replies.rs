@@ -106,6 +106,18 @@ fn lengths_of_every_size_are_written_in_full() {
 }
 
 #[test]
+fn integers_of_every_length_are_written_in_full() {
+    let mut rng = Rng::new(3);
+    let mut values = vec![0, 9, 10, 99, 100, i64::MAX, i64::MIN, -1, -9, -10];
+    values.extend((0..2_000).map(|_| rng.next() as i64 >> rng.below(64)));
+    for value in values {
+        let mut out = b"before".to_vec();
+        Encoder::new(&mut out, Proto::Resp2).int(value);
+        assert_eq!(String::from_utf8_lossy(&out), format!("before:{value}\r\n"));
+    }
+}
+
+#[test]
 fn an_error_stays_one_line_whatever_a_client_put_into_it() {
     let text = b"ERR unknown command 'a\r\n+OK\r\n'";
     let want = r"-ERR unknown command 'a  +OK  '\r\n";

@@ -7,7 +7,7 @@ use sha1::{Digest, Sha1};
 use smallvec::SmallVec;
 
 use crate::convert::{counted_error_table, error_table, to_lua};
-use crate::host::LogLevel;
+use crate::host::{Called, LogLevel};
 use crate::number::argument;
 use crate::room::Shared;
 use crate::thrown::{caught, locate, raise_counted, raise_reply};
@@ -180,7 +180,19 @@ fn command(lua: &Lua, shared: &Shared, args: &MultiValue, raises: bool) -> Resul
     let mut tape = shared.tape.take();
     tape.clear();
     let resp3 = shared.resp3.get();
-    let ran = with_argv(args, |argv| shared.host.with(|host| host.call(argv, resp3, &mut tape)));
+    let ran = with_argv(args, |argv| {
+        loop {
+            let called = shared.host.with(|host| host.call(argv, resp3, &mut tape))?;
+            match called {
+                Ok(Called::Answered) => return Some(Ok(())),
+                Err(stop) => return Some(Err(stop)),
+                Ok(Called::Waits) => tape.clear(),
+            }
+            if let Err(stop) = shared.wait(lua)? {
+                return Some(Err(stop));
+            }
+        }
+    });
     let reply = match ran {
         None => fail(lua, BAD_ARGUMENT.as_bytes(), raises),
         Some(None) => fail(lua, b"ERR redis.call() is not available here", raises),

@@ -27,7 +27,8 @@ pub(crate) fn to_lua(lua: &Lua, reader: &mut Reader<'_>, resp3: bool) -> Result<
         Item::Null | Item::NullArray => Value::Boolean(false),
         Item::Array(len) => Value::Table(array(lua, reader, len, resp3)?),
         Item::Map(len) if resp3 => {
-            let map = lua.create_table_with_capacity(0, len)?;
+            // Grown pair by pair, as in the reference: what a script's pairs() gives hangs on that.
+            let map = lua.create_table()?;
             for _ in 0..len {
                 let (key, value) = (to_lua(lua, reader, resp3)?, to_lua(lua, reader, resp3)?);
                 set(&map, key, value)?;
@@ -36,7 +37,7 @@ pub(crate) fn to_lua(lua: &Lua, reader: &mut Reader<'_>, resp3: bool) -> Result<
         }
         Item::Map(len) => Value::Table(array(lua, reader, len * 2, resp3)?),
         Item::Set(len) if resp3 => {
-            let set_of = lua.create_table_with_capacity(0, len)?;
+            let set_of = lua.create_table()?;
             for _ in 0..len {
                 set(&set_of, to_lua(lua, reader, resp3)?, Value::Boolean(true))?;
             }
@@ -44,7 +45,11 @@ pub(crate) fn to_lua(lua: &Lua, reader: &mut Reader<'_>, resp3: bool) -> Result<
         }
         Item::Set(len) => Value::Table(array(lua, reader, len, resp3)?),
         Item::Double(value) if resp3 => one_field(lua, "double", value)?,
-        Item::Double(value) => Value::String(lua.create_string(stoa_stdx::format_double(value))?),
+        Item::Double(value) => {
+            let mut text = Vec::new();
+            stoa_stdx::write_double(&mut text, value);
+            Value::String(lua.create_string(text)?)
+        }
         Item::Boolean(value) if resp3 => Value::Boolean(value),
         Item::Boolean(value) => Value::Number(value.into()),
         Item::BigNumber(digits) if resp3 => {

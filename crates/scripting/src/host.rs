@@ -8,11 +8,12 @@ use crate::Tape;
 
 /// Runs commands for a script, and knows the world around it.
 pub trait Host {
-    /// Runs a command and writes its reply, refusals included; `resp3` says in which shape.
+    /// Runs a command and writes its reply, refusals included; `resp3` says in which shape. If it has to
+    /// wait the script pauses, and asks for it again when it goes on.
     ///
     /// # Errors
     /// When the script must end here and now.
-    fn call(&mut self, argv: &[&[u8]], resp3: bool, reply: &mut Tape) -> Result<(), Stop>;
+    fn call(&mut self, argv: &[&[u8]], resp3: bool, reply: &mut Tape) -> Result<Called, Stop>;
 
     /// Whether the user may run this command. None: there is no such command.
     fn permits(&mut self, argv: &[&[u8]]) -> Option<bool>;
@@ -28,6 +29,15 @@ pub trait Host {
     /// # Errors
     /// When the script must end here and now.
     fn tick(&mut self) -> Result<Tick, Stop>;
+}
+
+/// What came of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Called {
+    /// It has run, and its reply is written.
+    Answered,
+    /// It has not: something has to come first.
+    Waits,
 }
 
 /// What becomes of a script that was asked about.

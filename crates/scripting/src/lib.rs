@@ -31,7 +31,7 @@ pub use flags::Flags;
 use std::rc::Rc;
 
 pub use functions::{FunctionFacts, LibraryFacts};
-pub use host::{Host, LogLevel, Stop, Tick};
+pub use host::{Called, Host, LogLevel, Stop, Tick};
 pub use room::Outcome;
 pub use tape::{Item, Reader, Sink, Tape};
 

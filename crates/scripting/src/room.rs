@@ -84,6 +84,14 @@ impl Shared {
         self.tick().map_err(|stop| self.stopped(lua, stop))
     }
 
+    /// Lets others run until what a command waits for is there. None: nothing runs that could pause.
+    pub(crate) fn wait(&self, lua: &Lua) -> Option<std::result::Result<(), Stop>> {
+        self.way_out.with(|yielder| yielder.suspend(()))?;
+        // A command is under way: see `unbounded`.
+        bound(lua, 0);
+        Some(self.stop.get().map_or(Ok(()), Err))
+    }
+
     fn tick(&self) -> std::result::Result<(), Stop> {
         if let Some(stop) = self.stop.get() {
             return Err(stop);

@@ -66,6 +66,9 @@ impl Service for ShardService {
     }
 
     fn pass(&mut self, input: &mut stoa_uring::Pass<'_, Message>, now: Now) {
+        if input.stopping {
+            self.shard.stops();
+        }
         self.gone.clear();
         self.gone.extend(input.closed.iter().map(|(conn, _)| *conn));
         let mut pass = Pass {
@@ -95,7 +98,7 @@ impl Service for ShardService {
             Action::Reply { to, message } => Out::Reply { to, message },
             Action::PauseRead(conn) => Out::PauseRead(conn),
             Action::ResumeRead(conn) => Out::ResumeRead(conn),
-            Action::Shutdown => Out::Shutdown,
+            Action::Shutdown(_) => Out::Shutdown,
         })
     }
 

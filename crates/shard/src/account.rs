@@ -45,14 +45,20 @@ impl Shard {
     /// Counts what ran, in this time.
     pub(crate) fn count_ran(&mut self, took_ns: u64) {
         let each_ns = took_ns / (self.ran.len() as u64).max(1);
-        for ran in self.ran.drain(..) {
-            match ran {
+        // A pipeline mostly repeats one command, and is counted as one row.
+        for row in self.ran.chunk_by(|a, b| a == b) {
+            let times = row.len() as u64;
+            match row[0] {
                 Ran::Whole { index, failures } => {
-                    self.node.counters.commands_processed += 1;
-                    self.node.commands.ran(index as usize, each_ns, failures);
+                    self.node.counters.commands_processed += times;
+                    self.node.commands.ran_times(index as usize, each_ns, times);
+                    if failures > 0 {
+                        self.node.commands.failed(index as usize, u64::from(failures) * times);
+                    }
                 }
-                Ran::Share(index) => self.node.commands.shared(index as usize, each_ns),
+                Ran::Share(index) => self.node.commands.shared(index as usize, each_ns * times),
             }
         }
+        self.ran.clear();
     }
 }

@@ -111,6 +111,12 @@ impl Shard {
         self.waiters.add(waited.number, Waiter { keys, db, block, home, conn, served });
     }
 
+    /// How many clients wait whose waits this shard sees to: where their keys are, or, if those are on
+    /// several, at home. One that is on its way there does not wait yet.
+    pub(crate) fn count_waiting(&mut self) {
+        self.node.waiting = (self.waiters.here() + self.togethers.rows.len()) as u64;
+    }
+
     /// Serves those who wait for keys that changed, until no more change.
     pub(crate) fn serve_waiters(&mut self) {
         // Behind a script that pauses, which is not over: nobody sees what it has done so far.
@@ -196,6 +202,12 @@ impl Shard {
         if let Some(block) = self.asked_block.take() {
             replies.clear();
             return self.wait_here(from, batch, *block);
+        }
+        if let Some(wanted) = self.asked_copy.take() {
+            self.moment = moment;
+            self.copy_for(from, batch, wanted, None);
+            self.moment = None;
+            return;
         }
         parts.extend(part.map(|part| (0, part)));
         ends.push(replies.len());

@@ -31,13 +31,15 @@ use crate::transact::{Lent, LentAll};
 
 /// A script that pauses.
 pub(crate) struct BusyScript {
-    whose: Whose,
+    pub(crate) whose: Whose,
     run: Running,
     /// The moment it happens at: time stands still for it.
     moment: UnixMs,
     /// What it has said so far. It is sent when it is over: it may have to be put back.
     outbox: Vec<Outgoing>,
     notices: Vec<Notice>,
+    /// Other shards know that this one is busy.
+    is_told: bool,
     tracked: Vec<TrackEvent>,
 }
 
@@ -84,10 +86,10 @@ impl Shard {
         self.pause_client(req, ticket, db, run);
     }
 
-    /// Whether a script that just ran has not come to its end.
+    /// Whether a script, or EXEC, that just ran has not come to its end.
     #[inline]
     pub(crate) const fn is_pausing(&self) -> bool {
-        self.node.scripts.paused.is_some()
+        self.node.is_pausing()
     }
 
     /// The script of a client of this shard pauses.
@@ -121,11 +123,9 @@ impl Shard {
         let moment = moment.unwrap_or_else(|| self.unix());
         let (outbox, notices, tracked) = (Vec::new(), Vec::new(), Vec::new());
         debug_assert!(self.busy_script.is_none(), "one script runs at a time");
-        self.set_aside(Box::new(BusyScript { whose, run, moment, outbox, notices, tracked }));
-        for to in (0..self.node.shards).map(ShardId).filter(|to| *to != self.node.shard) {
-            self.actions.push_back(Action::Reply { to, message: Message::Busy });
-        }
-        self.turn_waiting_away();
+        let is_told = false;
+        let busy = BusyScript { whose, run, moment, outbox, notices, tracked, is_told };
+        self.set_aside(Box::new(busy));
     }
 
     /// The same for a request of another shard, which may stand in a batch with others.
@@ -140,7 +140,17 @@ impl Shard {
         busy.notices = self.keyspace.notices.take();
         busy.outbox = self.node.pubsub.take_outbox();
         busy.tracked = self.node.tracking.take_log();
+        self.ask_shards(&mut busy);
+        // What only waits for other shards is over in a moment, unless it was late before.
+        let tells = !busy.is_told && !self.awaits_shards();
+        busy.is_told |= tells;
         self.busy_script = Some(busy);
+        if tells {
+            for to in (0..self.node.shards).map(ShardId).filter(|to| *to != self.node.shard) {
+                self.actions.push_back(Action::Reply { to, message: Message::Busy });
+            }
+            self.turn_waiting_away();
+        }
     }
 
     /// The row of the script that just began to pause stays until it is over.
@@ -154,6 +164,9 @@ impl Shard {
 
     /// Lets the script that pauses go on for a while.
     pub(crate) fn resume_busy_script(&mut self) {
+        if self.awaits_shards() || self.is_stopping {
+            return;
+        }
         let Some(mut busy) = self.busy_script.take() else { return };
         if self.is_stirred() {
             self.send_outbox(NO_ROW);
@@ -187,16 +200,23 @@ impl Shard {
         };
         let mut ctx = Ctx { borrowed, ..self.context(row, None) };
         let start = run.out.len();
-        if !ctx.resume_script(&mut RespReply::new(&mut run.out, run.proto)) {
-            return false;
+        // If it is no script that pauses, it is a command of EXEC that other shards have answered.
+        let mut from = run.at;
+        if ctx.node.scripts.paused.is_some() {
+            if !ctx.resume_script(&mut RespReply::new(&mut run.out, run.proto)) {
+                return false;
+            }
+            if let Some(job) = job {
+                let failures = ctx.node.failures(error_line(&run.out[start..]));
+                let index = job.queue.verdicts().nth(run.at).expect("it has begun").index;
+                run.ran.push(Ran::Whole { index, failures });
+                from += 1;
+            }
         }
         if let Some(job) = job {
-            let failures = ctx.node.failures(error_line(&run.out[start..]));
-            let index = job.queue.verdicts().nth(run.at).expect("it has begun").index;
-            run.ran.push(Ran::Whole { index, failures });
             let mut reply = RespReply::new(&mut run.out, run.proto);
             let mut ran = |index, failures| run.ran.push(Ran::Whole { index, failures });
-            if let Some(at) = exec(&job.queue, run.at + 1, &mut ctx, &mut reply, &mut ran) {
+            if let Some(at) = exec(&job.queue, from, &mut ctx, &mut reply, &mut ran) {
                 run.at = at;
                 return false;
             }
@@ -285,7 +305,9 @@ impl Shard {
             Ask::Execute | Ask::Collect | Ask::Watch(_) if self.may_run_anyhow(request) => {
                 return false;
             }
-            Ask::Execute | Ask::Exec(_) if matches!(request.dest, Dest::Hole { .. }) => {
+            Ask::Execute | Ask::Exec(_)
+                if self.refusal.is_some() && matches!(request.dest, Dest::Hole { .. }) =>
+            {
                 self.refuse_request(request, replies);
                 return true;
             }
@@ -300,7 +322,8 @@ impl Shard {
             | Ask::Script(_)
             | Ask::Intent(_)
             | Ask::Return(_)
-            | Ask::ReturnAll(_) => {}
+            | Ask::ReturnAll(_)
+            | Ask::AnswerOn(_) => {}
         }
         let ask = std::mem::replace(&mut request.ask, Ask::Execute);
         let kept = self.keep(request, ask, args);

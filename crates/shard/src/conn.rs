@@ -249,11 +249,17 @@ impl Conn {
             Some((_, after)) => after.extend_from_slice(bytes),
             None => self.afters.push((ticket, bytes.to_vec())),
         }
+        // What is told after this one is to be heard after it.
+        self.messages_follow(ticket);
     }
 
-    /// Messages from now on come after the reply of `ticket`.
-    pub(crate) const fn messages_follow(&mut self, ticket: u32) {
-        self.confirms = Some(ticket);
+    /// Messages from now on come after the reply of `ticket`, and of whatever they came after so far.
+    pub(crate) fn messages_follow(&mut self, ticket: u32) {
+        let place = |ticket: u32| ticket.wrapping_sub(self.owed.base) as usize;
+        let is_behind = |known: u32| place(known) < self.owed.len() && place(known) > place(ticket);
+        if !self.confirms.is_some_and(is_behind) {
+            self.confirms = Some(ticket);
+        }
     }
 
     /// Nothing is owed, running or waiting to run.
@@ -396,6 +402,18 @@ mod tests {
         conn.fill(muted, b"<unwanted>");
         conn.message_after(muted, b"(late)");
         assert_eq!(String::from_utf8_lossy(&conn.out), format!("{want}(own)(late)"));
+    }
+
+    #[test]
+    fn messages_told_before_a_clients_own_are_heard_before_its_own() {
+        let mut conn = Conn::new(ConnId::default());
+        let awaited = conn.hole(false);
+        conn.message(b"(before)");
+        conn.message_after(awaited, b"(own)");
+        conn.message(b"(behind)");
+        conn.fill(awaited, b"<reply>");
+        assert_eq!(String::from_utf8_lossy(&conn.out), "(before)<reply>(own)(behind)");
+        assert!(conn.is_settled());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What goes into a shard and what comes out of it.
 
 use stoa_config::LogLevel;
+use stoa_engine::ShutdownMode;
 use stoa_stdx::{ConnId, MonoNs, ShardId, UnixMs};
 
 use crate::Message;
@@ -76,5 +77,5 @@ pub enum Action {
     /// A line for the operator's log.
     Log(LogLevel, String),
     /// Stop the node once what is owed is sent.
-    Shutdown,
+    Shutdown(ShutdownMode),
 }

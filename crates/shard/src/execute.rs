@@ -1,7 +1,7 @@
 //! From a request to its reply, or to the shards that have it.
 
 use smallvec::SmallVec;
-use stoa_command::{Args, Flags, KeyPositions, ReplyError, ResponsePolicy};
+use stoa_command::{Args, Flags, KeyPositions, ReplyError};
 use stoa_engine::{
     Block, Blocking, Ctx, OUT_OF_MEMORY, Part, Refusal, Reply, ReplyMode, SessionRow, Sessions,
     Verdict, Walk, admit_found, refuse, run,
@@ -174,7 +174,11 @@ impl Shard {
             self.queue(id, verdict, argv, cmd, places);
             return true;
         }
-        if self.keys_are_lent && !spec.flags.has(Flags::ALLOW_BUSY) && !self.has_turn(id) {
+        // What pauses to ask other shards holds all there is.
+        if (self.keys_are_lent || self.node.asking.is_some())
+            && !spec.flags.has(Flags::ALLOW_BUSY)
+            && !self.has_turn(id)
+        {
             return self.wait_for_turn(id, Scope::All { writes: false });
         }
         let req = Req { conn: id, verdict, argv };
@@ -446,8 +450,10 @@ impl Shard {
         }
         let mut reply = RespReply::new(sink, proto);
         write(&mut ctx, &mut reply, &mut self.ran);
-        if let Blocking::Asked(block) = ctx.blocking {
-            return self.wait_at_home(req, mode, *block);
+        match ctx.blocking {
+            Blocking::Asked(block) => return self.wait_at_home(req, mode, *block),
+            Blocking::Copies(wanted) => return self.copy_at_home(req, mode, wanted),
+            Blocking::Denied | Blocking::Allowed => {}
         }
         let failures = self.node.failures(error_line(&sink[start..]));
         self.ran.push(Ran::Whole { index: req.verdict.index, failures });
@@ -488,17 +494,22 @@ impl Shard {
 
     /// A request of a client of this shard found nothing and waits.
     fn wait_at_home(&mut self, req: Req<'_>, mode: ReplyMode, block: Block) {
-        let session = self.sessions.at(Sessions::row(req.conn));
-        if session.reply_mode == ReplyMode::SkipThis {
-            session.reply_mode = ReplyMode::On;
-        }
-        let Some(conn) = self.conn(req.conn) else { return };
-        let dest = Dest::Hole { conn: req.conn, ticket: conn.hole(mode != ReplyMode::On) };
+        let Some(dest) = self.hole_for(req.conn, mode) else { return };
         let mut batch = self.spare_kept();
         self.put_request(&mut batch, req, dest, Ask::Execute, Routed::No);
         let here = self.node.shard;
         self.now_waits(req.conn, Waits::At(here));
         self.wait_here(here, batch, block);
+    }
+
+    /// Where the answer goes to a request that ran in this mode and is answered later.
+    pub(crate) fn hole_for(&mut self, conn: ConnId, mode: ReplyMode) -> Option<Dest> {
+        let session = self.sessions.at(Sessions::row(conn));
+        if session.reply_mode == ReplyMode::SkipThis {
+            session.reply_mode = ReplyMode::On;
+        }
+        let ticket = self.conn(conn)?.hole(mode != ReplyMode::On);
+        Some(Dest::Hole { conn, ticket })
     }
 
     /// Whether the answer to the next request is wanted, when it is not made here and now.
@@ -544,25 +555,6 @@ impl Shard {
         self.outbound[owner.0 as usize] = Some(batch);
         if long {
             self.post_batch(owner);
-        }
-    }
-
-    /// Has all other shards run a command of this shard's own accord.
-    pub(crate) fn send_everywhere(&mut self, argv: &[Vec<u8>]) {
-        let argv: Vec<&[u8]> = argv.iter().map(Vec::as_slice).collect();
-        let table = self.node.table;
-        let Some(found) = table.find(argv[0]) else { return };
-        let child = argv.get(1).and_then(|name| table.find_child(found, name));
-        let child = child.filter(|_| table.is_container(found));
-        let (index, args_at) = child.map_or((found, 1), |child| (child, 2));
-        let merges = table.at(index).spec.response == ResponsePolicy::Merge;
-        for owner in (0..self.node.shards).map(ShardId).filter(|shard| *shard != self.node.shard) {
-            let spare = &mut self.spare_batches;
-            let batch = self.outbound[owner.0 as usize]
-                .get_or_insert_with(|| spare.pop().unwrap_or_default());
-            let words = batch.args.push(&argv);
-            let ask = if merges { Ask::Collect } else { Ask::Execute };
-            batch.requests.push(Request { index, args_at, ..Request::step(words, ask) });
         }
     }
 
@@ -634,6 +626,7 @@ impl Shard {
     /// The context of a command that was not routed by a key.
     pub(crate) fn context(&mut self, row: SessionRow, walk: Option<Walk>) -> Ctx<'_> {
         let now = self.unix();
+        self.count_waiting();
         Ctx {
             keyspace: &mut self.keyspace,
             sessions: &mut self.sessions,

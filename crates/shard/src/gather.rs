@@ -65,6 +65,8 @@ pub(crate) enum How {
     Facts { request: Kept, parts: Vec<Option<Part>> },
     /// Steps of a walk so far.
     Walk { request: Kept, at: ShardId, steps: Vec<Part> },
+    /// What other shards said to a command in a transaction that has their keys.
+    Asked { parts: Vec<Option<Part>> },
     /// Keys of other shards, on which the request runs here; `own` is the row that holds ours.
     Loan { request: Kept, loans: Vec<(ShardId, Loan)>, own: Option<RowId> },
     /// As that, with all keys of all shards.
@@ -325,11 +327,13 @@ impl Shard {
             }
         };
         let asked = std::mem::take(&mut ctx.blocking);
+        match asked {
+            Blocking::Asked(block) => self.asked_block = Some(block),
+            Blocking::Copies(wanted) => self.asked_copy = Some(wanted),
+            Blocking::Denied | Blocking::Allowed => {}
+        }
         if request.job.is_some() && self.node.tracking.caching > 0 {
             self.spend_caching(conn);
-        }
-        if let Blocking::Asked(block) = asked {
-            self.asked_block = Some(block);
         }
         if self.is_pausing() {
             match pauses_at {
@@ -501,6 +505,10 @@ impl Shard {
                 let loan = part.downcast().expect("who was asked for all keys lends all");
                 self.all_came(from, id, *loan);
             }
+            How::Asked { .. } => {
+                let answer = part.downcast().expect("who was asked on its keys sends them back");
+                self.shard_answered(from, id, *answer);
+            }
             How::Bytes { .. } | How::Facts { .. } | How::Walk { .. } => {
                 self.fact_came(id, number, part);
             }
@@ -519,7 +527,7 @@ impl Shard {
                 }
             }
             How::Walk { .. } => self.step_came(id, part),
-            How::Loan { .. } | How::LoanOfAll { .. } => {
+            How::Loan { .. } | How::LoanOfAll { .. } | How::Asked { .. } => {
                 unreachable!("facts for a gather of loans")
             }
         }

@@ -57,7 +57,9 @@ impl Shard {
             How::Loan { request, .. } | How::LoanOfAll { request, .. } => {
                 (request.waiter.is_some(), request.job.as_deref())
             }
-            How::Bytes { .. } | How::Facts { .. } | How::Walk { .. } => (false, None),
+            How::Bytes { .. } | How::Facts { .. } | How::Walk { .. } | How::Asked { .. } => {
+                (false, None)
+            }
         };
         let wants = |job: &Job| job.queue.verdicts().any(|it| needs_memory(table, it.index));
         let memory = has_limit && !waits && (needs_memory(table, index) || job.is_some_and(wants));
@@ -125,7 +127,7 @@ impl Shard {
         let gather = self.gathers.remove(id);
         let job = match &gather.join {
             How::Loan { request, .. } | How::LoanOfAll { request, .. } => request.job.as_ref(),
-            How::Bytes { .. } | How::Facts { .. } | How::Walk { .. } => None,
+            How::Bytes { .. } | How::Facts { .. } | How::Walk { .. } | How::Asked { .. } => None,
         };
         if let Some(job) = job {
             self.unwatch_of(job.client);

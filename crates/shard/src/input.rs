@@ -288,7 +288,8 @@ impl Shard {
     #[inline]
     fn look_up(&mut self, cmd: &mut Cmd, source: &Source<'_>) {
         let spans = &self.spans[cmd.spans_at as usize..];
-        let Some(index) = self.node.table.find(source.arg(spans[0])) else { return };
+        let name = source.arg(spans[0]);
+        let Some(index) = self.node.table.find_lately(name, &mut self.lately) else { return };
         cmd.what = match self.plans[index as usize] {
             Plan::OneKey(at) if u32::from(at) < cmd.argc => {
                 let key = self.keyspace.seed().key(source.arg(spans[at as usize]));

@@ -229,6 +229,12 @@ impl Intents {
         std::mem::take(&mut row.holds).then_some(&row.scope)
     }
 
+    /// What a row holds again that had let go of its keys. None if it holds them still.
+    pub(crate) fn hold_again(&mut self, id: RowId) -> Option<&Scope> {
+        let row = self.rows[id.0 as usize].as_mut()?;
+        (!std::mem::replace(&mut row.holds, true)).then_some(&row.scope)
+    }
+
     /// The request that a row keeps.
     pub(crate) fn kept(&mut self, id: RowId) -> Option<&mut Batch> {
         let row = self.rows[id.0 as usize].as_mut()?;

@@ -6,9 +6,11 @@
 //! completion; what waits (a reply from another shard, a transaction in front, a pause) is a row in a table.
 
 mod account;
+mod asking;
 mod blocking;
 mod busy;
 mod conn;
+mod copying;
 mod event;
 mod execute;
 mod gather;
@@ -29,6 +31,7 @@ mod scripts;
 mod serve;
 mod shard;
 mod sites;
+mod snapshot;
 mod split;
 mod tracking;
 mod transact;
@@ -41,3 +44,4 @@ pub use planted::Planted;
 pub use reply::RespReply;
 pub use shard::{Setup, Shard};
 pub use sites::SITES;
+pub use snapshot::KeyLoaded;

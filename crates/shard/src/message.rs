@@ -305,6 +305,8 @@ pub(crate) enum Ask {
     Return(Box<Loan>),
     /// All keys back.
     ReturnAll(Box<LoanOfAll>),
+    /// Say what this shard contributes, on the keys it has lent, which come along and go back with that.
+    AnswerOn(LentKeys),
 }
 
 /// The text of a script.
@@ -401,6 +403,21 @@ pub(crate) struct Waited {
     /// Its place among those who wait.
     pub(crate) number: u64,
     pub(crate) until: Option<MonoMs>,
+}
+
+/// The keys of a shard on a visit home.
+pub(crate) struct LentKeys(pub(crate) Box<Keyspace>);
+
+impl std::fmt::Debug for LentKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LentKeys")
+    }
+}
+
+/// What a shard contributes to a command in a transaction that has its keys.
+pub(crate) struct AnswerOnLent {
+    pub(crate) part: Part,
+    pub(crate) keyspace: Box<Keyspace>,
 }
 
 /// All keys of a shard on loan.

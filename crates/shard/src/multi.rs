@@ -9,7 +9,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use stoa_command::{Args, Category, Flags, KeyPositions};
-use stoa_engine::{Ctx, Queue, QueueReach, QueuedKey, Refusal, Reply, Sessions, Verdict, exec};
+use stoa_engine::{
+    Ctx, Queue, QueueReach, QueuedKey, Refusal, Reply, Sessions, Verdict, Watching, exec,
+};
 use stoa_stdx::{ConnId, ShardId};
 
 use crate::Shard;
@@ -147,7 +149,7 @@ impl Shard {
         let client = session.id;
         let here = self.node.shard;
         let mut reach = multi.reach;
-        watching.iter().for_each(|shard| reach.add(*shard));
+        watching.shards().for_each(|shard| reach.add(shard));
         let alone = self.node.shards == 1;
         match reach.owner.filter(|_| !reach.is_mixed) {
             owner
@@ -164,7 +166,7 @@ impl Shard {
                 self.exec_here(req, &multi.queue, client);
             }
             Some(owner) if !reach.all && !reach.home => {
-                self.sessions.at(Sessions::row(req.conn)).watching.clear();
+                self.sessions.at(Sessions::row(req.conn)).watching = Watching::default();
                 let muted = self.takes_mute(req.conn);
                 let Some(conn) = self.conn(req.conn) else { return true };
                 let dest = Dest::Hole { conn: req.conn, ticket: conn.hole(muted) };
@@ -172,9 +174,9 @@ impl Shard {
                 self.send(owner, req, dest, Ask::Exec(Box::new(job)), Routed::No);
             }
             _ => {
-                self.sessions.at(Sessions::row(req.conn)).watching.clear();
+                self.sessions.at(Sessions::row(req.conn)).watching = Watching::default();
                 let Reach { mut owners, all, .. } = self.reach(&multi.queue);
-                for shard in watching {
+                for shard in watching.shards() {
                     owners.entry(shard).or_default();
                 }
                 let owned = |keys: BTreeSet<&[u8]>| keys.into_iter().map(<[u8]>::to_vec).collect();
@@ -327,9 +329,10 @@ impl Shard {
             return self.wait_for_turn(req.conn, scope);
         }
         let session = self.sessions.at(Sessions::row(req.conn));
-        for owner in owners.keys() {
-            if !session.watching.contains(owner) {
-                session.watching.push(*owner);
+        for (owner, keys) in &owners {
+            for key in keys {
+                let hash = self.keyspace.seed().hash(key);
+                session.watching.add(*owner, session.db, hash);
             }
         }
         if owners.keys().all(|owner| *owner == here) {
@@ -356,7 +359,7 @@ impl Shard {
     pub(crate) fn unwatch(&mut self, id: ConnId) {
         let Some(session) = self.sessions.get(id) else { return };
         let client = session.id;
-        for shard in std::mem::take(&mut session.watching) {
+        for shard in std::mem::take(&mut session.watching).shards() {
             self.forget_watch(shard, client);
         }
     }
@@ -394,7 +397,7 @@ impl Shard {
     }
 }
 
-/// Runs a queue, or answers that a watched key changed. Gives the command whose script pauses.
+/// Runs a queue, or answers that a watched key changed. Gives the command that pauses.
 pub(crate) fn run_queue(
     queue: &Queue,
     broken: bool,
@@ -406,5 +409,6 @@ pub(crate) fn run_queue(
         reply.null_array();
         return None;
     }
+    reply.array(queue.len());
     exec(queue, 0, ctx, reply, &mut |index, failures| ran.push(Ran::Whole { index, failures }))
 }

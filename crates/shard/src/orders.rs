@@ -2,7 +2,7 @@
 
 use stoa_command::Flags;
 use stoa_config::ClientClass;
-use stoa_engine::{Order, PauseMode};
+use stoa_engine::{COPY_LEN, Order, PauseMode};
 use stoa_stdx::{ConnId, MonoMs, ShardId};
 
 use crate::Shard;
@@ -53,7 +53,6 @@ impl Shard {
                     let until = old.map_or(until, |old| old.until.max(until));
                     self.pause = Some(Pause { mode, until });
                 }
-                Order::Everywhere(argv) => self.send_everywhere(&argv),
                 Order::ShareScript(text) => {
                     for shard in (0..self.node.shards).map(ShardId) {
                         if shard != self.node.shard {
@@ -67,7 +66,7 @@ impl Shard {
                 Order::Unwatch(conn) => self.unwatch(conn),
                 Order::Unpause => self.end_pause(),
                 Order::Log(level, text) => self.log(level, text),
-                Order::Shutdown(_) => self.actions.push_back(Action::Shutdown),
+                Order::Shutdown(mode) => self.actions.push_back(Action::Shutdown(mode)),
             }
         }
     }
@@ -196,9 +195,12 @@ impl Shard {
         let compacting = self.keyspace.compact(PORTION_LEN);
         let sifting = self.keyspace.sift(PORTION_LEN);
         let looking = self.look_over_clients();
+        let copying = self.copy_some();
+        // Without bytes nothing is small enough to be copied at once.
+        self.node.copy_len = if self.rarely(Site::SlowCopy) { 0 } else { COPY_LEN };
         let forgetting = self.keyspace.tells_changes() && self.forget_tracked(PORTION_LEN);
-        self.background_waits =
-            self.expiry_waits || freeing || compacting || sifting || looking || forgetting;
+        let of_keys = freeing || compacting || sifting || copying || forgetting;
+        self.background_waits = self.expiry_waits || of_keys || looking;
     }
 
     /// When to be called again though nothing arrives.

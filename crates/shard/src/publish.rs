@@ -41,8 +41,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use stoa_config::Events;
+use stoa_config::{EventClasses, Events};
 use stoa_engine::{Kind, Part, Proto, Reply};
+use stoa_keyspace::Notice;
 use stoa_pubsub::{Cause, Change, Name, Outgoing, Publication};
 use stoa_stdx::{ConnId, ShardId};
 
@@ -170,7 +171,22 @@ impl Shard {
     /// Whether what happens to keys may be heard. A command on keys of several shards then runs here
     /// on all of them, so that its events come in the order of its keys.
     pub(crate) fn events_are_heard(&self) -> bool {
-        !self.node.pubsub.counts.is_empty() && self.node.config.keyspace_events != Events::default()
+        let is_published = !self.node.pubsub.counts.is_empty()
+            && self.node.config.keyspace_events != Events::default();
+        is_published || self.node.observed.classes != EventClasses::NONE
+    }
+
+    /// What happens to keys is noted from now on, as far as it is of these classes, for whoever drives
+    /// this shard. It takes what there is after each turn, or it is lost beyond a limit.
+    pub fn observe(&mut self, classes: EventClasses) {
+        self.node.observed.classes = classes;
+        self.node.configure(&mut self.keyspace);
+    }
+
+    /// Takes what happened to keys since the last time, in order, and how much more happened after it.
+    pub fn take_observed(&mut self) -> (Vec<Notice>, u64) {
+        let observed = &mut self.node.observed;
+        (std::mem::take(&mut observed.list), std::mem::take(&mut observed.lost))
     }
 
     /// Ends a command of a client of this shard that left something to be sent: its reply, written from
@@ -197,7 +213,9 @@ impl Shard {
             let waits = self.publishing.waits(row);
             let confirms = changed && waits;
             if let Some(conn) = self.conn(id) {
-                conn.messages_follow(ticket);
+                if changed {
+                    conn.messages_follow(ticket);
+                }
                 conn.unconfirmed += u32::from(confirms);
             }
             if waits {

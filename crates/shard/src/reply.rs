@@ -83,6 +83,10 @@ impl Reply for RespReply<'_> {
         self.0.big_number(&String::from_utf8_lossy(digits));
     }
 
+    fn attribute(&mut self, len: usize) -> bool {
+        self.0.attribute(len)
+    }
+
     fn verbatim(&mut self, format: &str, text: &[u8]) {
         let format = format.as_bytes().try_into().unwrap_or(b"txt");
         self.0.verbatim(format, text);

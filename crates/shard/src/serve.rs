@@ -105,6 +105,10 @@ impl Shard {
                             request.dest = Dest::Nowhere;
                             self.wait_here(from, kept, *block);
                             None
+                        } else if let Some(wanted) = self.asked_copy.take() {
+                            self.copy_request(from, request, args, wanted);
+                            request.dest = Dest::Nowhere;
+                            None
                         } else if self.is_stirred() {
                             let start = ends.last().copied().unwrap_or(0);
                             self.publish_then_part(from, request, part, replies, start)
@@ -148,6 +152,11 @@ impl Shard {
                     let Ask::ReturnAll(loan) = ask else { unreachable!("just matched") };
                     self.all_returned(*loan);
                     None
+                }
+                Ask::AnswerOn(_) => {
+                    let ask = std::mem::replace(&mut request.ask, Ask::Execute);
+                    let Ask::AnswerOn(keys) = ask else { unreachable!("just matched") };
+                    Some(Box::new(self.answer_on_lent(request, args, keys)) as Part)
                 }
             };
             parts.extend(part.map(|part| (number as u32, part)));
@@ -327,7 +336,8 @@ impl Shard {
             | Ask::Script(_)
             | Ask::Intent(_)
             | Ask::Return(_)
-            | Ask::ReturnAll(_) => {}
+            | Ask::ReturnAll(_)
+            | Ask::AnswerOn(_) => {}
         }
         let spots = args.all_spots(request.keyed);
         if !spots.is_empty() {
@@ -412,7 +422,7 @@ impl Shard {
         }
     }
 
-    fn start_kept(&mut self, row: RowId, from: ShardId, mut batch: Box<Batch>) {
+    pub(crate) fn start_kept(&mut self, row: RowId, from: ShardId, mut batch: Box<Batch>) {
         let Batch { requests, args, replies, ends, parts, .. } = &mut *batch;
         let request = &requests[0];
         match request.ask {
@@ -430,6 +440,9 @@ impl Shard {
                 self.answer_kept(from, batch);
                 if self.is_pausing() {
                     return self.keep_row(row);
+                }
+                if self.keep_copy_row(row) {
+                    return;
                 }
                 self.remove_row(row);
                 if self.keyspace.has_woken() {
@@ -482,7 +495,7 @@ impl Shard {
         let tracks = self.keyspace.tells_changes();
         self.keyspace = *loan.keyspace;
         self.keyspace.held = held;
-        self.keyspace.notices.heeds = stoa_engine::heeds(&self.node.config);
+        self.node.configure(&mut self.keyspace);
         self.keys_are_lent = false;
         if self.keyspace.has_told() {
             self.tell_told();
@@ -598,6 +611,9 @@ impl Shard {
         if scripted {
             self.begin_script();
         }
+        if matches!(request.ask, Ask::Collect) {
+            self.count_waiting();
+        }
         let mut ctx = Ctx {
             keyspace: &mut self.keyspace,
             sessions: &mut self.sessions,
@@ -616,9 +632,16 @@ impl Shard {
                 let mut reply = RespReply::new(replies, request.proto);
                 let start = stoa_engine::Reply::mark(&reply);
                 run(entry, argv, at, &mut ctx, &mut reply);
-                if let Blocking::Asked(block) = ctx.blocking {
-                    self.asked_block = Some(block);
-                    return None;
+                match ctx.blocking {
+                    Blocking::Asked(block) => {
+                        self.asked_block = Some(block);
+                        return None;
+                    }
+                    Blocking::Copies(wanted) => {
+                        self.asked_copy = Some(wanted);
+                        return None;
+                    }
+                    Blocking::Denied | Blocking::Allowed => {}
                 }
                 if scripted && self.is_pausing() {
                     self.name_command(argv);

@@ -10,7 +10,10 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use stoa_config::Config;
-use stoa_engine::{Block, Facts, Memory, Node, Scripts, Session, Sessions, Table, Tracer};
+use stoa_engine::{
+    Block, COPY_LEN, Facts, Lately, Memory, Node, Observed, Scripts, Session, Sessions, SlowCopy,
+    Snapshots, Table, Tracer,
+};
 use stoa_keyspace::Keyspace;
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_pubsub::PubSub;
@@ -21,6 +24,7 @@ use crate::account::Ran;
 use crate::blocking::{End, Parting, Togethers};
 use crate::busy::BusyScript;
 use crate::conn::{Conn, Stall};
+use crate::copying::CopyJob;
 use crate::event::{Action, Moment, Pass, PeerFacts};
 use crate::gather::Gathers;
 use crate::input::{Cmd, Source};
@@ -98,6 +102,9 @@ pub struct Shard {
     pub(crate) parting: Parting,
     /// What the command that just ran waits for.
     pub(crate) asked_block: Option<Box<Block>>,
+    /// What the command that just ran wants to be copied.
+    pub(crate) asked_copy: Option<Box<SlowCopy>>,
+    pub(crate) copies: VecDeque<CopyJob>,
     /// Keys that are on loan with all others, for which somebody waits no more.
     pub(crate) unwait_later: Vec<(DbIndex, Vec<u8>)>,
     /// Commands that run scripts, by index.
@@ -124,6 +131,8 @@ pub struct Shard {
     pub(crate) stalled_until: Option<MonoMs>,
     /// The script that pauses.
     pub(crate) busy_script: Option<Box<BusyScript>>,
+    /// The node is stopping: what pauses stays as it is.
+    pub(crate) is_stopping: bool,
     /// What clients are told while a script of some shard has run for too long.
     pub(crate) refusal: Option<&'static str>,
     /// Transactions that have all they need, but came while a script paused.
@@ -148,6 +157,7 @@ pub struct Shard {
     pub(crate) spans: Vec<Span>,
     pub(crate) cmds: Vec<Cmd>,
     pub(crate) places: Vec<Place>,
+    pub(crate) lately: Lately,
     /// Keys whose memory is being fetched.
     pub(crate) stage: Vec<Spot>,
     pub(crate) joined: Vec<u8>,
@@ -161,8 +171,9 @@ impl Shard {
     #[must_use]
     pub fn new(setup: Setup) -> Self {
         let Setup { id, shards, table, config, facts, seed, chance, now, clock } = setup;
+        // Who never had another history is named by its run.
+        let repl_id = facts.run_id.clone();
         let mut keyspace = Keyspace::new(config.databases, seed, now.unix);
-        keyspace.notices.heeds = stoa_engine::heeds(&config);
         let mut commands = CommandStats::new(table.entries().len());
         commands.set_latency_tracking(config.latency_tracking);
         let node = Node {
@@ -181,13 +192,21 @@ impl Shard {
             errors: ErrorStats::default(),
             inserts: Histogram::new(),
             tracer: Tracer::new(id, shards, clock),
+            waiting: 0,
             tracking: stoa_engine::Tracking::default(),
             dirty: 0,
+            observed: Observed::default(),
+            snapshots: Snapshots::default(),
             pubsub: PubSub::new(id),
             orders: Vec::new(),
+            asking: None,
             scripts: Scripts::new(shards, chance, clock),
             memory: Memory::default(),
+            repl_id,
+            copy_len: COPY_LEN,
+            copied: None,
         };
+        node.configure(&mut keyspace);
         Self {
             keyspace,
             sessions: Sessions::default(),
@@ -213,6 +232,8 @@ impl Shard {
             togethers: Togethers::default(),
             parting: Parting::default(),
             asked_block: None,
+            asked_copy: None,
+            copies: VecDeque::new(),
             unwait_later: Vec::new(),
             keys_are_lent: false,
             unwatch_later: Vec::new(),
@@ -224,6 +245,7 @@ impl Shard {
             dirty: Vec::new(),
             stalled_until: None,
             busy_script: None,
+            is_stopping: false,
             refusal: None,
             late: VecDeque::new(),
             pause: None,
@@ -240,6 +262,7 @@ impl Shard {
             spans: Vec::new(),
             cmds: Vec::new(),
             places: Vec::new(),
+            lately: Lately::default(),
             stage: Vec::new(),
             joined: Vec::new(),
             ran: Vec::new(),
@@ -360,6 +383,11 @@ impl Shard {
         taken
     }
 
+    /// The node is stopping: a script that takes long is not gone on with, and nobody waits for its end.
+    pub const fn stops(&mut self) {
+        self.is_stopping = true;
+    }
+
     /// The keys.
     #[must_use]
     pub const fn keyspace(&self) -> &Keyspace {
@@ -381,7 +409,7 @@ impl Shard {
     #[must_use]
     pub fn busy(&self) -> bool {
         self.background_waits
-            || self.busy_script.is_some()
+            || self.busy_script.is_some() && !self.awaits_shards() && !self.is_stopping
             || self.is_stirred()
             || !self.resumable.is_empty()
     }
@@ -413,10 +441,10 @@ impl Shard {
             let Some(conn) = self.conn(id) else { continue };
             conn.dirty = false;
             // What stands before a hole waits with it: its answer is microseconds away, and one send
-            // for a whole pipeline costs half of two. The answer touches the connection again. Not so that
-            // of a command which waits for a key.
-            let awaits = conn.owed.is_waiting() && conn.waits.is_none();
-            if awaits && !is_busy && conn.out.len() < SEND_EARLY_LEN {
+            // for a whole pipeline costs half of two. The answer touches the connection again.
+            // But one that waits for a key may wait for ever.
+            let waits_soon = conn.owed.is_waiting() && conn.waits.is_none();
+            if waits_soon && !is_busy && conn.out.len() < SEND_EARLY_LEN {
                 let since = *conn.held_since.get_or_insert(now);
                 if now.0.saturating_sub(since.0) < HOLD_NS_MAX {
                     continue;

@@ -25,10 +25,12 @@ pub(crate) enum Site {
     HoldDecided,
     /// Names of scripts that want all keys are forgotten.
     ForgetScripts,
+    /// Small values are copied as large ones are, between other work.
+    SlowCopy,
 }
 
 /// How many there are.
-pub const SITES: usize = 6;
+pub const SITES: usize = 7;
 
 /// How often rare turns are taken, and which were.
 #[cfg(feature = "simulated")]

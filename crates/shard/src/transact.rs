@@ -18,7 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use stoa_command::KeyPositions;
 use stoa_engine::{Borrowed, Sessions, Verdict};
-use stoa_stdx::{ConnId, ShardId, UnixMs};
+use stoa_keyspace::Owned;
+use stoa_stdx::{ConnId, DbIndex, ShardId, UnixMs};
 
 use crate::Shard;
 use crate::busy::{Running, Whose};
@@ -60,6 +61,28 @@ pub(crate) struct Lent {
     own: RowId,
     /// Owners, their rows, and the keys they lent.
     borrowed: Vec<(ShardId, RowId, Vec<Vec<u8>>)>,
+}
+
+/// A request that has all it borrows, and is about to run.
+pub(crate) struct Lending {
+    conn: ConnId,
+    ticket: u32,
+    request: Kept,
+    /// The row that keeps our keys.
+    pub(crate) own: RowId,
+    pub(crate) moment: Option<UnixMs>,
+    /// Something that its client watches has changed.
+    broken: bool,
+    loans: Vec<(ShardId, Loan)>,
+}
+
+impl Lending {
+    /// What was borrowed for a key of a database.
+    pub(crate) fn entry(&self, db: DbIndex, key: &[u8]) -> Option<&Owned> {
+        let mut keys = self.loans.iter().flat_map(|(_, loan)| &loan.keys);
+        let lent = keys.find(|lent| lent.bytes == key)?;
+        lent.entries.iter().find(|(index, _)| *index == db).map(|(_, owned)| owned)
+    }
 }
 
 /// The same for one that runs on all keys.
@@ -180,7 +203,7 @@ impl Shard {
             let row = self.add_row(order, false, scope, Work::Own(id));
             match &mut self.gathers.get(id).join {
                 How::Loan { own, .. } | How::LoanOfAll { own, .. } => *own = Some(row),
-                How::Bytes { .. } | How::Facts { .. } | How::Walk { .. } => {
+                How::Bytes { .. } | How::Facts { .. } | How::Walk { .. } | How::Asked { .. } => {
                     unreachable!("only what borrows holds keys of its own")
                 }
             }
@@ -373,7 +396,7 @@ impl Shard {
         match self.gathers.get(id).join {
             How::Loan { .. } => self.run_transaction(id),
             How::LoanOfAll { .. } => self.run_on_all(id),
-            How::Bytes { .. } | How::Facts { .. } | How::Walk { .. } => {
+            How::Bytes { .. } | How::Facts { .. } | How::Walk { .. } | How::Asked { .. } => {
                 unreachable!("only what borrows runs here")
             }
         }
@@ -476,22 +499,37 @@ impl Shard {
         let How::Loan { request, loans, own } = gather.join else {
             unreachable!("only what borrows runs here")
         };
-        let mut broken = self.breaks_own_watch(&request);
+        let broken = self.breaks_own_watch(&request) | loans.iter().any(|(_, loan)| loan.broken);
+        let own = own.expect("home holds its own row");
+        let (conn, ticket, moment) = (gather.conn, gather.ticket, gather.moment);
+        self.run_lending(Lending { conn, ticket, request, own, moment, broken, loans });
+    }
+
+    /// Puts what was borrowed into this shard's keyspace, and runs the request.
+    pub(crate) fn run_lending(&mut self, lending: Lending) {
+        let Lending { conn, ticket, request, own, moment, broken, loans } = lending;
         let mut borrowed = Vec::with_capacity(loans.len());
-        for (owner, Loan { row, keys, broken: there, tracks, .. }) in loans {
+        for (owner, Loan { row, keys, tracks, .. }) in loans {
             self.heed_tracking(tracks);
             let names: Vec<Vec<u8>> = keys.iter().map(|key| key.bytes.clone()).collect();
             keys.into_iter().for_each(|key| self.put_key(key));
             borrowed.push((owner, row, names));
-            broken |= there;
         }
-        let own = own.expect("home holds its own row");
         self.let_go(own);
-        let (conn, ticket, moment) = (gather.conn, gather.ticket, gather.moment);
         self.keyspace.note_all(true);
         self.moment = moment;
         let run = self.run_kept(conn, &request, broken, None);
         self.moment = None;
+        if let Some(wanted) = self.asked_copy.take() {
+            self.keyspace.note_all(false);
+            let take_back = |(owner, row, names): (ShardId, RowId, Vec<Vec<u8>>)| {
+                let keys = names.into_iter().map(|name| self.take_key(name)).collect();
+                (owner, Loan { row, keys, broken: false, wait: None })
+            };
+            let loans = borrowed.into_iter().map(take_back).collect();
+            let lending = Lending { conn, ticket, request, own, moment, broken, loans };
+            return self.copy_for_loan(lending, wanted);
+        }
         let lent = Lent { conn, ticket, request, own, borrowed };
         if self.is_pausing() {
             return self.pause_script(Whose::Loan(lent), run, moment);
@@ -569,6 +607,13 @@ impl Shard {
             }
             Some(Scope::All { .. }) => self.keyspace.held.release_all(row.0),
             None => {}
+        }
+    }
+
+    /// The turn of a row has come, and it goes on later: its keys are held again.
+    pub(crate) fn hold_again(&mut self, row: RowId) {
+        if let Some(Scope::Keys(holds)) = self.intents.hold_again(row) {
+            holds.iter().for_each(|hold| self.keyspace.held.hold(hold.hash));
         }
     }
 

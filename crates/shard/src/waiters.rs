@@ -37,6 +37,8 @@ pub(crate) struct Waiters {
     by_key: BTreeMap<(u16, Vec<u8>), BTreeSet<u64>>,
     by_deadline: BTreeSet<(MonoMs, u64)>,
     next: u64,
+    /// Those that are served here.
+    here: usize,
 }
 
 impl Waiters {
@@ -44,6 +46,11 @@ impl Waiters {
     pub(crate) const fn number(&mut self) -> u64 {
         self.next += 1;
         self.next
+    }
+
+    /// How many are served here.
+    pub(crate) const fn here(&self) -> usize {
+        self.here
     }
 
     /// Adds a waiter with its number: the one it had, if it waited before.
@@ -54,6 +61,7 @@ impl Waiters {
         if let (Served::Here(_), Some(until)) = (&waiter.served, waiter.block.until) {
             self.by_deadline.insert((until, number));
         }
+        self.here += usize::from(matches!(waiter.served, Served::Here(_)));
         let before = self.rows.insert(number, waiter);
         assert!(before.is_none(), "waiter {number} waits twice");
     }
@@ -64,6 +72,7 @@ impl Waiters {
 
     pub(crate) fn remove(&mut self, number: u64) -> Option<Waiter> {
         let waiter = self.rows.remove(&number)?;
+        self.here -= usize::from(matches!(waiter.served, Served::Here(_)));
         for key in &waiter.keys {
             let place = (waiter.db.0, key.clone());
             if let Some(numbers) = self.by_key.get_mut(&place) {

@@ -544,7 +544,7 @@ impl World {
             Action::PauseRead(conn) => self.set_paused(home, conn, true),
             Action::ResumeRead(conn) => self.set_paused(home, conn, false),
             Action::Log(_, line) => self.log.push(line),
-            Action::Shutdown => {}
+            Action::Shutdown(_) => {}
         }
     }
 

@@ -251,3 +251,130 @@ fn what_a_script_or_sort_puts_there_is_served_at_once_wherever_it_ran() {
         }
     }
 }
+
+#[test]
+fn messages_reach_a_client_that_waits_for_a_key() {
+    for shards in SHARDS {
+        for seed in 0..20 {
+            let case = format!("{shards} shards, seed {seed}");
+            for keys in ["k", "k other last"] {
+                let mut world = World::new(&Options::calm(shards, seed));
+                let [waits, other] = [(); 2].map(|()| world.connect());
+                call(&mut world, waits, "HELLO 3");
+                call(&mut world, waits, "SUBSCRIBE c");
+                heard(&mut world, waits);
+                call(&mut world, waits, &format!("BLPOP {keys} 0"));
+                call(&mut world, other, "PUBLISH c told");
+                assert_eq!(heard(&mut world, other), ":1\r\n", "{case}, {keys}");
+                let message = ">3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$4\r\ntold\r\n";
+                assert_eq!(heard(&mut world, waits), message, "{case}, {keys}");
+                call(&mut world, other, "RPUSH k v");
+                assert_eq!(
+                    heard(&mut world, waits),
+                    "*2\r\n$1\r\nk\r\n$1\r\nv\r\n",
+                    "{case}, {keys}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_client_hears_what_woke_it_before_what_it_did_itself() {
+    for shards in SHARDS {
+        for seed in 0..20 {
+            let case = format!("{shards} shards, seed {seed}");
+            let mut world = World::new(&Options::calm(shards, seed));
+            let [waits, other] = [(); 2].map(|()| world.connect());
+            call(&mut world, other, "CONFIG SET notify-keyspace-events El");
+            call(&mut world, waits, "HELLO 3");
+            call(&mut world, waits, "PSUBSCRIBE __keyevent*");
+            heard(&mut world, waits);
+            call(&mut world, waits, "BLPOP k other last 0");
+            call(&mut world, other, "RPUSH k v w");
+            let heard = heard(&mut world, waits);
+            let at = |what: &str| heard.find(what).unwrap_or_else(|| panic!("{case}: {heard}"));
+            assert!(at(":rpush") < at(":lpop"), "{case}: {heard}");
+            assert!(at("$1\r\nk\r\n$1\r\nv") < at(":lpop"), "{case}: {heard}");
+        }
+    }
+}
+
+#[test]
+fn who_waits_is_counted_once() {
+    for shards in SHARDS {
+        for seed in 0..20 {
+            let case = format!("{shards} shards, seed {seed}");
+            let mut world = World::new(&Options::calm(shards, seed));
+            let waiting: Vec<ClientId> = (0..4).map(|_| world.connect()).collect();
+            let other = world.connect();
+            call(&mut world, waiting[0], "BLPOP k 0");
+            call(&mut world, waiting[1], "BLPOP other k last 0");
+            call(&mut world, waiting[2], "BLMOVE a b LEFT LEFT 0");
+            call(&mut world, waiting[3], "XREAD BLOCK 0 STREAMS s1 s2 $ $");
+            call(&mut world, other, "RPUSH k v");
+            heard(&mut world, other);
+            call(&mut world, other, "INFO clients");
+            let info = heard(&mut world, other);
+            assert!(info.contains("blocked_clients:3\r\n"), "{case}: {info}");
+        }
+    }
+}
+
+#[test]
+fn watched_keys_are_counted_until_the_client_watches_them_no_more() {
+    for shards in SHARDS {
+        let mut world = World::new(&Options::calm(shards, 1));
+        let [one, two] = [(); 2].map(|()| world.connect());
+        let seen = |world: &mut World, want: [&str; 3]| {
+            call(world, two, "CLIENT LIST");
+            call(world, two, "INFO clients");
+            let text = heard(world, two);
+            for (name, value) in
+                ["watch=", "watching_clients:", "total_watched_keys:"].iter().zip(want)
+            {
+                assert!(
+                    text.contains(&format!("{name}{value}")),
+                    "{shards} shards: {name}{value} {text}"
+                );
+            }
+        };
+        seen(&mut world, ["0", "0", "0"]);
+        call(&mut world, one, "WATCH a b c a");
+        call(&mut world, one, "WATCH c d");
+        seen(&mut world, ["4", "1", "4"]);
+        call(&mut world, one, "UNWATCH");
+        seen(&mut world, ["0", "0", "0"]);
+        for end in ["EXEC", "DISCARD", "RESET"] {
+            call(&mut world, one, "WATCH a b c");
+            seen(&mut world, ["3", "1", "3"]);
+            call(&mut world, one, "MULTI");
+            call(&mut world, one, "GET b");
+            call(&mut world, one, end);
+            seen(&mut world, ["0", "0", "0"]);
+        }
+    }
+}
+
+#[test]
+fn the_watches_of_a_client_that_left_are_forgotten_wherever_it_stood() {
+    for shards in SHARDS {
+        for seed in 0..40 {
+            let case = format!("{shards} shards, seed {seed}");
+            let mut world = World::new(&Options::calm(shards, seed));
+            let [busy, other] = [(); 2].map(|()| world.connect());
+            // It leaves while its WATCH waits behind a transaction, or is on its way, or has its reply.
+            for steps in 0..30 {
+                let leaves = world.connect();
+                world.call(busy, &["MSET", "a", "1", "b", "2", "c", "3"]);
+                world.call(leaves, &["WATCH", "a", "b", "c"]);
+                (0..steps).for_each(|_| _ = world.step());
+                world.disconnect(leaves);
+                assert!(world.settle(STEPS_MAX), "{case}, {steps} steps");
+            }
+            call(&mut world, other, "INFO clients");
+            let info = heard(&mut world, other);
+            assert!(info.contains("total_watched_keys:0\r\n"), "{case}: {info}");
+        }
+    }
+}

@@ -1,14 +1,11 @@
-//! Doubles as text, in the form Redis gives since 7.2: the fewest digits that read back as the
-//! same number; integers that fit 62 bits in full; others written out while that stays short, and
-//! with an exponent beyond.
+//! Doubles as text, in the form Redis gives since 7.2: few digits that read back as the same number, and
+//! the very same ones (see `grisu`); integers that fit 62 bits in full; others written out while that
+//! stays short, and with an exponent beyond.
 
-use std::io::Write;
+use crate::grisu;
 
 /// Whole numbers up to here are written as integers, as Redis does: half of what 63 bits hold.
 const INTEGER_MAX: f64 = (i64::MAX / 2) as f64;
-
-/// Most significant digits a shortest double has.
-const DIGITS_MAX: usize = 17;
 
 /// Appends the text of `value`: `3`, `0.1`, `1e+20`, `inf`, `-inf`, `nan`, `-0`.
 pub fn write_double(out: &mut Vec<u8>, value: f64) {
@@ -32,30 +29,8 @@ pub fn write_shortest(out: &mut Vec<u8>, value: f64) {
     if value < 0.0 {
         out.push(b'-');
     }
-    let (digits, len, exponent) = shortest(value.abs());
+    let (digits, len, exponent) = grisu::digits(value.abs());
     write_digits(out, &digits[..len], exponent);
-}
-
-/// The digits of a positive number, and the power of ten of the last one.
-fn shortest(value: f64) -> ([u8; DIGITS_MAX], usize, i32) {
-    // `d.ddde-ddd`: 17 digits, a point, `e`, and at most four bytes of exponent.
-    let mut text = [0; 32];
-    let mut rest = text.as_mut_slice();
-    write!(rest, "{value:e}").expect("32 bytes hold any double in this form");
-    let left = rest.len();
-    let text = &text[..32 - left];
-    let split = text.iter().position(|&byte| byte == b'e').unwrap_or(text.len());
-    let (mut digits, mut len) = ([0; DIGITS_MAX], 0);
-    for &byte in text[..split].iter().filter(|&&byte| byte != b'.') {
-        digits[len] = byte;
-        len += 1;
-    }
-    let exponent = text[split + 1..].iter().fold(0, |sum, &byte| match byte {
-        b'-' => sum,
-        digit => sum * 10 + i32::from(digit - b'0'),
-    });
-    let exponent = if text.get(split + 1) == Some(&b'-') { -exponent } else { exponent };
-    (digits, len, exponent - (len as i32 - 1))
 }
 
 /// Writes `digits` times ten to the `exponent`.

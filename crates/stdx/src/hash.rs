@@ -24,12 +24,32 @@ pub fn key_slot(key: &[u8]) -> SlotId {
 }
 
 fn hash_tag(key: &[u8]) -> &[u8] {
+    if !has_brace(key) {
+        return key;
+    }
     let Some(open) = key.iter().position(|&byte| byte == b'{') else { return key };
     let rest = &key[open + 1..];
     match rest.iter().position(|&byte| byte == b'}') {
         // `{}` is no tag: two keys with an empty tag must not be forced together.
         None | Some(0) => key,
         Some(close) => &rest[..close],
+    }
+}
+
+/// Whether a tag may begin somewhere: eight bytes at a time, for nearly every key has none.
+#[inline]
+fn has_brace(key: &[u8]) -> bool {
+    const BRACES: u64 = u64::from_ne_bytes([b'{'; 8]);
+    const LOW: u64 = u64::from_ne_bytes([0x01; 8]);
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    // Some byte of `zeros` is zero where the word has a brace (Mycroft's test).
+    let has = |word: &[u8; 8]| {
+        let zeros = u64::from_ne_bytes(*word) ^ BRACES;
+        zeros.wrapping_sub(LOW) & !zeros & HIGH != 0
+    };
+    match key.last_chunk::<8>() {
+        Some(last) => has(last) || key.as_chunks::<8>().0.iter().any(has),
+        None => key.contains(&b'{'),
     }
 }
 
@@ -80,7 +100,22 @@ impl std::fmt::Debug for HashSeed {
 
 #[cfg(test)]
 mod tests {
-    use super::{SlotId, key_slot};
+    use super::{SlotId, has_brace, key_slot};
+    use crate::Rng;
+
+    #[test]
+    fn a_brace_is_seen_wherever_it_stands() {
+        let mut rng = Rng::new(1);
+        for len in 0..40 {
+            for _ in 0..200 {
+                let mut key: Vec<u8> = (0..len).map(|_| rng.below(256) as u8).collect();
+                assert_eq!(has_brace(&key), key.contains(&b'{'), "{key:?}");
+                // Neighbours of the sought byte are what such a test may take for it.
+                key.iter_mut().for_each(|byte| *byte = b'z' + rng.below(3) as u8);
+                assert_eq!(has_brace(&key), key.contains(&b'{'), "{key:?}");
+            }
+        }
+    }
 
     #[test]
     fn slots_are_those_of_the_cluster_specification() {

@@ -9,6 +9,7 @@ mod crc64;
 mod double;
 mod extended;
 mod glob;
+mod grisu;
 mod hash;
 mod lend;
 mod number;
@@ -16,7 +17,7 @@ mod owner;
 mod rng;
 mod units;
 
-pub use crc64::crc64;
+pub use crc64::{Crc64, crc64};
 pub use double::{write_double, write_shortest};
 pub use extended::Extended;
 pub use glob::glob_match;

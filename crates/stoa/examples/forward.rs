@@ -82,8 +82,11 @@ fn request(what: &str, key: u64) -> Vec<u8> {
     let key = format!("key:{key:012}");
     match what {
         "get" => format!("*2\r\n$3\r\nGET\r\n$16\r\n{key}\r\n").into_bytes(),
+        "lpush" => b"*3\r\n$5\r\nLPUSH\r\n$6\r\nmylist\r\n$3\r\nVXK\r\n".to_vec(),
+        "rpop" => b"*2\r\n$4\r\nRPOP\r\n$6\r\nmylist\r\n".to_vec(),
+        "ping" => b"*1\r\n$4\r\nPING\r\n".to_vec(),
         "set" => format!("*3\r\n$3\r\nSET\r\n$16\r\n{key}\r\n$64\r\n{:064}\r\n", 7).into_bytes(),
-        other => panic!("no request is called {other}: get or set"),
+        other => panic!("no request is called {other}: get, set, lpush, rpop or ping"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! How a database is made: shards, clock, seed, directives.
 
-use std::sync::{Arc, Mutex};
+use std::path::Path;
+use std::sync::Arc;
 
 use stoa_config::Config;
 use stoa_engine::{Facts, Table};
@@ -8,7 +9,8 @@ use stoa_shard::Setup;
 use stoa_stdx::{HashSeed, Rng, ShardId};
 
 use crate::executor::{Executor, moment};
-use crate::session::Db;
+use crate::home::Home;
+use crate::session::{Core, Db};
 use crate::{Clock, Error, SystemClock};
 
 /// Most shards of one database. One thread drives them all, so more than one serve tests only.
@@ -27,7 +29,7 @@ const SHARDS_MAX: u16 = 1_024;
 /// assert!(db.select(4).is_err());
 /// # Ok::<(), stoa::Error>(())
 /// ```
-#[must_use = "nothing is opened before open_memory"]
+#[must_use = "nothing is opened before open or open_memory"]
 pub struct Builder {
     shards: u16,
     clock: Box<dyn Clock>,
@@ -86,11 +88,44 @@ impl Builder {
     /// [`Error::Directive`] for a directive that does not exist or does not fit, and
     /// [`Error::NoRandomness`] when no seed was given and the system has none.
     pub fn open_memory(self) -> Result<Db, Error> {
+        let config = self.config()?;
+        Ok(Db::new(Arc::new(Core::new(self.executor(config)?))))
+    }
+
+    /// Opens the database that lives in a directory; see [`Db::open`]. Of the directives, `dbfilename`
+    /// is the name of the snapshot there, `rdbcompression` and `rdbchecksum` say how it is written.
+    ///
+    /// ```
+    /// # let dir = std::env::temp_dir().join(format!("stoa-doc-builder-{}", std::process::id()));
+    /// # let _ = std::fs::remove_dir_all(&dir);
+    /// let db = stoa::Db::builder().directive("dbfilename", "mine.rdb").open(&dir)?;
+    /// db.save()?;
+    /// assert!(dir.join("mine.rdb").exists());
+    /// # drop(db);
+    /// # std::fs::remove_dir_all(&dir).unwrap();
+    /// # Ok::<(), stoa::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Builder::open_memory`], and those of [`Db::open`].
+    pub fn open(self, dir: impl AsRef<Path>) -> Result<Db, Error> {
+        let config = self.config()?;
+        let home = Home::take(dir.as_ref(), &config.db_file_name)?;
+        let mut executor = self.executor(config)?;
+        executor.move_in(home)?;
+        Ok(Db::new(Arc::new(Core::new(executor))))
+    }
+
+    fn config(&self) -> Result<Config, Error> {
         let mut config = Config::default();
         for (name, value) in &self.directives {
             let settled = config.settle(name, value.as_bytes());
             settled.map_err(|error| Error::Directive(error.to_string()))?;
         }
+        Ok(config)
+    }
+
+    fn executor(self, config: Config) -> Result<Executor, Error> {
         let seed = match self.seed {
             Some(seed) => seed,
             None => getrandom::u64().map_err(|error| Error::NoRandomness(error.to_string()))?,
@@ -119,7 +154,6 @@ impl Builder {
             now,
             clock,
         };
-        let executor = Executor::new(self.clock, shards, table, setup);
-        Ok(Db::new(Arc::new(Mutex::new(executor))))
+        Ok(Executor::new(self.clock, shards, table, setup))
     }
 }

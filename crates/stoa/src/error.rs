@@ -1,6 +1,7 @@
 //! What can keep a call from its answer.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use crate::Reply;
 
@@ -25,6 +26,26 @@ pub enum Error {
     Directive(String),
     /// The system gave no random seed.
     NoRandomness(String),
+    /// The database is in memory only, so there is nowhere to save it.
+    InMemory,
+    /// Another database, of this process or another, has this directory.
+    Locked(PathBuf),
+    /// The system did not do something to a file or directory.
+    File {
+        /// What was to be done.
+        doing: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// Why it was not.
+        why: String,
+    },
+    /// A snapshot cannot be loaded. It is as it was.
+    Damaged {
+        /// The snapshot.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
 }
 
 impl Error {
@@ -45,7 +66,11 @@ impl Error {
             | Self::ServerOnly(_)
             | Self::Unexpected(_)
             | Self::Directive(_)
-            | Self::NoRandomness(_) => None,
+            | Self::NoRandomness(_)
+            | Self::InMemory
+            | Self::Locked(_)
+            | Self::File { .. }
+            | Self::Damaged { .. } => None,
         }
     }
 }
@@ -66,6 +91,18 @@ impl fmt::Display for Error {
             Self::NoRandomness(why) => {
                 write!(f, "no random seed from the system ({why}); give one with Builder::seed")
             }
+            Self::InMemory => {
+                f.write_str("the database is in memory only; one opened with Db::open can be saved")
+            }
+            Self::Locked(path) => write!(
+                f,
+                "another database is open in {}; close it, or give another directory",
+                path.display()
+            ),
+            Self::File { doing, path, why } => {
+                write!(f, "cannot {doing} {}: {why}", path.display())
+            }
+            Self::Damaged { path, why } => write!(f, "{} is not loaded: {why}", path.display()),
         }
     }
 }

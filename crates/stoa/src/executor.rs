@@ -5,21 +5,27 @@
 
 use std::time::Duration;
 
+use stoa_config::EventClasses;
 use stoa_engine::Table;
 use stoa_resp::{Framer, Value, decode, write_request};
 use stoa_shard::{Action, Message, Moment, Pass, PeerFacts, Setup, Shard};
 use stoa_stdx::{ConnId, DbIndex, MonoNs, ShardId, UnixMs};
 
+use crate::home::Home;
+use crate::observer::{Feed, Filter, Hub};
 use crate::{Clock, Error};
 
 /// All shards of one database.
 pub(crate) struct Executor {
-    seats: Vec<Seat>,
-    clock: Box<dyn Clock>,
+    pub(crate) seats: Vec<Seat>,
+    pub(crate) clock: Box<dyn Clock>,
     pub(crate) table: &'static Table,
-    now: Moment,
+    pub(crate) now: Moment,
+    /// Where it is saved.
+    pub(crate) home: Option<Home>,
     /// SHUTDOWN was called.
     stopped: bool,
+    observers: Hub,
     /// Sessions go to the shards in turn.
     next_home: usize,
     /// The encoded request; its allocation is used again.
@@ -27,8 +33,8 @@ pub(crate) struct Executor {
 }
 
 /// A shard and what waits for it.
-struct Seat {
-    shard: Shard,
+pub(crate) struct Seat {
+    pub(crate) shard: Shard,
     mail: Vec<(ShardId, Message)>,
     sent: Vec<(ConnId, usize)>,
     lines: Vec<Line>,
@@ -75,7 +81,17 @@ impl Executor {
         };
         let seats = (0..shards).map(seat).collect();
         let now = moment(&*clock);
-        Self { seats, clock, table, now, stopped: false, next_home: 0, request: Vec::new() }
+        Self {
+            seats,
+            clock,
+            table,
+            now,
+            home: None,
+            stopped: false,
+            observers: Hub::default(),
+            next_home: 0,
+            request: Vec::new(),
+        }
     }
 
     /// Connects a session.
@@ -109,6 +125,14 @@ impl Executor {
         Port { home, conn }
     }
 
+    /// Saves what changed, serves nobody from now on, and leaves its directory to others.
+    pub(crate) fn end(&mut self) -> Result<(), Error> {
+        self.save_changes()?;
+        self.stopped = true;
+        self.home = None;
+        Ok(())
+    }
+
     /// The session is gone.
     pub(crate) fn close(&mut self, port: Port) {
         let seat = &mut self.seats[port.home];
@@ -118,6 +142,31 @@ impl Executor {
         line.received.clear();
         self.pass(port.home, &[], &[port.conn]);
         self.settle();
+    }
+
+    /// Connects an observer.
+    pub(crate) fn observe(&mut self, filter: Filter) -> Feed {
+        let feed = self.observers.add(filter);
+        if self.stopped {
+            self.observers.close();
+        }
+        self.set_observed();
+        feed
+    }
+
+    /// Has the shards note what observers want, and no more.
+    fn set_observed(&mut self) {
+        let classes = self.observers.classes();
+        self.seats.iter_mut().for_each(|seat| seat.shard.observe(classes));
+    }
+
+    /// Hands to observers what happened in a turn of a shard. What several shards did comes in the order
+    /// of their turns, in which all of it happened: shards take theirs one after the other.
+    fn tell_observers(&mut self, home: usize) {
+        let (notices, lost) = self.seats[home].shard.take_observed();
+        if self.observers.tell(notices, lost) {
+            self.set_observed();
+        }
     }
 
     /// The database a session has selected.
@@ -215,6 +264,9 @@ impl Executor {
         let mut pass = Pass { data, sent: &seat.sent, ended: &[], closed, messages };
         seat.shard.pass(&mut pass, self.now);
         seat.sent.clear();
+        if self.observers.classes() != EventClasses::NONE {
+            self.tell_observers(home);
+        }
         while let Some(action) = self.seats[home].shard.poll() {
             self.act(home, action);
         }
@@ -240,7 +292,13 @@ impl Executor {
             Action::PauseRead(_) | Action::ResumeRead(_) => {}
             // Whoever embeds has no log of ours to read.
             Action::Log(..) => {}
-            Action::Shutdown => self.stopped = true,
+            Action::Shutdown(mode) => {
+                self.stopped = true;
+                self.observers.close();
+                if mode.save == Some(false) {
+                    self.home = None;
+                }
+            }
         }
     }
 }

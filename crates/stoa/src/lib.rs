@@ -10,11 +10,16 @@
 //! ```
 //!
 //! Every command of the server goes through [`Session::execute`]; the methods beside it are the ones
-//! used daily, with types. A [`Db`] is in memory and gone when it and its sessions are dropped.
+//! used daily, with types. A [`Db`] lives in memory; one from [`Db::open`] has a directory that it is loaded from
+//! and saved to, and what that promises is said there. One from [`Db::open_memory`] is gone when it and
+//! its sessions are dropped.
 //!
 //! A call hands its request to the shard of its session and carries mail between shards until the
 //! reply is whole, all on the caller's thread. Sessions may be moved to other threads; their calls
 //! take turns, since one thread at a time drives the shards.
+//!
+//! A program may watch what happens to keys: [`Session::observe`] gives each write's events, in order, from
+//! a queue that is bounded.
 //!
 //! A program may add commands of its own: see [`command`].
 //!
@@ -26,15 +31,20 @@ mod clock;
 pub mod command;
 mod error;
 mod executor;
+mod home;
+mod observer;
 mod reply;
 mod scan;
 mod session;
+mod snapshot;
 mod typed;
 
 pub use builder::Builder;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::Error;
+pub use observer::{Event, Filter, Observed, Observer};
 pub use reply::Reply;
 pub use scan::Scan;
 pub use session::{Db, Session};
+pub use stoa_engine::Class;
 pub use typed::{Expiry, SetOptions};

@@ -1,6 +1,7 @@
 //! A database and its sessions: each session is a client with a selected database of its own.
 
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use stoa_engine::Table;
 use stoa_stdx::DbIndex;
 
 use crate::executor::{Executor, Port};
-use crate::{Builder, Error, Reply};
+use crate::{Builder, Error, Filter, Observer, Reply};
 
 /// A database. Commands run through its first session, to which it dereferences, or through
 /// others from [`Db::session`].
@@ -27,13 +28,92 @@ impl Db {
         Self::builder().open_memory()
     }
 
-    /// Settings for a database that [`Db::open_memory`] does not make.
+    /// Opens the database that lives in a directory, with what was saved there; both come to be if
+    /// they are not there. One database at a time has a directory: a second one, in this process or in
+    /// another, is refused until the first is closed.
+    ///
+    /// In the directory are `dump.rdb`, a snapshot, and `stoa.lock`. The snapshot is an RDB file of the
+    /// oldest version that holds what there is: Redis 7.0 and later load it, 7.2 if streams have
+    /// consumers, 7.4 if hashes have fields with deadlines. To take over what a Redis (1.0 to 7.4, with what 8 writes in the same layouts) or a Valkey (up to 9)
+    /// saved, put its file there under that name.
+    ///
+    /// **What lasts:** what was there at the last [`Db::save`] or [`Db::close`] that gave `Ok`, whole,
+    /// whatever dies afterwards, program or machine. What changed since then is lost when the program
+    /// is killed or crashes: there is no log of changes yet. A database that is dropped is saved too,
+    /// but nobody hears whether that worked, so whoever needs to know calls one of the two.
+    ///
+    /// ```
+    /// # let dir = std::env::temp_dir().join(format!("stoa-doc-open-{}", std::process::id()));
+    /// # let _ = std::fs::remove_dir_all(&dir);
+    /// let db = stoa::Db::open(&dir)?;
+    /// db.set(b"k", b"v")?;
+    /// db.close()?;
+    ///
+    /// let db = stoa::Db::open(&dir)?;
+    /// assert_eq!(db.get(b"k")?.as_deref(), Some(b"v".as_slice()));
+    /// # drop(db);
+    /// # std::fs::remove_dir_all(&dir).unwrap();
+    /// # Ok::<(), stoa::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Locked`] while another database is open there, [`Error::Damaged`] for a snapshot that
+    /// cannot be loaded (it is left as it is), [`Error::File`] for what the system refuses, and those
+    /// of [`Db::open_memory`].
+    pub fn open(dir: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::builder().open(dir)
+    }
+
+    /// Settings for a database that is opened in another way.
     pub fn builder() -> Builder {
         Builder::new()
     }
 
-    pub(crate) fn new(core: Arc<Mutex<Executor>>) -> Self {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
         Self { session: Session::open(core, DbIndex(0)) }
+    }
+
+    /// Saves the database into its directory: all keys, deadlines and functions as they are between two
+    /// calls, on all shards at one moment. Calls of other sessions wait until it is done.
+    ///
+    /// With `Ok` it is on the disk, and so is its name. After an error what was saved before still
+    /// stands, and the database goes on.
+    ///
+    /// ```
+    /// # let dir = std::env::temp_dir().join(format!("stoa-doc-save-{}", std::process::id()));
+    /// # let _ = std::fs::remove_dir_all(&dir);
+    /// let db = stoa::Db::open(&dir)?;
+    /// db.set(b"k", b"v")?;
+    /// db.save()?;
+    /// assert_eq!(stoa::Db::open_memory()?.save(), Err(stoa::Error::InMemory));
+    /// # drop(db);
+    /// # std::fs::remove_dir_all(&dir).unwrap();
+    /// # Ok::<(), stoa::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::InMemory`] for one that has no directory, and [`Error::File`].
+    pub fn save(&self) -> Result<(), Error> {
+        self.session.executor().save()
+    }
+
+    /// Saves what changed, ends all sessions of this database, and leaves its directory to others. One
+    /// in memory just ends.
+    ///
+    /// ```
+    /// let db = stoa::Db::open_memory()?;
+    /// let session = db.session();
+    /// db.close()?;
+    /// assert_eq!(session.get(b"k"), Err(stoa::Error::Closed));
+    /// # Ok::<(), stoa::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::File`]. Nothing is closed then: other sessions go on, and if there are none the
+    /// database is dropped, which tries once more. Whoever wants to do something about it calls
+    /// [`Db::save`] first.
+    pub fn close(self) -> Result<(), Error> {
+        self.session.executor().end()
     }
 
     /// Another session, in database 0.
@@ -77,12 +157,31 @@ impl Deref for Db {
 /// A client of a [`Db`], with its own selected database and settings. Cheap to make; a clone starts
 /// in the database its original has selected. The database lives as long as any of its sessions.
 pub struct Session {
-    core: Arc<Mutex<Executor>>,
+    core: Arc<Core>,
     port: Port,
 }
 
+/// What all sessions of a database share.
+pub(crate) struct Core(Mutex<Executor>);
+
+impl Core {
+    pub(crate) const fn new(executor: Executor) -> Self {
+        Self(Mutex::new(executor))
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        // After a panic in a shard, what it holds must not take the place of what was saved. And an
+        // error has nobody to go to.
+        if let Ok(executor) = self.0.get_mut() {
+            drop(executor.save_changes());
+        }
+    }
+}
+
 impl Session {
-    fn open(core: Arc<Mutex<Executor>>, db: DbIndex) -> Self {
+    fn open(core: Arc<Core>, db: DbIndex) -> Self {
         let port = lock(&core).open(db);
         Self { core, port }
     }
@@ -115,6 +214,56 @@ impl Session {
         }
     }
 
+    /// Watches what happens to keys from now on, whichever session does it and whatever
+    /// `notify-keyspace-events` says.
+    ///
+    /// ```
+    /// use stoa::{Class, Event, Filter, Observed};
+    /// let db = stoa::Db::open_memory()?;
+    /// let users = db.observe(Filter::new().matching(b"user:*"));
+    /// db.set(b"user:1", b"Ann")?;
+    /// db.set(b"page:1", b"not of a user")?;
+    /// db.execute(&[b"RENAME", b"user:1", b"user:2"])?;
+    /// let told: Vec<_> = std::iter::from_fn(|| users.try_recv()).collect();
+    /// let event = |class, name, key: &[u8]| {
+    ///     Observed::Event(Event { db: 0, class, name, key: key.to_vec() })
+    /// };
+    /// assert_eq!(told, [
+    ///     event(Class::String, "set", b"user:1"),
+    ///     event(Class::Generic, "rename_from", b"user:1"),
+    ///     event(Class::Generic, "rename_to", b"user:2"),
+    /// ]);
+    /// drop(db);
+    /// assert_eq!(users.recv(), Observed::Closed);
+    /// # Ok::<(), stoa::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// As [`Session::execute`].
+    #[must_use]
+    pub fn observe(&self, filter: Filter) -> Observer {
+        Observer::new(self.executor().observe(filter))
+    }
+
+    /// Watches one key of one database. The name is taken as it is, with no pattern in it.
+    ///
+    /// ```
+    /// use stoa::Observed;
+    /// let db = stoa::Db::open_memory()?;
+    /// let stock = db.subscribe_key(0, b"stock");
+    /// db.execute(&[b"INCR", b"stock"])?;
+    /// let Some(Observed::Event(event)) = stock.try_recv() else { panic!("it was changed") };
+    /// assert_eq!(event.name, "incrby");
+    /// # Ok::<(), stoa::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// As [`Session::execute`].
+    #[must_use]
+    pub fn subscribe_key(&self, db: u16, key: &[u8]) -> Observer {
+        self.observe(Filter::new().db(db).key(key))
+    }
+
     /// Selects the database this session works in.
     ///
     /// # Errors
@@ -138,7 +287,7 @@ impl Clone for Session {
 impl Drop for Session {
     fn drop(&mut self) {
         // After a panic in a shard there is nothing left to tidy up.
-        if let Ok(mut executor) = self.core.lock() {
+        if let Ok(mut executor) = self.core.0.lock() {
             executor.close(self.port);
         }
     }
@@ -150,8 +299,10 @@ impl std::fmt::Debug for Session {
     }
 }
 
-fn lock(core: &Mutex<Executor>) -> MutexGuard<'_, Executor> {
-    core.lock().expect("an earlier call panicked, the database is not to be trusted; open another")
+fn lock(core: &Core) -> MutexGuard<'_, Executor> {
+    core.0
+        .lock()
+        .expect("an earlier call panicked, the database is not to be trusted; open another")
 }
 
 /// The longest request, all words together. Places in it are counted in 32 bits, and a shard takes

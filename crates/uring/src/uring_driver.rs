@@ -463,6 +463,9 @@ impl<S: Service> UringDriver<S> {
         self.sockets.is_stopping = true;
         for listener in &self.listeners {
             self.sockets.ring.cancel_fd(listener.fd.as_raw_fd());
+            // Or the kernel goes on saying yes to clients that nobody will ever answer. If it will not
+            // listen to that either, they hear it when the process ends.
+            let _ = rustix::net::shutdown(&listener.fd, rustix::net::Shutdown::Read);
         }
         self.accepts.clear();
         for conn in self.sockets.conns.ids() {

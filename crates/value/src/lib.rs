@@ -10,6 +10,7 @@
 )]
 
 mod buf;
+mod copying;
 mod element;
 mod hash;
 mod intset;
@@ -23,6 +24,7 @@ mod stream;
 mod table;
 mod text;
 
+pub use copying::Copying;
 pub use hash::{Fields, Hash};
 pub use limits::{Limits, Rules};
 pub use list::{Block as ListBlock, Elements, ElementsBack, End, List};

@@ -4,6 +4,7 @@
 //! Outside, as an [`Object`], it carries one: that is what moves between shards. A new type is a line
 //! in the list below, and the compiler names the rest.
 
+use crate::copying::other_form;
 use crate::{Hash, List, Set, SortedSet, Stream};
 
 /// The type of a value. Numbers are stored in entries.
@@ -151,6 +152,19 @@ macro_rules! objects {
             #[must_use]
             pub fn to_object(self) -> Object {
                 match self { $(Self::$kind(value) => Object::$kind(value.clone())),* }
+            }
+
+            /// What [`ObjectRef::copy_some`] fills.
+            pub(crate) fn copy_begin(self) -> Object {
+                match self { $(Self::$kind(value) => Object::$kind(value.copy_begin())),* }
+            }
+
+            /// Copies about `left` bytes more. True when there are more.
+            pub(crate) fn copy_some(self, to: &mut Object, at: &mut u64, left: &mut usize) -> bool {
+                match (self, to) {
+                    $((Self::$kind(from), Object::$kind(to)) => from.copy_some(to, at, left),)*
+                    _ => other_form(),
+                }
             }
 
             /// The type.

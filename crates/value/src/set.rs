@@ -6,6 +6,7 @@
 
 use stoa_stdx::{Rng, parse_int};
 
+use crate::copying::other_form;
 use crate::intset::IntSet;
 use crate::packed::{self, BYTES_MAX};
 use crate::table::{self, Shape, Table};
@@ -89,6 +90,23 @@ impl Set {
                 false
             }
             Repr::Table(table) => table.free_some(left),
+        }
+    }
+
+    /// What [`Self::copy_some`] fills; a small one is copied at once.
+    pub(crate) fn copy_begin(&self) -> Self {
+        Self(match &self.0 {
+            Repr::Table(table) => Repr::Table(Box::new(table.copy_begin())),
+            small => small.clone(),
+        })
+    }
+
+    /// Copies about `left` bytes, from where the copy is. True when there are more.
+    pub(crate) fn copy_some(&self, to: &mut Self, at: &mut u64, left: &mut usize) -> bool {
+        match (&self.0, &mut to.0) {
+            (Repr::Table(from), Repr::Table(to)) => from.copy_some(to, at, left),
+            (Repr::Table(_), _) | (_, Repr::Table(_)) => other_form(),
+            (Repr::Ints(_) | Repr::Packed(_), Repr::Ints(_) | Repr::Packed(_)) => false,
         }
     }
 

@@ -113,8 +113,7 @@ fn store(key: &[u8], bytes: Vec<u8>, ctx: &mut Ctx<'_>) {
         let old = if keeps { db.peek(&key) } else { None };
         let deadline = old.and_then(|entry| entry.deadline());
         let value = Value::Bytes { bytes, raw: true };
-        let now = db.now();
-        db.put(&key, Owned { value, deadline, clock: 0 }.used_at(now));
+        db.store(&key, Owned { value, deadline, clock: 0 });
         ctx.notify(Class::String, "set", key.bytes);
         true
     };

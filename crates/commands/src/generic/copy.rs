@@ -72,22 +72,25 @@ impl Command for Copy {
         if here == there && args.from == args.to {
             return Err(database::SAME);
         }
-        let (now, from, to) = (ctx.now, ctx.key(args.from), ctx.key(args.to));
-        let Some(owned) = ctx.db().get(&from).map(|entry| entry.to_owned()) else {
-            reply.int(0);
-            return Ok(());
+        let (from, to) = (ctx.key(args.from), ctx.key(args.to));
+        let owned = match ctx.copied() {
+            // It ran before, and nobody has seen its keys since.
+            Some(owned) => owned,
+            None => {
+                let is_there = ctx.db().get(&from).is_some();
+                if !is_there || (ctx.db_at(there).get_for_write(&to).is_some() && !args.replace) {
+                    reply.int(0);
+                    return Ok(());
+                }
+                let Some(owned) = ctx.copy(&from) else { return Ok(()) };
+                owned
+            }
         };
         let mut db = ctx.db_at(there);
-        if db.get_for_write(&to).is_some() {
-            if !args.replace {
-                reply.int(0);
-                return Ok(());
-            }
-            // Not overwritten: its successor is a new key.
-            db.remove(&to);
-        }
+        // Not overwritten: its successor is a new key.
+        db.remove(&to);
         // The copy is as new as any, also when the original keeps its clock (CLIENT NO-TOUCH).
-        db.put(&to, owned.used_at(now));
+        db.store(&to, owned);
         ctx.notify_at(there, Class::Generic, "copy_to", to.bytes);
         ctx.changed(1);
         reply.int(1);

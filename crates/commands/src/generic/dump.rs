@@ -1,10 +1,7 @@
 //! DUMP: a key's value as bytes that RESTORE takes, here and on Redis from 7.4 on.
 
 use stoa_command::{Args, Arity, Category, Flags, Group, KeyFlags, KeySpec, ReplyError, Spec};
-use stoa_engine::{Command, Ctx, Reply};
-use stoa_keyspace::EntryRef;
-use stoa_rdb::ValueRef;
-use stoa_value::Str;
+use stoa_engine::{Command, Ctx, Reply, stored};
 
 /// `DUMP key`
 pub struct Dump;
@@ -35,17 +32,9 @@ impl Command for Dump {
         let (limits, compresses) = (ctx.node.config.limits, ctx.node.config.rdb_compression);
         let key = ctx.key(key);
         match ctx.db().get(&key) {
-            Some(entry) => reply.bulk(&stoa_rdb::dump(value(&entry), &limits, compresses)),
+            Some(entry) => reply.bulk(&stoa_rdb::dump(stored(&entry), &limits, compresses)),
             None => reply.null(),
         }
         Ok(())
-    }
-}
-
-/// What the value of a key is written from.
-pub(crate) fn value<'a>(entry: &EntryRef<'a>) -> ValueRef<'a> {
-    match entry.object() {
-        Some(object) => ValueRef::Object(object),
-        None => ValueRef::String(entry.string().unwrap_or(Str::Bytes(b""))),
     }
 }

@@ -1,8 +1,9 @@
 //! OBJECT: how a value is stored and when it was last used. None of it counts as a use.
 
 use stoa_command::{Args, Arity, Category, Flags, Group, KeyFlags, KeySpec, ReplyError, Spec};
+use stoa_config::Remembers;
 use stoa_engine::{Command, Ctx, Reply};
-use stoa_keyspace::{EntryRef, Str};
+use stoa_keyspace::{Counting, EntryRef, Str};
 
 /// The container.
 pub(super) const OBJECT: Spec = Spec {
@@ -100,22 +101,29 @@ command! { "`OBJECT REFCOUNT key`", RefCount, ref_count, Spec {
     ..OF_KEY
 }}
 
+const NOT_COUNTED: ReplyError = ReplyError::Text(
+    "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that \
+     when switching between policies at runtime LRU and LFU data will take some time to adjust.",
+);
+const NOT_TIMED: ReplyError = ReplyError::Text(
+    "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when \
+     switching between policies at runtime LRU and LFU data will take some time to adjust.",
+);
+
 /// What the eviction policy means here.
 #[derive(Clone, Copy)]
 struct Eviction {
     /// It counts uses.
-    by_use: bool,
+    counting: Option<Counting>,
     /// Each key must have a value of its own, for its access clock.
     unshared: bool,
 }
 
 fn eviction(ctx: &Ctx<'_>) -> Eviction {
-    let is_set = |name: &str| ctx.node.config.value(name).unwrap_or_default();
-    let policy = is_set("maxmemory-policy");
-    let by_use = policy.ends_with(b"lfu");
+    let config = &ctx.node.config;
     Eviction {
-        by_use,
-        unshared: is_set("maxmemory") != b"0" && (by_use || policy.ends_with(b"lru")),
+        counting: ctx.keyspace.counting,
+        unshared: config.maxmemory > 0 && config.remembers != Remembers::Nothing,
     }
 }
 
@@ -124,16 +132,20 @@ fn encoding(entry: &EntryRef<'_>, _: Eviction, reply: &mut dyn Reply) -> Result<
     Ok(())
 }
 
-fn freq(_: &EntryRef<'_>, policy: Eviction, _: &mut dyn Reply) -> Result<(), ReplyError> {
-    Err(ReplyError::Text(if policy.by_use {
-        "ERR access frequencies are not counted by this version. OBJECT IDLETIME tells when a key was last used."
-    } else {
-        "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that \
-         when switching between policies at runtime LRU and LFU data will take some time to adjust."
-    }))
+fn freq(entry: &EntryRef<'_>, policy: Eviction, reply: &mut dyn Reply) -> Result<(), ReplyError> {
+    let counting = policy.counting.ok_or(NOT_COUNTED)?;
+    reply.int(entry.frequency(counting).into());
+    Ok(())
 }
 
-fn idle_time(entry: &EntryRef<'_>, _: Eviction, reply: &mut dyn Reply) -> Result<(), ReplyError> {
+fn idle_time(
+    entry: &EntryRef<'_>,
+    policy: Eviction,
+    reply: &mut dyn Reply,
+) -> Result<(), ReplyError> {
+    if policy.counting.is_some() {
+        return Err(NOT_TIMED);
+    }
     reply.int(entry.idle_s() as i64);
     Ok(())
 }
@@ -147,4 +159,109 @@ fn ref_count(
         && matches!(entry.string(), Ok(Str::Int(value)) if SHARED_INTS.contains(&value));
     reply.int(if shared { SHARED_COUNT } else { 1 });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::bench::Bench;
+
+    /// What Redis 7.4.1 says of `k` after these, with `lfu-log-factor 0`: each use counts.
+    const USES: &[(u8, &[&str])] = &[
+        (
+            5,
+            &[
+                "SET k v1",
+                "SET k v1; TTL k",
+                "SET k v1; EXISTS k",
+                "SET k v1; TYPE k",
+                "HSET k a 1",
+                "RPUSH k a",
+                "SADD s a; SUNIONSTORE k s",
+                "PFADD k a",
+                "XADD k 1-1 a b",
+                "SET a v1; GET a; GET a; RENAME a k",
+                "SET a v1; GET a; GET a; COPY a k",
+                "SET k v1; OBJECT ENCODING k",
+                "SET k v1; GETDEL k; SET k v1",
+                "SET k v1; WATCH k; UNWATCH",
+            ],
+        ),
+        (
+            6,
+            &[
+                "SET k v1; GET k",
+                "SET k v1; SET k v2",
+                "SET k 50000; INCR k",
+                "SET k 5.5; INCRBYFLOAT k 1",
+                "SET k v1; SET k v2 KEEPTTL",
+                "SET k v1; SETEX k 100 v",
+                "SET k v1; MSET k 2",
+                "SET k v1; APPEND k 2",
+                "SET k abc; SETRANGE k 1 x",
+                "SET k abc; SETBIT k 1 1",
+                "SET k v1; EXPIRE k 100",
+                "SET k v1; TOUCH k",
+                "SET k v1; STRLEN k",
+                "SET k v1; GETEX k EX 100",
+                "SET k v1; PERSIST k",
+                "SET k v1 EX 100; PERSIST k",
+                "HSET k a 1; HSET k a 2",
+                "HSET k a 1; HGET k a",
+                "RPUSH k a; RPUSH k b",
+                "RPUSH k a b; LPOP k",
+                "SADD k a; SADD k b",
+                "SADD k a; SMEMBERS k",
+                "SADD s a; SADD k b; SINTERSTORE k s",
+                "ZADD k 1 a; ZINCRBY k 1 a",
+                "ZADD z 1 a; ZADD k 1 b; ZUNIONSTORE k 1 z",
+                "ZADD z 1 a; ZADD k 1 b; ZRANGESTORE k z 0 -1",
+                "PFADD k a; PFADD k b",
+                "SET a v1; SET k v2; BITOP NOT k a",
+                "XADD k 1-1 a b; XADD k 1-2 a b",
+                "SET k v1; SETNX k 2",
+                "SET k v1; SUBSTR k 0 1",
+                "RPUSH l 3 1; RPUSH k a; SORT l STORE k",
+                "GEOADD k 1 1 a; GEOPOS k a",
+                "GEOADD g 1 1 a; GEOADD k 1 1 a; GEOSEARCHSTORE k g FROMLONLAT 1 1 BYRADIUS 1 m",
+                "SET k v1; BITCOUNT k",
+                "SET k v1; BITFIELD k SET u8 0 1",
+                "RPUSH a x; RPUSH k y; LMOVE a k LEFT LEFT",
+                "SADD a x; SADD k y; SMOVE a k x",
+                "SADD k y; SSCAN k 0",
+                "SADD k y; SCARD k",
+            ],
+        ),
+        (
+            7,
+            &[
+                "SET k v1; GETSET k v2",
+                "SET k v1; SET k v2 GET",
+                "PFADD a a; PFADD k b; PFMERGE k a",
+                "SET k v1; MGET k k",
+                "SET k v1; LCS k k",
+            ],
+        ),
+        (8, &["SET k v1; GET k; GET k; DUMP k"]),
+    ];
+
+    #[test]
+    fn each_command_counts_as_many_uses_as_in_redis() {
+        let mut bench = Bench::new();
+        bench.config("maxmemory-policy", "allkeys-lfu");
+        bench.config("lfu-log-factor", "0");
+        let mut wrong = Vec::new();
+        for (want, programs) in USES {
+            for program in *programs {
+                bench.run("FLUSHALL");
+                for line in program.split("; ") {
+                    assert!(!bench.run(line).starts_with("(error)"), "{line}");
+                }
+                let said = bench.run("OBJECT FREQ k");
+                if said != format!("(integer) {want}") {
+                    wrong.push(format!("{program}: {said}, not {want}"));
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
 }

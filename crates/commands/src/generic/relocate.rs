@@ -48,7 +48,7 @@ impl Command for Move {
             && ctx.db_at(there).get_for_write(&key).is_none();
         if goes {
             let owned = ctx.db().take(&key).expect("found above");
-            ctx.db_at(there).put(&key, owned);
+            ctx.db_at(there).store(&key, owned);
             ctx.notify(Class::Generic, "move_from", key.bytes);
             ctx.notify_at(there, Class::Generic, "move_to", key.bytes);
             ctx.changed(1);

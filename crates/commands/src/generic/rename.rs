@@ -89,7 +89,7 @@ fn rename(args: &RenameArgs<'_>, if_absent: bool, ctx: &mut Ctx<'_>) -> Result<b
     let owned = db.take(&from).expect("found above");
     // Not overwritten: its successor is a new key.
     db.remove(&to);
-    db.put(&to, owned);
+    db.store(&to, owned);
     ctx.notify(Class::Generic, "rename_from", from.bytes);
     ctx.notify(Class::Generic, "rename_to", to.bytes);
     ctx.changed(1);

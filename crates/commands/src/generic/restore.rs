@@ -4,9 +4,9 @@
 //! nothing.
 
 use stoa_command::{Args, Arity, Category, Flags, Group, KeyFlags, KeySpec, ReplyError, Spec};
-use stoa_engine::{Class, Command, Ctx, Reply};
-use stoa_keyspace::{Owned, Value};
-use stoa_rdb::{Loaded, Refusal};
+use stoa_engine::{Class, Command, Ctx, Reply, restored};
+use stoa_keyspace::{Access, Owned};
+use stoa_rdb::Refusal;
 use stoa_stdx::UnixMs;
 
 /// `RESTORE key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]`
@@ -31,7 +31,7 @@ pub struct RestoreArgs<'a> {
     payload: &'a [u8],
     replace: bool,
     is_absolute: bool,
-    idle_s: Option<i64>,
+    access: Option<Access>,
 }
 
 const SPEC: Spec = Spec {
@@ -87,25 +87,29 @@ command! { RestoreAsking, Spec {
 fn parse<'a>(args: &mut Args<'a>) -> Result<RestoreArgs<'a>, ReplyError> {
     let (key, ttl, payload) = (args.bytes()?, args.bytes()?, args.bytes()?);
     let (mut replace, mut is_absolute) = (false, false);
-    let (mut idle_s, mut frequency) = (None, None);
+    let mut access = None;
     while args.left() > 0 {
         if args.word("REPLACE") {
             replace = true;
         } else if args.word("ABSTTL") {
             is_absolute = true;
-        } else if args.left() > 1 && frequency.is_none() && args.word("IDLETIME") {
-            idle_s = Some(args.int()?).filter(|idle_s| *idle_s >= 0);
-            idle_s.ok_or(NO_IDLE_TIME)?;
-        } else if args.left() > 1 && idle_s.is_none() && args.word("FREQ") {
-            frequency = Some(args.int()?).filter(|frequency| (0..=255).contains(frequency));
-            frequency.ok_or(NO_FREQUENCY)?;
+        } else if args.left() > 1
+            && !matches!(access, Some(Access::Frequency(_)))
+            && args.word("IDLETIME")
+        {
+            let idle_s = u64::try_from(args.int()?).map_err(|_| NO_IDLE_TIME)?;
+            access = Some(Access::IdleS(idle_s));
+        } else if args.left() > 1 && !matches!(access, Some(Access::IdleS(_))) && args.word("FREQ")
+        {
+            let frequency = u8::try_from(args.int()?).map_err(|_| NO_FREQUENCY)?;
+            access = Some(Access::Frequency(frequency));
         } else {
             return Err(ReplyError::Syntax);
         }
     }
     let ttl = stoa_command::parse_int(ttl).ok_or(ReplyError::NotInteger);
     let ttl = ttl.and_then(|ttl| if ttl < 0 { Err(NO_TTL) } else { Ok(ttl) });
-    Ok(RestoreArgs { key, ttl, payload, replace, is_absolute, idle_s })
+    Ok(RestoreArgs { key, ttl, payload, replace, is_absolute, access })
 }
 
 fn restore(args: RestoreArgs<'_>, ctx: &mut Ctx<'_>) -> Result<(), ReplyError> {
@@ -130,23 +134,13 @@ fn restore(args: RestoreArgs<'_>, ctx: &mut Ctx<'_>) -> Result<(), ReplyError> {
         }
         return Ok(());
     }
-    // The access clock has 24 bits and wraps around.
-    let used_s = (now.0 / 1_000).wrapping_sub(args.idle_s.unwrap_or(0) as u64) & 0xff_ffff;
     let deadline = (ttl != 0).then_some(UnixMs(deadline_ms as u64));
-    let owned = Owned { value: value(loaded), deadline, clock: 0 };
-    ctx.db().put(&key, owned.used_at(UnixMs(used_s * 1_000)));
+    let mut db = ctx.db();
+    db.store(&key, Owned { value: restored(loaded), deadline, clock: 0 });
+    if let Some(access) = args.access {
+        db.set_access(&key, access);
+    }
     ctx.notify(Class::Generic, "restore", key.bytes);
     ctx.changed(1);
     Ok(())
-}
-
-/// What a key holds of it.
-pub(crate) fn value(loaded: Loaded) -> Value {
-    match loaded {
-        Loaded::Object(object) => Value::Object(object),
-        Loaded::String(bytes) => match stoa_command::parse_int(&bytes) {
-            Some(value) => Value::Int(value),
-            None => Value::Bytes { bytes, raw: false },
-        },
-    }
 }

@@ -22,6 +22,7 @@ pub struct Sort;
 pub struct SortRo;
 
 /// The arguments of both.
+#[derive(Clone)]
 pub struct SortArgs<'a> {
     key: &'a [u8],
     by: Option<&'a [u8]>,
@@ -202,11 +203,11 @@ fn sorted(
     };
     let shown = range(args, elements.len());
     let constant = args.by.is_some_and(|by| !by.contains(&b'*'));
-    if constant && is_set && args.store.is_some() {
-        // What is stored must not depend on how the set is kept.
-        order(&mut elements, None, true, args.descending, ctx)?;
+    if constant && is_set && (args.store.is_some() || ctx.node.scripts.is_running) {
+        // What is stored, or what a script does with it, must not depend on how the set is kept.
+        order(&mut elements, &SortArgs { by: None, alpha: true, ..args.clone() }, ctx)?;
     } else if !constant {
-        order(&mut elements, args.by, args.alpha, args.descending, ctx)?;
+        order(&mut elements, args, ctx)?;
     } else if args.descending && !is_set {
         elements.reverse();
     }
@@ -230,14 +231,12 @@ enum Weight {
 
 fn order(
     elements: &mut Vec<Vec<u8>>,
-    by: Option<&[u8]>,
-    alpha: bool,
-    descending: bool,
+    args: &SortArgs<'_>,
     ctx: &mut Ctx<'_>,
 ) -> Result<(), ReplyError> {
     let mut rows = Vec::with_capacity(elements.len());
     for element in std::mem::take(elements) {
-        let weight = match (alpha, by) {
+        let weight = match (args.alpha, args.by) {
             (true, None) => Weight::Itself,
             (true, Some(by)) => Weight::Text(look_up(by, &element, ctx)?),
             (false, None) => Weight::Score(score(&element)?),
@@ -249,22 +248,32 @@ fn order(
         rows.push((weight, element));
     }
     rows.sort_by(|a, b| {
-        let ordering = compare(a, b);
-        if descending { ordering.reverse() } else { ordering }
+        let ordering = compare(a, b, args.store.is_some());
+        if args.descending { ordering.reverse() } else { ordering }
     });
     elements.extend(rows.into_iter().map(|(_, element)| element));
     Ok(())
 }
 
-fn compare(a: &(Weight, Vec<u8>), b: &(Weight, Vec<u8>)) -> Ordering {
+/// Texts whose order is only shown are compared as C strings: behind a zero byte they are the same. What
+/// is stored is in the order of all bytes.
+fn compare(a: &(Weight, Vec<u8>), b: &(Weight, Vec<u8>), stored: bool) -> Ordering {
     match (&a.0, &b.0) {
         (Weight::Score(x), Weight::Score(y)) => {
             x.partial_cmp(y).unwrap_or(Ordering::Equal).then_with(|| a.1.cmp(&b.1))
         }
         // Nothing comes before anything.
-        (Weight::Text(x), Weight::Text(y)) => x.cmp(y),
-        _ => a.1.cmp(&b.1),
+        (Weight::Text(x), Weight::Text(y)) => {
+            let [x, y] = [x, y].map(|text| text.as_deref().map(|text| seen(text, stored)));
+            x.cmp(&y)
+        }
+        _ => seen(&a.1, stored).cmp(seen(&b.1, stored)),
     }
+}
+
+fn seen(text: &[u8], stored: bool) -> &[u8] {
+    let end = text.iter().position(|byte| *byte == 0 && !stored);
+    &text[..end.unwrap_or(text.len())]
 }
 
 /// A number as `strtod` reads a C string: nothing is 0, and after a zero byte there is nothing.

@@ -44,10 +44,12 @@ fn read_sketch<R>(
     })
 }
 
-/// Stores a sketch; the deadline of its key stays.
+/// Stores a sketch; the deadline of its key stays, whose use was counted when it was looked up.
 fn store(key: &Key<'_>, bytes: Vec<u8>, ctx: &mut Ctx<'_>) {
     let mut db = ctx.db();
-    let deadline = db.peek(key).and_then(|entry| entry.deadline());
-    let (value, now) = (Value::Bytes { bytes, raw: true }, db.now());
-    db.put(key, Owned { value, deadline, clock: 0 }.used_at(now));
+    let value = Value::Bytes { bytes, raw: true };
+    match db.peek(key).map(|entry| (entry.deadline(), entry.clock())) {
+        Some((deadline, clock)) => db.put(key, Owned { value, deadline, clock }),
+        None => db.store(key, Owned { value, deadline: None, clock: 0 }),
+    }
 }

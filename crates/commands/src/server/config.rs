@@ -5,7 +5,7 @@
 
 use stoa_command::{Args, Arity, Group, ReplyError, RequestPolicy, ResponsePolicy, Spec};
 use stoa_config::{Changed, Config, ConfigError, Origin};
-use stoa_engine::{Command, Ctx, Reply, heeds};
+use stoa_engine::{Command, Ctx, Reply};
 use stoa_keyspace::KeyspaceStats;
 use stoa_observability::{Counters, ErrorStats, Rates};
 
@@ -98,9 +98,7 @@ impl Command for Set {
             let tracks = ctx.node.config.latency_tracking;
             ctx.node.commands.set_latency_tracking(tracks);
         }
-        if changed.has("notify-keyspace-events") {
-            ctx.keyspace.notices.heeds = heeds(&ctx.node.config);
-        }
+        ctx.node.configure(ctx.keyspace);
         // Who came in while there was a password to prove need not prove it any more.
         if changed.has("requirepass") && ctx.node.config.requirepass.is_none() {
             ctx.sessions.iter_mut().for_each(|session| session.authenticated = true);

@@ -35,6 +35,7 @@ fn flush(ctx: &mut Ctx<'_>, index: DbIndex) {
     let count = db.len() as u64;
     db.clear();
     ctx.changed(count);
+    ctx.notify_of_all(index, "flushdb");
 }
 
 /// `FLUSHDB [ASYNC | SYNC]`

@@ -35,6 +35,10 @@ pub(super) struct Facts {
     subscribers: u64,
     /// Clients that wait for a key.
     blocked: u64,
+    /// Clients that watch a key.
+    watching: u64,
+    /// Keys of this shard that are watched.
+    watched: u64,
     /// Clients that track what they cache.
     tracking: u64,
     /// Keys that they have read, and pairs of key and client.
@@ -65,7 +69,7 @@ impl Facts {
         Self {
             shard: ShardFacts {
                 keys: dbs.iter().map(|db| db.keys).sum(),
-                clients: ctx.sessions.len() as u64,
+                clients: ctx.sessions.iter().filter(|one| !one.is_killed).count() as u64,
                 used_bytes: ctx.keyspace.used_bytes() as u64,
                 commands: counters.commands_processed,
                 commands_for_others: counters.commands_for_others,
@@ -76,12 +80,14 @@ impl Facts {
             commands: with_commands.then(|| node.commands.clone()),
             errors: node.errors.clone(),
             dbs,
-            changes: node.dirty,
+            changes: node.dirty - node.snapshots.changes,
             input_len_max: ctx.sessions.iter().map(|one| one.input_len).max().unwrap_or(0),
             output_len_max: ctx.sessions.iter().map(|one| one.output_len).max().unwrap_or(0),
             client_bytes,
             subscribers: ctx.sessions.iter().filter(|one| one.is_subscriber()).count() as u64,
-            blocked: ctx.sessions.iter().filter(|one| one.blocked).count() as u64,
+            blocked: node.waiting,
+            watching: ctx.sessions.iter().filter(|one| one.watching.len() > 0).count() as u64,
+            watched: ctx.keyspace.watched_count() as u64,
             tracking: node.tracking.clients.len() as u64,
             tracked: (node.tracking.readers.len() as u64, node.tracking.readers.items() as u64),
             counters,
@@ -147,12 +153,8 @@ pub(super) fn inputs(parts: Vec<Part>, ctx: &Ctx<'_>) -> InfoInputs {
         server: server(ctx),
         clients: Clients { max: u64::from(node.config.maxclients), ..Clients::default() },
         memory: memory(node),
-        persistence: Persistence {
-            last_save_at: node.facts.started_unix,
-            ..Persistence::default()
-        },
-        // A primary that never had another history is named by its run.
-        replication: Replication { replid: node.facts.run_id.clone(), ..Replication::default() },
+        persistence: persistence(node),
+        replication: Replication { replid: node.repl_id.clone(), ..Replication::default() },
         // Each shard knows them for all.
         pubsub: PubSub {
             channels: node.pubsub.counts.len(Kind::Channel) as u64,
@@ -198,6 +200,8 @@ fn add(inputs: &mut InfoInputs, facts: Facts) {
     inputs.clients.connected += facts.shard.clients;
     inputs.clients.pubsub += facts.subscribers;
     inputs.clients.blocked += facts.blocked;
+    inputs.clients.watching += facts.watching;
+    inputs.clients.total_watched_keys += facts.watched;
     inputs.clients.tracking += facts.tracking;
     inputs.tracking.keys += facts.tracked.0;
     inputs.tracking.items += facts.tracked.1;
@@ -208,6 +212,21 @@ fn add(inputs: &mut InfoInputs, facts: Facts) {
     inputs.memory.clients_normal += facts.client_bytes;
     inputs.memory.overhead += facts.client_bytes;
     inputs.shards.push(facts.shard);
+}
+
+/// But for the changes, each shard knows it for all.
+fn persistence(node: &Node) -> Persistence {
+    let saved = node.snapshots;
+    Persistence {
+        // Until there is one, what was there at the start counts as saved then.
+        last_save_at: saved.last_at.max(node.facts.started_unix),
+        last_save_failed: saved.has_failed,
+        last_save_s: saved.last_s,
+        saves: saved.count,
+        load_keys_loaded: saved.keys_loaded,
+        load_keys_expired: saved.keys_expired,
+        ..Persistence::default()
+    }
 }
 
 fn server(ctx: &Ctx<'_>) -> ServerFacts {
@@ -242,6 +261,8 @@ fn server(ctx: &Ctx<'_>) -> ServerFacts {
 
 fn memory(node: &Node) -> MemoryFacts {
     let process = (node.facts.world.process)();
+    // Every shard has all scripts and libraries; they are counted once.
+    let scripts = node.scripts.figures();
     MemoryFacts {
         used: process.allocator.allocated,
         used_peak: process.allocated_peak,
@@ -251,6 +272,10 @@ fn memory(node: &Node) -> MemoryFacts {
         overhead: process.allocated_at_start,
         total_system: process.total_system,
         allocator: process.allocator,
+        scripts_eval: scripts.scripts.1 as u64,
+        scripts_cached: scripts.scripts.0 as u64,
+        libraries_loaded: scripts.libraries.0 as u64,
+        functions_loaded: scripts.libraries.1 as u64,
         maxmemory: number(node, "maxmemory"),
         maxmemory_policy: policy(node),
         ..MemoryFacts::default()

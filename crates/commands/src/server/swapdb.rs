@@ -47,9 +47,14 @@ impl Command for SwapDb {
             let index = u16::try_from(index).ok().filter(|index| *index < count);
             index.map(DbIndex).ok_or(ReplyError::DbOutOfRange)
         };
-        ctx.keyspace.swap(index(first)?, index(second)?, ctx.now);
+        let (first, second) = (index(first)?, index(second)?);
+        ctx.keyspace.swap(first, second, ctx.now);
+        ctx.notify_of_all(first, "swapdb");
+        if first != second {
+            ctx.notify_of_all(second, "swapdb");
+        }
         // One change, however many shards make it.
-        if !ctx.session().is_proxy {
+        if ctx.speaks_for_all() {
             ctx.changed(1);
         }
         reply.ok();

@@ -45,7 +45,8 @@ impl Command for SMove {
         reply: &mut dyn Reply,
     ) -> Result<(), ReplyError> {
         let rules = ctx.rules();
-        // Looked at only: it is no change of the destination if the member is there already.
+        // Without a trace: it is no change of the destination if the member is there already, and what is
+        // changed counts as used when it is.
         let (from, to) = (ctx.key(args.from), ctx.key(args.to));
         let Some(there) = has(&from, args.member, ctx)? else {
             reply.int(0);
@@ -54,7 +55,12 @@ impl Command for SMove {
         let known = has(&to, args.member, ctx)? == Some(true);
         reply.int(there.into());
         if !there || args.from == args.to {
+            ctx.db().get_for_write(&from);
+            ctx.db().get_for_write(&to);
             return Ok(());
+        }
+        if known {
+            ctx.db().get_for_write(&to);
         }
         let mut is_empty = false;
         if let Some(mut set) = ctx.edit::<Set>(args.from)? {
@@ -80,6 +86,6 @@ impl Command for SMove {
 /// Whether a set has a member; None without the set.
 fn has(key: &Key<'_>, member: &[u8], ctx: &mut Ctx<'_>) -> Result<Option<bool>, ReplyError> {
     let mut db = ctx.db();
-    let set = db.get_for_write(key).map(|entry| entry.read::<Set>()).transpose();
+    let set = db.peek(key).map(|entry| entry.read::<Set>()).transpose();
     Ok(set.map_err(wrong_type)?.map(|set| set.contains(member)))
 }

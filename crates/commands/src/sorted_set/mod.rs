@@ -113,8 +113,8 @@ pub(crate) fn store(set: SortedSet, event: &'static str, key: &Key<'_>, ctx: &mu
         return;
     }
     let mut db = ctx.db();
-    let (value, now) = (Value::Object(set.into_object()), db.now());
-    db.put(key, Owned { value, deadline: None, clock: 0 }.used_at(now));
+    let value = Value::Object(set.into_object());
+    db.store(key, Owned { value, deadline: None, clock: 0 });
     ctx.notify(Class::SortedSet, event, key.bytes);
     ctx.changed(1);
 }

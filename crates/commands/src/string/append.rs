@@ -38,7 +38,7 @@ impl Command for Append {
     ) -> Result<(), ReplyError> {
         let (key, len_max) = (ctx.key(key), ctx.node.config.proto_max_bulk_len);
         let mut db = ctx.db();
-        let old_len = match db.get_for_write(&key) {
+        let old_len = match db.peek(&key) {
             Some(entry) => Some(entry.string().map_err(wrong_type)?.len()),
             None => None,
         };

@@ -133,12 +133,13 @@ impl Command for SetRange {
     ) -> Result<(), ReplyError> {
         let (key, len_max) = (ctx.key(args.key), ctx.node.config.proto_max_bulk_len);
         let mut db = ctx.db();
-        let old_len = match db.get_for_write(&key) {
+        let old_len = match db.peek(&key) {
             Some(entry) => entry.string().map_err(wrong_type)?.len(),
             None => 0,
         };
         // Nothing to write makes no key and fills nothing with zeros.
         if args.value.is_empty() {
+            db.get_for_write(&key);
             reply.int(old_len as i64);
             return Ok(());
         }

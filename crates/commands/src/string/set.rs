@@ -105,9 +105,17 @@ impl Command for Set {
             Expiry::Unsaid => unsaid_ttl(ctx),
         };
         let key = ctx.key(args.key);
-        if args.condition.is_some() || args.get {
+        let looks = args.condition == Some(Condition::IfAbsent) || ttl == Ttl::Keep;
+        if args.condition.is_some() || args.get || looks {
             let mut db = ctx.db();
-            let old = if args.get { db.get(&key) } else { db.get_for_write(&key) };
+            // A key whose deadline goes counts as used when it is overwritten.
+            let old = if args.get {
+                db.get(&key)
+            } else if looks {
+                db.get_for_write(&key)
+            } else {
+                db.peek(&key)
+            };
             if args.get {
                 reply_string(old.as_ref(), reply)?;
             }

@@ -3,7 +3,7 @@
 use stoa_stdx::UnixMs;
 use stoa_value::{Hash, Rules, Str};
 
-use super::{TWICE, listpacked, pairs};
+use super::{Count, Loaded, TWICE, listpacked, pairs};
 use crate::read::{Damaged, Reader};
 use crate::zipmap;
 
@@ -11,13 +11,76 @@ use crate::zipmap;
 const DEADLINE_MAX: u64 = (1 << 48) - 2;
 const BAD_DEADLINE: Damaged = Damaged("a field's deadline is none");
 
-pub(super) fn plain(reader: &mut Reader<'_>, rules: &Rules) -> Result<Hash, Damaged> {
-    let mut hash = Hash::default();
-    for _ in 0..reader.count()? {
-        let (field, value) = (reader.string()?, reader.string()?);
-        add(&mut hash, &field, &value, rules)?;
+/// What stands beside a field and its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Nothing.
+    Plain,
+    /// In front of them the deadline, 0 for none.
+    Deadlines0,
+    /// The same, counted from one before the earliest, which stands in front of all.
+    Deadlines,
+    /// Behind them the deadline, or minus one: Valkey's.
+    DeadlinesBehind,
+}
+
+#[derive(Debug)]
+pub(super) struct Fields {
+    form: Form,
+    /// What deadlines are counted from, once it was read.
+    earliest: Option<u64>,
+    count: Count,
+    hash: Hash,
+}
+
+impl Fields {
+    pub(super) fn new(form: Form) -> Self {
+        let mut hash = Hash::default();
+        if form != Form::Plain {
+            hash.expect_deadlines();
+        }
+        Self { form, earliest: None, count: Count::default(), hash }
     }
-    Ok(hash)
+
+    /// Takes a field with what belongs to it.
+    pub(super) fn step(
+        &mut self,
+        reader: &mut Reader<'_>,
+        rules: &Rules,
+    ) -> Result<Option<Loaded>, Damaged> {
+        if self.form == Form::Deadlines && self.earliest.is_none() {
+            self.earliest = Some(earliest(reader)?);
+            return Ok(None);
+        }
+        if !self.count.is_next(reader)? {
+            return Ok(Some(Loaded::of(std::mem::take(&mut self.hash))));
+        }
+        let before = match self.form {
+            Form::Plain | Form::DeadlinesBehind => 0,
+            Form::Deadlines0 | Form::Deadlines => match reader.len()? {
+                0 => 0,
+                after => {
+                    let from = self.earliest.unwrap_or(1);
+                    from.checked_add(after - 1).ok_or(BAD_DEADLINE)?
+                }
+            },
+        };
+        let (field, value) = (reader.string()?, reader.string()?);
+        let deadline = match self.form {
+            Form::DeadlinesBehind => behind(reader)?,
+            Form::Plain | Form::Deadlines0 | Form::Deadlines => before,
+        };
+        add(&mut self.hash, &field, &value, rules)?;
+        expire(&mut self.hash, &field, deadline)?;
+        self.count.taken();
+        Ok(None)
+    }
+}
+
+/// A deadline, or minus one for none. One that is long past is as good as any.
+fn behind(reader: &mut Reader<'_>) -> Result<u64, Damaged> {
+    let deadline = reader.word()?;
+    Ok(if deadline == u64::MAX { 0 } else { deadline.max(1) })
 }
 
 pub(super) fn of<'a>(texts: impl Iterator<Item = Str<'a>>, rules: &Rules) -> Result<Hash, Damaged> {
@@ -32,28 +95,6 @@ pub(super) fn zipmap(reader: &mut Reader<'_>, rules: &Rules) -> Result<Hash, Dam
     let mut hash = Hash::default();
     zipmap::each(&reader.string()?, |field, value| add(&mut hash, field, value, rules))?;
     if hash.is_empty() { Err(super::EMPTY) } else { Ok(hash) }
-}
-
-/// Deadline (0: none), field, value; the deadlines are counted from one before the earliest, which
-/// stands in front of all. Those of the first drafts of the layout are not.
-pub(super) fn with_deadlines(
-    reader: &mut Reader<'_>,
-    from_earliest: bool,
-    rules: &Rules,
-) -> Result<Hash, Damaged> {
-    let earliest = if from_earliest { earliest(reader)? } else { 1 };
-    let mut hash = Hash::default();
-    hash.expect_deadlines();
-    for _ in 0..reader.count()? {
-        let deadline = match reader.len()? {
-            0 => 0,
-            after => earliest.checked_add(after - 1).ok_or(BAD_DEADLINE)?,
-        };
-        let (field, value) = (reader.string()?, reader.string()?);
-        add(&mut hash, &field, &value, rules)?;
-        expire(&mut hash, &field, deadline)?;
-    }
-    Ok(hash)
 }
 
 /// Field, value, deadline (0: none), as they lie in memory.

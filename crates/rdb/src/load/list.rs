@@ -2,7 +2,7 @@
 
 use stoa_value::{End, List, Rules};
 
-use super::{EMPTY, ziplisted};
+use super::{Count, EMPTY, Loaded, ziplisted};
 use crate::read::{Damaged, Reader};
 use crate::{listpack, ziplist};
 
@@ -10,67 +10,79 @@ use crate::{listpack, ziplist};
 const LONG: u64 = 1;
 const PACKED: u64 = 2;
 
-struct Building<'a> {
+/// What stands between two counts.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Form {
+    /// Elements.
+    Elements,
+    /// Ziplists.
+    Ziplists,
+    /// Listpacks and long elements.
+    Listpacks,
+}
+
+#[derive(Debug)]
+pub(super) struct Blocks {
+    form: Form,
+    count: Count,
     list: List,
-    rules: &'a Rules,
 }
 
-impl<'a> Building<'a> {
-    fn new(rules: &'a Rules) -> Self {
-        Self { list: List::default(), rules }
+impl Blocks {
+    pub(super) fn new(form: Form) -> Self {
+        Self { form, count: Count::default(), list: List::default() }
     }
 
-    fn push(&mut self, text: &[u8]) {
-        self.list.expect(&[text], self.rules);
-        self.list.push(End::Back, text, self.rules);
-    }
-
-    /// Blocks without elements were skipped; they may not be all.
-    fn done(self) -> Result<List, Damaged> {
-        if self.list.is_empty() { Err(EMPTY) } else { Ok(self.list) }
-    }
-}
-
-pub(super) fn plain(reader: &mut Reader<'_>, rules: &Rules) -> Result<List, Damaged> {
-    let mut building = Building::new(rules);
-    for _ in 0..reader.count()? {
-        building.push(&reader.string()?);
-    }
-    building.done()
-}
-
-pub(super) fn ziplist(reader: &mut Reader<'_>, rules: &Rules) -> Result<List, Damaged> {
-    let mut building = Building::new(rules);
-    for text in ziplisted(&reader.string()?)? {
-        text.with(|text| building.push(text));
-    }
-    building.done()
-}
-
-pub(super) fn ziplists(reader: &mut Reader<'_>, rules: &Rules) -> Result<List, Damaged> {
-    let mut building = Building::new(rules);
-    for _ in 0..reader.count()? {
-        for text in ziplist::open(&reader.string()?)?.0 {
-            text.with(|text| building.push(text));
+    /// Takes a block. Blocks without elements are skipped; they may not be all.
+    pub(super) fn step(
+        &mut self,
+        reader: &mut Reader<'_>,
+        rules: &Rules,
+    ) -> Result<Option<Loaded>, Damaged> {
+        if self.count.is_next(reader)? {
+            match self.form {
+                Form::Elements => push(&mut self.list, &reader.string()?, rules),
+                Form::Ziplists => {
+                    for text in ziplist::open(&reader.string()?)?.0 {
+                        text.with(|text| push(&mut self.list, text, rules));
+                    }
+                }
+                Form::Listpacks => self.block(reader, rules)?,
+            }
+            self.count.taken();
+            return Ok(None);
         }
+        if self.list.is_empty() {
+            return Err(EMPTY);
+        }
+        Ok(Some(Loaded::of(std::mem::take(&mut self.list))))
     }
-    building.done()
-}
 
-pub(super) fn listpacks(reader: &mut Reader<'_>, rules: &Rules) -> Result<List, Damaged> {
-    let mut building = Building::new(rules);
-    for _ in 0..reader.count()? {
+    fn block(&mut self, reader: &mut Reader<'_>, rules: &Rules) -> Result<(), Damaged> {
         let form = reader.len()?;
         let bytes = reader.string()?;
         match form {
-            LONG if !bytes.is_empty() => building.push(&bytes),
+            LONG if !bytes.is_empty() => push(&mut self.list, &bytes, rules),
             PACKED => {
                 for text in listpack::open(&bytes)?.0 {
-                    text.with(|text| building.push(text));
+                    text.with(|text| push(&mut self.list, text, rules));
                 }
             }
             _ => return Err(Damaged("a block of a list has no known form")),
         }
+        Ok(())
     }
-    building.done()
+}
+
+pub(super) fn ziplist(reader: &mut Reader<'_>, rules: &Rules) -> Result<List, Damaged> {
+    let mut list = List::default();
+    for text in ziplisted(&reader.string()?)? {
+        text.with(|text| push(&mut list, text, rules));
+    }
+    Ok(list)
+}
+
+fn push(list: &mut List, text: &[u8], rules: &Rules) {
+    list.expect(&[text], rules);
+    list.push(End::Back, text, rules);
 }

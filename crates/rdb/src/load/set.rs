@@ -2,15 +2,29 @@
 
 use stoa_value::{Rules, Set};
 
-use super::{EMPTY, TWICE, listpacked};
+use super::{Count, EMPTY, Loaded, TWICE, listpacked};
 use crate::read::{Damaged, Reader};
 
-pub(super) fn plain(reader: &mut Reader<'_>, rules: &Rules) -> Result<Set, Damaged> {
-    let mut set = Set::default();
-    for _ in 0..reader.count()? {
-        add(&mut set, &reader.string()?, rules)?;
+#[derive(Debug, Default)]
+pub(super) struct Members {
+    count: Count,
+    set: Set,
+}
+
+impl Members {
+    /// Takes a member.
+    pub(super) fn step(
+        &mut self,
+        reader: &mut Reader<'_>,
+        rules: &Rules,
+    ) -> Result<Option<Loaded>, Damaged> {
+        if !self.count.is_next(reader)? {
+            return Ok(Some(Loaded::of(std::mem::take(&mut self.set))));
+        }
+        add(&mut self.set, &reader.string()?, rules)?;
+        self.count.taken();
+        Ok(None)
     }
-    Ok(set)
 }
 
 pub(super) fn listpack(reader: &mut Reader<'_>, rules: &Rules) -> Result<Set, Damaged> {

@@ -3,24 +3,50 @@
 use stoa_stdx::parse_double;
 use stoa_value::{Rules, SortedSet, Str};
 
-use super::{TWICE, pairs};
+use super::{Count, Loaded, TWICE, pairs};
 use crate::read::{Damaged, Reader};
 
 const NO_NUMBER: Damaged = Damaged("a score is no number");
 
-type ReadScore<'a> = fn(&mut Reader<'a>) -> Result<f64, Damaged>;
+/// How a score lies.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Form {
+    /// As digits.
+    Text,
+    /// As eight bytes.
+    Double,
+}
 
-pub(super) fn plain<'a>(
-    reader: &mut Reader<'a>,
-    score: ReadScore<'a>,
-    rules: &Rules,
-) -> Result<SortedSet, Damaged> {
-    let mut set = SortedSet::default();
-    for _ in 0..reader.count()? {
-        let member = reader.string()?;
-        add(&mut set, &member, score(reader)?, rules)?;
+#[derive(Debug)]
+pub(super) struct Members {
+    form: Form,
+    count: Count,
+    set: SortedSet,
+}
+
+impl Members {
+    pub(super) fn new(form: Form) -> Self {
+        Self { form, count: Count::default(), set: SortedSet::default() }
     }
-    Ok(set)
+
+    /// Takes a member with its score.
+    pub(super) fn step(
+        &mut self,
+        reader: &mut Reader<'_>,
+        rules: &Rules,
+    ) -> Result<Option<Loaded>, Damaged> {
+        if !self.count.is_next(reader)? {
+            return Ok(Some(Loaded::of(std::mem::take(&mut self.set))));
+        }
+        let member = reader.string()?;
+        let score = match self.form {
+            Form::Text => text_score(reader)?,
+            Form::Double => reader.double()?,
+        };
+        add(&mut self.set, &member, score, rules)?;
+        self.count.taken();
+        Ok(None)
+    }
 }
 
 pub(super) fn of<'a>(
@@ -39,7 +65,7 @@ pub(super) fn of<'a>(
 }
 
 /// A length, or one of three that stand for what has no digits, and the digits.
-pub(super) fn text_score(reader: &mut Reader<'_>) -> Result<f64, Damaged> {
+fn text_score(reader: &mut Reader<'_>) -> Result<f64, Damaged> {
     match reader.byte()? {
         255 => Ok(f64::NEG_INFINITY),
         254 => Ok(f64::INFINITY),

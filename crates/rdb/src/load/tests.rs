@@ -10,7 +10,7 @@ use super::Loaded;
 use crate::write::ValueRef;
 use crate::{Damaged, Kind, Reader, Refusal, dump, load, restore};
 
-fn rules(rng: &mut Rng) -> Rules {
+pub(crate) fn rules(rng: &mut Rng) -> Rules {
     let limits = match rng.below(3) {
         0 => Limits {
             hash_max_entries: 4,
@@ -28,7 +28,7 @@ fn rules(rng: &mut Rng) -> Rules {
     Rules { limits, seed: HashSeed::new([1, 2, 3, 4]) }
 }
 
-fn text(rng: &mut Rng) -> Vec<u8> {
+pub(crate) fn text(rng: &mut Rng) -> Vec<u8> {
     match rng.below(8) {
         0 => (rng.next() as i64 >> rng.below(64)).to_string().into_bytes(),
         1 => vec![b'r'; rng.below(300) as usize],
@@ -81,7 +81,7 @@ fn stream(rng: &mut Rng) -> Stream {
 }
 
 /// Some value of any type but string.
-fn object(rng: &mut Rng, rules: &Rules) -> Object {
+pub(crate) fn object(rng: &mut Rng, rules: &Rules) -> Object {
     let len = 1 + if rng.one_in(8) { rng.below(700) } else { rng.below(12) };
     match rng.below(5) {
         0 => {

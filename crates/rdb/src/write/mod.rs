@@ -2,9 +2,11 @@
 
 mod stream;
 
+use std::iter;
+
 use stoa_value::{Hash, Limits, List, ListBlock, ObjectRef, Set, SortedSet, Str};
 
-use crate::{Kind, lzf};
+use crate::{Kind, VERSION, VERSION_MIN, VERSION_OF_7_2, lzf};
 
 /// Shorter strings are not worth compressing.
 const PACKED_LEN_MIN: usize = 21;
@@ -23,11 +25,37 @@ pub enum ValueRef<'a> {
 }
 
 impl ValueRef<'_> {
+    /// The oldest version of the format, of those that are written, that holds all of it.
+    #[must_use]
+    pub fn version(&self) -> u16 {
+        match self {
+            Self::Object(ObjectRef::Hash(hash))
+                if hash.encoding() == "listpackex" || hash.next_deadline().is_some() =>
+            {
+                VERSION
+            }
+            Self::Object(ObjectRef::Stream(stream))
+                if stream.groups().values().any(|group| group.consumers().len() > 0) =>
+            {
+                VERSION_OF_7_2
+            }
+            Self::String(_) | Self::Object(_) => VERSION_MIN,
+        }
+    }
+
     /// The layout it is written in.
     #[must_use]
     pub fn kind(&self) -> Kind {
+        self.kind_in(VERSION)
+    }
+
+    /// The same in a file of an older version.
+    pub(crate) fn kind_in(&self, version: u16) -> Kind {
         let Self::Object(object) = self else { return Kind::String };
+        let is_old = version < VERSION_OF_7_2;
         match object {
+            ObjectRef::Set(set) if is_old && set.int_width().is_none() => Kind::Set,
+            ObjectRef::Stream(_) if is_old => Kind::Stream2,
             ObjectRef::List(_) => Kind::ListListpacks,
             ObjectRef::Set(set) if set.int_width().is_some() => Kind::SetInts,
             ObjectRef::Set(set) if set.as_packed().is_some() => Kind::SetListpack,
@@ -65,20 +93,35 @@ impl Writer {
         self.out
     }
 
+    /// Bytes that were written and not taken.
+    pub(crate) const fn waiting(&self) -> usize {
+        self.out.len()
+    }
+
+    /// The same bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.out
+    }
+
+    /// Gives away what was written so far.
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.out)
+    }
+
     pub(crate) fn byte(&mut self, byte: u8) {
         self.out.push(byte);
     }
 
-    fn raw(&mut self, bytes: &[u8]) {
+    pub(crate) fn raw(&mut self, bytes: &[u8]) {
         self.out.extend_from_slice(bytes);
     }
 
-    fn word(&mut self, word: u64) {
+    pub(crate) fn word(&mut self, word: u64) {
         self.raw(&word.to_le_bytes());
     }
 
     /// A length or another number.
-    fn len(&mut self, len: u64) {
+    pub(crate) fn len(&mut self, len: u64) {
         if len < 1 << 6 {
             self.byte(len as u8);
         } else if len < 1 << 14 {
@@ -93,7 +136,7 @@ impl Writer {
     }
 
     /// A string: as a small integer, compressed, or as it is.
-    fn text(&mut self, text: &[u8]) {
+    pub(crate) fn text(&mut self, text: &[u8]) {
         if let Some(value) = small_int(text) {
             return self.int(value);
         }
@@ -121,90 +164,165 @@ impl Writer {
         self.raw(&le[..width]);
     }
 
-    fn str(&mut self, text: Str<'_>) {
-        text.with(|text| self.text(text));
-    }
-
     /// A value without its kind.
     pub fn value(&mut self, value: ValueRef<'_>, limits: &Limits) {
-        match value {
-            ValueRef::String(text) => self.str(text),
-            ValueRef::Object(ObjectRef::List(list)) => self.list(list, limits),
-            ValueRef::Object(ObjectRef::Set(set)) => self.set(set),
-            ValueRef::Object(ObjectRef::SortedSet(set)) => self.sorted_set(set),
-            ValueRef::Object(ObjectRef::Hash(hash)) => self.hash(hash),
-            ValueRef::Object(ObjectRef::Stream(stream)) => self.stream(stream),
-        }
+        Portions::new(value, limits).write(self, usize::MAX);
     }
 
-    fn list(&mut self, list: &List, limits: &Limits) {
-        let blocks: Vec<ListBlock<'_>> = list.blocks().collect();
-        self.len(blocks.len() as u64);
-        for block in blocks {
-            match block.long_element(limits) {
-                Some(text) => {
-                    self.len(1);
-                    self.text(text);
-                }
-                None => {
-                    self.len(2);
-                    self.text(block.to_packed().as_bytes());
-                }
-            }
+    fn token(&mut self, token: &Token<'_>) {
+        match token {
+            Token::Len(len) => self.len(*len),
+            Token::Word(word) => self.word(*word),
+            Token::Raw(id) => self.raw(id),
+            Token::Name(id) => self.text(id),
+            Token::Str(text) => text.with(|text| self.text(text)),
+            Token::Bytes(bytes) => self.text(bytes),
+            Token::Block(block) => self.text(block.to_packed().as_bytes()),
+            Token::Ints(set, width) => self.text(&ints(set, *width)),
         }
     }
+}
 
-    fn set(&mut self, set: &Set) {
-        if let Some(packed) = set.as_packed() {
-            return self.text(packed.as_bytes());
-        }
-        let Some(width) = set.int_width() else {
-            self.len(set.len() as u64);
-            return set.iter().for_each(|member| self.str(member));
+/// The next thing in a value.
+enum Token<'a> {
+    /// A length or another number.
+    Len(u64),
+    /// A time, a score.
+    Word(u64),
+    /// An id as it is.
+    Raw([u8; 16]),
+    /// An id as a string.
+    Name([u8; 16]),
+    /// A string.
+    Str(Str<'a>),
+    /// A string that is no integer, or is not known to be one.
+    Bytes(&'a [u8]),
+    /// A block of a list, as a string.
+    Block(ListBlock<'a>),
+    /// A set of integers, each of so many bytes, as a string.
+    Ints(&'a Set, usize),
+}
+
+/// What of a value is still to be written. A large one is written in portions: element by element, or
+/// block by block where elements lie packed.
+pub struct Portions<'a> {
+    /// What is not worth an iterator: a number in front, and a string.
+    next: [Option<Token<'a>>; 2],
+    rest: Option<Box<dyn Iterator<Item = Token<'a>> + 'a>>,
+}
+
+impl std::fmt::Debug for Portions<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Portions").field("is_over", &self.is_over()).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Portions<'a> {
+    /// All of a value, without its kind.
+    #[must_use]
+    pub fn new(value: ValueRef<'a>, limits: &Limits) -> Self {
+        Self::in_version(value, limits, VERSION)
+    }
+
+    /// The same in a file of an older version, which holds it. A stream there has no consumers, and so
+    /// lies as it does in a newer one.
+    pub(crate) fn in_version(value: ValueRef<'a>, limits: &Limits, version: u16) -> Self {
+        let is_old = version < VERSION_OF_7_2;
+        let one = |token| Self::of_two(None, token);
+        let object = match value {
+            ValueRef::String(text) => return one(Token::Str(text)),
+            ValueRef::Object(object) => object,
         };
-        let mut bytes = Vec::with_capacity(8 + set.len() * width);
-        bytes.extend_from_slice(&(width as u32).to_le_bytes());
-        bytes.extend_from_slice(&(set.len() as u32).to_le_bytes());
-        for member in set.iter() {
-            if let Str::Int(value) = member {
-                bytes.extend_from_slice(&value.to_le_bytes()[..width]);
-            }
-        }
-        self.text(&bytes);
+        let rest: Box<dyn Iterator<Item = Token<'a>> + 'a> = match object {
+            ObjectRef::List(list) => Box::new(of_list(list, *limits)),
+            ObjectRef::Set(set) => match (set.as_packed(), set.int_width()) {
+                (Some(packed), _) if !is_old => return one(Token::Bytes(packed.as_bytes())),
+                (_, Some(width)) => return one(Token::Ints(set, width)),
+                (_, None) => Box::new(
+                    iter::once(Token::Len(set.len() as u64)).chain(set.iter().map(Token::Str)),
+                ),
+            },
+            ObjectRef::SortedSet(set) => match set.packed() {
+                Some(packed) => return one(Token::Bytes(packed.as_bytes())),
+                None => Box::new(of_sorted_set(set)),
+            },
+            ObjectRef::Hash(hash) => match hash.packed() {
+                Some(packed) => {
+                    let head = (hash.encoding() == "listpackex")
+                        .then(|| Token::Word(hash.next_deadline().map_or(0, |at| at.0)));
+                    return Self::of_two(head, Token::Bytes(packed.as_bytes()));
+                }
+                None => Box::new(of_hash(hash)),
+            },
+            ObjectRef::Stream(stream) => Box::new(stream::tokens(stream)),
+        };
+        Self { next: [None, None], rest: Some(rest) }
     }
 
-    /// Large ones from the last to the first, as is the custom: whoever builds them grows at one end.
-    fn sorted_set(&mut self, set: &SortedSet) {
-        if let Some(packed) = set.packed() {
-            return self.text(packed.as_bytes());
-        }
-        self.len(set.len() as u64);
-        for (member, score) in set.range(0, set.len(), true) {
-            self.str(member);
-            self.raw(&score.to_le_bytes());
-        }
+    const fn of_two(head: Option<Token<'a>>, token: Token<'a>) -> Self {
+        Self { next: [head, Some(token)], rest: None }
     }
 
-    fn hash(&mut self, hash: &Hash) {
-        let earliest = hash.next_deadline().map(|at| at.0);
-        if let Some(packed) = hash.packed() {
-            if hash.encoding() == "listpackex" {
-                self.word(earliest.unwrap_or(0));
-            }
-            return self.text(packed.as_bytes());
+    /// Whether all of it was written.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        self.next[1].is_none() && self.rest.is_none()
+    }
+
+    /// Writes until `writer` holds `len_max` bytes or more, or all is written: an element at least.
+    pub fn write(&mut self, writer: &mut Writer, len_max: usize) {
+        for token in std::mem::take(&mut self.next).into_iter().flatten() {
+            writer.token(&token);
         }
-        if let Some(earliest) = earliest {
-            self.word(earliest);
-        }
-        self.len(hash.len() as u64);
-        for (field, value, deadline) in hash.iter() {
-            if let Some(earliest) = earliest {
-                self.len(deadline.map_or(0, |at| at.0 - earliest + 1));
+        let Some(rest) = &mut self.rest else { return };
+        for token in rest {
+            writer.token(&token);
+            if writer.out.len() >= len_max {
+                return;
             }
-            self.str(field);
-            self.str(value);
+        }
+        self.rest = None;
+    }
+}
+
+fn of_list(list: &List, limits: Limits) -> impl Iterator<Item = Token<'_>> {
+    let len = list.blocks().count() as u64;
+    let blocks = list.blocks().flat_map(move |block| match block.long_element(&limits) {
+        Some(text) => [Token::Len(1), Token::Bytes(text)],
+        None => [Token::Len(2), Token::Block(block)],
+    });
+    iter::once(Token::Len(len)).chain(blocks)
+}
+
+/// Width and count, then the integers in ascending order.
+fn ints(set: &Set, width: usize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(8 + set.len() * width);
+    bytes.extend_from_slice(&(width as u32).to_le_bytes());
+    bytes.extend_from_slice(&(set.len() as u32).to_le_bytes());
+    for member in set.iter() {
+        if let Str::Int(value) = member {
+            bytes.extend_from_slice(&value.to_le_bytes()[..width]);
         }
     }
+    bytes
+}
+
+/// Large ones from the last to the first, as is the custom: whoever builds them grows at one end.
+fn of_sorted_set(set: &SortedSet) -> impl Iterator<Item = Token<'_>> {
+    let members = set
+        .range(0, set.len(), true)
+        .flat_map(|(member, score)| [Token::Str(member), Token::Word(score.to_bits())]);
+    iter::once(Token::Len(set.len() as u64)).chain(members)
+}
+
+fn of_hash(hash: &Hash) -> impl Iterator<Item = Token<'_>> {
+    let earliest = hash.next_deadline().map(|at| at.0);
+    let fields = hash.iter().flat_map(move |(field, value, deadline)| {
+        let deadline =
+            earliest.map(|earliest| Token::Len(deadline.map_or(0, |at| at.0 - earliest + 1)));
+        deadline.into_iter().chain([Token::Str(field), Token::Str(value)])
+    });
+    earliest.map(Token::Word).into_iter().chain([Token::Len(hash.len() as u64)]).chain(fields)
 }
 
 /// The integer that prints to `text`, if it has 32 bits.

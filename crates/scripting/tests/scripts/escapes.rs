@@ -246,3 +246,17 @@ fn a_server_may_end_while_a_script_pauses() {
     assert_eq!(outcome, stoa_scripting::Outcome::Paused);
     drop(scripting);
 }
+
+#[test]
+fn a_command_that_has_to_wait_is_asked_for_again_when_the_script_goes_on() {
+    let mut scripting = scripting();
+    let text = b"local n = 1; return redis.call('echo', 'x' .. n) .. redis.call('echo', 'y')";
+    let found = scripting.script(text).expect("it compiles");
+    let mut host = Stub { waits: true, ..Stub::default() };
+    let mut tape = stoa_scripting::Tape::default();
+    let outcome = scripting.run(&found, &[], &[], &mut host, &mut tape);
+    assert_eq!((outcome, host.calls), (stoa_scripting::Outcome::Paused, 0));
+    let outcome = scripting.resume(&mut host, &mut tape);
+    assert_eq!((outcome, host.calls), (stoa_scripting::Outcome::Answered, 2));
+    assert!(matches!(tape.read().item(), Some(stoa_scripting::Item::Bulk(b"x1y"))));
+}

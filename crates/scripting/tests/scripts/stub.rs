@@ -1,6 +1,8 @@
 //! A host without a server, and replies as text.
 
-use stoa_scripting::{Host, Item, LogLevel, Outcome, Reader, Scripting, Sink, Stop, Tape, Tick};
+use stoa_scripting::{
+    Called, Host, Item, LogLevel, Outcome, Reader, Scripting, Sink, Stop, Tape, Tick,
+};
 
 /// Answers a few words, and ends what runs too long.
 #[derive(Default)]
@@ -11,12 +13,17 @@ pub struct Stub {
     pub stop: Option<Stop>,
     /// Pauses at every look.
     pub pauses: bool,
+    /// The next command has to wait.
+    pub waits: bool,
     /// Commands so far.
     pub calls: u32,
 }
 
 impl Host for Stub {
-    fn call(&mut self, argv: &[&[u8]], _: bool, reply: &mut Tape) -> Result<(), Stop> {
+    fn call(&mut self, argv: &[&[u8]], _: bool, reply: &mut Tape) -> Result<Called, Stop> {
+        if std::mem::take(&mut self.waits) {
+            return Ok(Called::Waits);
+        }
         self.calls += 1;
         match (self.stop, argv[0]) {
             (Some(stop), _) => return Err(stop),
@@ -37,7 +44,7 @@ impl Host for Stub {
             (None, b"text") => reply.verbatim(b"txt", b"words"),
             (None, _) => reply.error(b"ERR no such command here"),
         }
-        Ok(())
+        Ok(Called::Answered)
     }
 
     fn permits(&mut self, _: &[&[u8]]) -> Option<bool> {

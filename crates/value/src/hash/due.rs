@@ -87,6 +87,16 @@ impl Due {
         true
     }
 
+    /// What [`Due::copy_some`] fills.
+    pub(super) fn copy_begin(&self) -> Self {
+        Self { records: self.records.copy_begin(), tree: self.tree.copy_begin() }
+    }
+
+    /// Copies about `left` bytes. True when there are more.
+    pub(super) fn copy_some(&self, to: &mut Self, left: &mut usize) -> bool {
+        self.records.copy_some(&mut to.records, left) || self.tree.copy_some(&mut to.tree, left)
+    }
+
     fn at(&self, n: usize) -> Option<u64> {
         (n < self.len()).then(|| {
             let (leaf, at) = self.tree.leaf_at(n);

@@ -3,6 +3,7 @@
 use stoa_stdx::HashSeed;
 
 use super::due::Due;
+use crate::copying::other_form;
 use crate::table::{self, Length, Shape, Table};
 
 /// An item of a hash: field, length of the value with a bit that says whether a deadline follows, the
@@ -147,6 +148,25 @@ impl Large {
             self.due = None;
         }
         self.fields.free_some(left)
+    }
+
+    /// What [`Large::copy_some`] fills.
+    pub(super) fn copy_begin(&self) -> Self {
+        let due = self.due.as_ref().map(|due| Box::new(due.copy_begin()));
+        let Self { armed, horizon, .. } = *self;
+        Self { fields: self.fields.copy_begin(), due, armed, horizon }
+    }
+
+    /// Copies about `left` bytes, fields from position `at` on. True when there are more.
+    pub(super) fn copy_some(&self, to: &mut Self, at: &mut u64, left: &mut usize) -> bool {
+        if self.fields.copy_some(&mut to.fields, at, left) {
+            return true;
+        }
+        match (&self.due, &mut to.due) {
+            (Some(from), Some(to)) => from.copy_some(to, left),
+            (None, None) => false,
+            (Some(_), None) | (None, Some(_)) => other_form(),
+        }
     }
 
     pub(super) const fn is_light(&self) -> bool {

@@ -16,6 +16,7 @@ use expiring::Expiring;
 use large::Large;
 use stoa_stdx::{Rng, UnixMs};
 
+use crate::copying::other_form;
 use crate::packed::{self, BYTES_MAX};
 use crate::table;
 use crate::{Packed, Rules, Str};
@@ -101,6 +102,23 @@ impl Hash {
                 false
             }
             Repr::Table(large) => large.free_some(left),
+        }
+    }
+
+    /// What [`Self::copy_some`] fills; a small one is copied at once.
+    pub(crate) fn copy_begin(&self) -> Self {
+        Self(match &self.0 {
+            Repr::Table(large) => Repr::Table(Box::new(large.copy_begin())),
+            small => small.clone(),
+        })
+    }
+
+    /// Copies about `left` bytes, from where the copy is. True when there are more.
+    pub(crate) fn copy_some(&self, to: &mut Self, at: &mut u64, left: &mut usize) -> bool {
+        match (&self.0, &mut to.0) {
+            (Repr::Table(from), Repr::Table(to)) => from.copy_some(to, at, left),
+            (Repr::Table(_), _) | (_, Repr::Table(_)) => other_form(),
+            (Repr::Packed(_) | Repr::Expiring(_), Repr::Packed(_) | Repr::Expiring(_)) => false,
         }
     }
 

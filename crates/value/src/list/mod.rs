@@ -12,6 +12,7 @@ pub use node::End;
 use node::Node;
 use quick::{NodeLimit, Quick, QuickIter, QuickIterBack};
 
+use crate::copying::other_form;
 use crate::packed;
 use crate::{Limits, Packed, Rules, Str};
 
@@ -76,6 +77,23 @@ impl List {
                 false
             }
             Repr::Quick(quick) => quick.free_some(left),
+        }
+    }
+
+    /// What [`Self::copy_some`] fills; a small one is copied at once.
+    pub(crate) fn copy_begin(&self) -> Self {
+        Self(match &self.0 {
+            Repr::Quick(quick) => Repr::Quick(Box::new(quick.copy_begin())),
+            Repr::Packed(packed) => Repr::Packed(packed.clone()),
+        })
+    }
+
+    /// Copies about `left` bytes, from where the copy is. True when there are more.
+    pub(crate) fn copy_some(&self, to: &mut Self, _: &mut u64, left: &mut usize) -> bool {
+        match (&self.0, &mut to.0) {
+            (Repr::Quick(from), Repr::Quick(to)) => from.copy_some(to, left),
+            (Repr::Packed(_), Repr::Packed(_)) => false,
+            (Repr::Quick(_), Repr::Packed(_)) | (Repr::Packed(_), Repr::Quick(_)) => other_form(),
         }
     }
 

@@ -4,6 +4,8 @@
 //! blocks: a million blocks are ten thousand chunks, so that neither a search nor the growing of the
 //! outer row takes long.
 
+mod copying;
+
 use std::collections::VecDeque;
 
 use super::node::{End, Node};

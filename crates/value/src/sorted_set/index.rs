@@ -9,6 +9,7 @@ use hashbrown::HashTable;
 use stoa_stdx::HashSeed;
 
 use super::records::{Handle, Records};
+use crate::copying::spend;
 
 /// Members of a segment: what 512 places hold before they would double.
 const SEGMENT_LEN_MAX: usize = 448;
@@ -129,6 +130,32 @@ impl Index {
         let tables: usize =
             self.segments.iter().map(|segment| segment.table.allocation_size()).sum();
         tables + self.segments.capacity() * size_of::<Segment>() + self.directory.capacity() * 4
+    }
+
+    /// What [`Index::copy_some`] fills.
+    pub(super) fn copy_begin(&self) -> Self {
+        Self {
+            seed: self.seed.clone(),
+            segments: Vec::with_capacity(self.segments.len()),
+            directory: Vec::new(),
+            depth: self.depth,
+        }
+    }
+
+    /// Copies about `left` bytes. True when there are more.
+    pub(super) fn copy_some(&self, to: &mut Self, left: &mut usize) -> bool {
+        for segment in self.segments.iter().skip(to.segments.len()) {
+            if *left == 0 {
+                return true;
+            }
+            to.segments.push(segment.clone());
+            spend(left, segment.table.allocation_size());
+        }
+        if to.directory.is_empty() {
+            to.directory.clone_from(&self.directory);
+            spend(left, self.directory.len() * 4);
+        }
+        false
     }
 
     /// Drops a segment, whatever still points at it. False when there is none.

@@ -109,6 +109,19 @@ impl Large {
         true
     }
 
+    /// What [`Large::copy_some`] fills.
+    pub(super) fn copy_begin(&self) -> Self {
+        let (records, index) = (self.records.copy_begin(), self.index.copy_begin());
+        Self { records, tree: self.tree.copy_begin(), index }
+    }
+
+    /// Copies about `left` bytes. True when there are more.
+    pub(super) fn copy_some(&self, to: &mut Self, left: &mut usize) -> bool {
+        self.records.copy_some(&mut to.records, left)
+            || self.index.copy_some(&mut to.index, left)
+            || self.tree.copy_some(&mut to.tree, left)
+    }
+
     /// Whether it is dropped in no time. It became large for its members' number or for a long one.
     pub(super) fn is_light(&self) -> bool {
         self.len() <= LIGHT_LEN_MAX && self.records.blocks() <= LIGHT_BLOCKS_MAX

@@ -20,6 +20,7 @@ pub use range::Range;
 pub(crate) use records::Records;
 pub(crate) use tree::{Item, Tree};
 
+use crate::copying::other_form;
 use crate::{Packed, Rules, Str};
 
 /// A sorted set.
@@ -233,6 +234,23 @@ impl SortedSet {
             *self = Self::default();
         }
         more
+    }
+
+    /// What [`Self::copy_some`] fills; a small one is copied at once.
+    pub(crate) fn copy_begin(&self) -> Self {
+        Self(match &self.0 {
+            Repr::Large(large) => Repr::Large(Box::new(large.copy_begin())),
+            Repr::Small(packed) => Repr::Small(packed.clone()),
+        })
+    }
+
+    /// Copies about `left` bytes, from where the copy is. True when there are more.
+    pub(crate) fn copy_some(&self, to: &mut Self, _: &mut u64, left: &mut usize) -> bool {
+        match (&self.0, &mut to.0) {
+            (Repr::Large(from), Repr::Large(to)) => from.copy_some(to, left),
+            (Repr::Small(_), Repr::Small(_)) => false,
+            (Repr::Large(_), Repr::Small(_)) | (Repr::Small(_), Repr::Large(_)) => other_form(),
+        }
     }
 
     /// Whether it is dropped in no time.

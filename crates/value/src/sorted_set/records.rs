@@ -9,6 +9,8 @@
 //! four-byte handles: page and place. A page whose last record goes is given back. The price is a
 //! look at the page table on the way, which is small enough to stay in the cache.
 
+use crate::copying::spend;
+
 /// Where a record is.
 pub(crate) type Handle = u32;
 
@@ -172,6 +174,37 @@ impl Records {
     /// Blocks of memory.
     pub(crate) const fn blocks(&self) -> usize {
         self.pages.len() + self.long.len()
+    }
+
+    /// What [`Records::copy_some`] fills.
+    pub(crate) fn copy_begin(&self) -> Self {
+        Self {
+            pages: Vec::with_capacity(self.pages.len()),
+            vacant: self.vacant.clone(),
+            open: self.open.clone(),
+            long: Vec::with_capacity(self.long.len()),
+            long_vacant: self.long_vacant.clone(),
+            long_bytes: self.long_bytes,
+        }
+    }
+
+    /// Copies about `left` bytes. True when there are more.
+    pub(crate) fn copy_some(&self, to: &mut Self, left: &mut usize) -> bool {
+        for page in self.pages.iter().skip(to.pages.len()) {
+            if *left == 0 {
+                return true;
+            }
+            to.pages.push(page.clone());
+            spend(left, if page.is_some() { PAGE_LEN } else { 0 });
+        }
+        for member in self.long.iter().skip(to.long.len()) {
+            if *left == 0 {
+                return true;
+            }
+            to.long.push(member.clone());
+            spend(left, member.len());
+        }
+        false
     }
 
     /// Drops a page or a long member, whatever still points at it. False when there is none.

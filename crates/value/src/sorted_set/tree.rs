@@ -8,6 +8,8 @@
 //! A full leaf first gives to a neighbour, so leaves are four fifths full after random inserts,
 //! and all but full after inserts in order.
 
+mod copying;
+
 use super::records::Handle;
 
 /// Entries of a leaf: with its length it just fits the allocator's 768 bytes.

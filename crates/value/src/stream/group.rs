@@ -1,5 +1,7 @@
 //! Consumer groups: how far a group has read, what its consumers got and have not acknowledged.
 
+mod copying;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::StreamId;

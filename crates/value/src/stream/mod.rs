@@ -5,6 +5,7 @@
 
 mod block;
 mod checked;
+mod copying;
 mod group;
 mod id;
 mod lag;

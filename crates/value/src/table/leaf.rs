@@ -11,6 +11,7 @@
 
 use super::Shape;
 use crate::buf::class;
+use crate::copying::spend;
 
 /// Words of the largest leaf: splitting it stays well below 100 µs.
 pub(super) const WORDS_MAX: usize = 1_024;
@@ -81,6 +82,24 @@ impl Leaf {
     /// Blocks of memory; a long one counts more, because the allocator gives its pages back.
     pub(super) const fn blocks(&self) -> usize {
         2 + self.data.capacity() / PAGES_LEN + self.large.len()
+    }
+
+    /// Copies about `left` bytes into a leaf that was empty at first. True when that is all.
+    pub(super) fn copy_some(&self, to: &mut Self, left: &mut usize) -> bool {
+        if to.len == 0 && self.len > 0 {
+            let large = Vec::with_capacity(self.large.len());
+            let (words, data) = (self.words.clone(), self.data.clone());
+            *to = Self { words, len: self.len, gaps: self.gaps, data, large };
+            spend(left, self.words.len() * 8 + self.data.len());
+        }
+        for item in self.large.iter().skip(to.large.len()) {
+            if *left == 0 {
+                return false;
+            }
+            to.large.push(item.clone());
+            spend(left, item.len());
+        }
+        true
     }
 
     /// Frees blocks of long items. True when all are gone.

@@ -9,6 +9,7 @@
 //! An item is its key's length, its key, and what its [`Shape`] puts behind. A member of 16 bytes
 //! takes about 30 bytes in all.
 
+mod copying;
 mod leaf;
 
 use std::marker::PhantomData;

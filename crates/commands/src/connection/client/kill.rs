@@ -123,7 +123,7 @@ impl Command for Kill {
         let (me, now) = (ctx.session().id, ctx.mono);
         for session in ctx.sessions.iter_mut() {
             let is_me = session.id == me;
-            if !filter.takes(session, now) || is_me && filter.spares_me {
+            if session.is_killed || !filter.takes(session, now) || is_me && filter.spares_me {
                 continue;
             }
             killed += 1;
@@ -131,6 +131,7 @@ impl Command for Kill {
                 // Who asks hears the answer first.
                 session.closing = true;
             } else {
+                session.is_killed = true;
                 ctx.node.orders.push(Order::Kill(session.id));
             }
         }

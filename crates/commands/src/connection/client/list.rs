@@ -95,7 +95,7 @@ impl Command for List {
             Who::OfType(client_type) => *client_type == Ok(ClientType::of(session)),
             Who::WithIds(ids) => ids.contains(&session.id),
         };
-        let lines = ctx.sessions.iter().filter(wanted);
+        let lines = ctx.sessions.iter().filter(|session| !session.is_killed).filter(wanted);
         Box::new(lines.map(|session| (session.id, line(session, now))).collect::<Lines>())
     }
 
@@ -134,8 +134,7 @@ impl Command for List {
 const CLIENT_BYTES: usize = 1_024;
 
 /// One connection. `fd` is the row of its connection: a shard never sees a descriptor. Fields of what
-/// does not exist here (buffers with a size of their own) are those of a client that uses none, and
-/// what it watches is known to the owners of the keys only.
+/// does not exist here (buffers with a size of their own) are those of a client that uses none.
 fn line(session: &Session, now: MonoMs) -> String {
     let seconds = |since: MonoMs| now.0.saturating_sub(since.0) / 1_000;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -175,9 +174,10 @@ fn line(session: &Session, now: MonoMs) -> String {
     );
     let _ = writeln!(
         line,
-        " sub={channels} psub={patterns} ssub={shard_channels} multi={queued} watch=0 qbuf={} qbuf-free=0 argv-mem=0 multi-mem={queued_bytes} rbs=0 rbp=0 \
+        " sub={channels} psub={patterns} ssub={shard_channels} multi={queued} watch={} qbuf={} qbuf-free=0 argv-mem=0 multi-mem={queued_bytes} rbs=0 rbp=0 \
          obl={} oll=0 omem=0 tot-mem={total} events={} cmd={} user=default redir={redirect} resp={} lib-name={} \
          lib-ver={}",
+        session.watching.len(),
         session.input_len,
         session.output_len,
         if session.output_len > 0 { "rw" } else { "r" },

@@ -5,6 +5,7 @@
 //! client may, from the same facts, so either all do it or none.
 
 mod digest;
+mod listpack;
 mod object;
 mod parse;
 mod protocol;
@@ -12,7 +13,7 @@ mod reload;
 mod trace;
 
 use stoa_command::{Args, Arity, Group, ReplyError, RequestPolicy, ResponsePolicy, Spec};
-use stoa_engine::{Command, Ctx, Order, Part, Reply, Sample};
+use stoa_engine::{Command, Ctx, Order, Part, Proto, Reply, Sample};
 use stoa_keyspace::Ttl;
 use stoa_observability::Histogram;
 use stoa_stdx::MonoMs;
@@ -27,9 +28,11 @@ const FORBIDDEN: ReplyError = ReplyError::Text(
      and then restart the server.",
 );
 
-const NO_SNAPSHOTS: ReplyError = ReplyError::Text(
-    "ERR DEBUG RELOAD with options needs snapshots, which this server does not write yet; keys are unchanged",
-);
+const NOT_PACKED: ReplyError = ReplyError::Text("ERR Not a listpack encoded object.");
+
+/// Texts that STRINGMATCH-TEST matches, and how long they and their patterns are at most.
+const MATCHES: usize = 20_000;
+const MATCH_LEN_MAX: u64 = 32;
 
 const NOT_RELOADED: ReplyError = ReplyError::Text(
     "ERR a value was not read back from what was written; it and those behind it are unchanged",
@@ -54,6 +57,8 @@ enum Said {
     Digests(Vec<Total>),
     /// Of each key asked for, if it is here.
     Values(Vec<Option<Digest>>),
+    /// The key was here; the elements of its buffer, if it has one.
+    Packed(Option<String>),
     /// Whether all keys came back.
     Reloaded(bool),
     /// How long its inserts took.
@@ -103,9 +108,16 @@ impl Command for Debug {
             return Err(FORBIDDEN);
         }
         let said = parts.into_iter().map(|part| *part.downcast::<Said>().expect("DEBUG says so"));
-        answer(&what, said.collect(), reply)
+        if matches!(what, What::MatchTest) {
+            match_anything(ctx);
+        }
+        let proto = ctx.proto();
+        answer(&what, said.collect(), proto, reply)
     }
 }
+
+/// Digits of a history's name.
+const REPL_ID_LEN: usize = 40;
 
 /// The most of an unknown subcommand that its refusal repeats, bytes.
 const ECHO_LEN_MAX: usize = 128;
@@ -141,16 +153,47 @@ fn act(what: &What<'_>, ctx: &mut Ctx<'_>) -> Said {
         What::Digest => return Said::Digests(digest::of_databases(ctx)),
         What::DigestValue(keys) => return Said::Values(digest::of_values(keys, ctx)),
         What::InsertHistogram => return Said::Inserts(Box::new(ctx.node.inserts.clone())),
-        What::Reload { with_options: false } => return Said::Reloaded(reload::reload(ctx)),
+        What::Reload => return Said::Reloaded(reload::reload(ctx)),
+        What::Listpack(key) => {
+            if let Some(text) = listpack::describe(key, ctx) {
+                return Said::Packed(text);
+            }
+        }
+        What::ChangeReplId => ctx.node.repl_id = next_repl_id(ctx),
         What::Trace => return Said::Samples(ctx.node.tracer.samples().cloned().collect()),
         What::Help
         | What::Error(_)
         | What::Protocol(_)
         | What::PackedThreshold(_)
-        | What::Reload { with_options: true }
+        | What::NotReloaded(_)
+        | What::MatchTest
         | What::Unknown(_) => {}
     }
     Said::Done
+}
+
+/// The name of the history after the present one: the same on every shard, and nobody's guess.
+fn next_repl_id(ctx: &Ctx<'_>) -> String {
+    let hash = |part: u8| {
+        let text = [ctx.node.repl_id.as_bytes(), &[part]].concat();
+        format!("{:016x}", ctx.keyspace.seed().hash(&text))
+    };
+    let mut id: String = (0..3).map(hash).collect();
+    id.truncate(REPL_ID_LEN);
+    id
+}
+
+/// Matches texts and patterns of the characters that mean something in a pattern, made up by chance.
+fn match_anything(ctx: &mut Ctx<'_>) {
+    let mut rng = ctx.chance();
+    for _ in 0..MATCHES {
+        let mut some = || -> Vec<u8> {
+            let len = rng.below(MATCH_LEN_MAX);
+            (0..len).map(|_| *rng.pick(b"*?[]^-\\ab")).collect()
+        };
+        let (pattern, text) = (some(), some());
+        std::hint::black_box(stoa_stdx::glob_match(&pattern, &text, pattern.len() % 2 == 0));
+    }
 }
 
 /// Makes the keys of a POPULATE that are this shard's and not there.
@@ -164,7 +207,12 @@ fn fill(populate: &Populate<'_>, ctx: &mut Ctx<'_>) {
     }
 }
 
-fn answer(what: &What<'_>, said: Vec<Said>, reply: &mut dyn Reply) -> Result<(), ReplyError> {
+fn answer(
+    what: &What<'_>,
+    said: Vec<Said>,
+    proto: Proto,
+    reply: &mut dyn Reply,
+) -> Result<(), ReplyError> {
     match what {
         What::Help => parse::help(reply),
         What::Sleep { .. }
@@ -172,13 +220,23 @@ fn answer(what: &What<'_>, said: Vec<Said>, reply: &mut dyn Reply) -> Result<(),
         | What::ScriptsMayAll(_)
         | What::SkipSums(_)
         | What::Populate(_)
+        | What::ChangeReplId
         | What::PackedThreshold(true) => reply.ok(),
+        What::MatchTest => reply.simple("Apparently Redis did not crash: test passed"),
         What::PackedThreshold(false) => reply
             .error_text(b"ERR argument must be a memory value bigger than 1 and smaller than 4gb"),
         What::Error(text) => reply.error_text(text),
-        What::Protocol(name) => protocol::example(name, reply)?,
-        What::Reload { with_options: true } => return Err(NO_SNAPSHOTS),
-        What::Reload { with_options: false } => {
+        What::Protocol(name) => protocol::example(name, proto, reply)?,
+        What::NotReloaded(why) => return Err(ReplyError::Text(why)),
+        What::Listpack(_) => {
+            let found = said.into_iter().find_map(|said| match said {
+                Said::Packed(text) => Some(text),
+                _ => None,
+            });
+            let text = found.ok_or(ReplyError::NoSuchKey)?.ok_or(NOT_PACKED)?;
+            reply.verbatim("txt", text.as_bytes());
+        }
+        What::Reload => {
             let is_failed = |said: &Said| matches!(said, Said::Reloaded(false));
             if said.iter().any(is_failed) {
                 return Err(NOT_RELOADED);
@@ -237,6 +295,7 @@ fn digests(said: Vec<Said>) -> impl Iterator<Item = Vec<Total>> {
         Said::Done
         | Said::Object(_)
         | Said::Table(_)
+        | Said::Packed(_)
         | Said::Values(_)
         | Said::Reloaded(_)
         | Said::Samples(_)

@@ -1,26 +1,24 @@
 //! DEBUG OBJECT: how a key is kept, in the words that tools for Redis look for.
 
-use stoa_engine::Ctx;
+use stoa_engine::{Ctx, stored};
 use stoa_rdb::Writer;
-
-use crate::generic::dump;
 
 /// The key if it is on this shard. No address is shown: it would differ from run to run, and it would
 /// tell an attacker where memory lies.
 pub(super) fn describe(key: &[u8], ctx: &mut Ctx<'_>) -> Option<String> {
     let key = ctx.key(key);
-    let clock = (ctx.now.0 / 1_000) & 0xff_ffff;
     let (limits, compresses) = (ctx.node.config.limits, ctx.node.config.rdb_compression);
     let mut db = ctx.db();
-    let entry = db.peek(&key)?;
+    // As in the reference: also of one past its deadline that was not reclaimed.
+    let entry = db.peek_at_all(&key)?;
     // As in a snapshot.
     let mut writer = Writer::new(compresses);
-    writer.value(dump::value(&entry), &limits);
+    writer.value(stored(&entry), &limits);
     let idle_s = entry.idle_s();
     Some(format!(
         "Value at:0x0 refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{idle_s}",
         entry.encoding(),
         writer.into_bytes().len(),
-        clock.wrapping_sub(idle_s) & 0xff_ffff,
+        entry.clock(),
     ))
 }

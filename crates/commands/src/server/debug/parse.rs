@@ -7,6 +7,13 @@ use stoa_engine::Reply;
 /// The most that DEBUG QUICKLIST-PACKED-THRESHOLD takes, as in the reference.
 const PACKED_MAX: u64 = (1 << 32) - (1 << 20);
 
+const NO_OPTION: &str = "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.";
+const NO_SNAPSHOT: &str = "ERR DEBUG RELOAD NOSAVE needs a snapshot, which this server does not write yet; keys are unchanged";
+const ALL_THERE: &str =
+    "ERR DEBUG RELOAD NOFLUSH finds every key there already: say MERGE, too; keys are unchanged";
+const NO_LOG: &str =
+    "ERR there is no append only file to load, as appendonly is off; keys are unchanged";
+
 /// What is asked.
 #[derive(Clone)]
 pub enum What<'a> {
@@ -45,10 +52,15 @@ pub enum What<'a> {
     /// it could be meant.
     PackedThreshold(bool),
     /// Write and read again.
-    Reload {
-        /// Not all, or not from memory.
-        with_options: bool,
-    },
+    Reload,
+    /// Read again what is there already, or was never written: why not.
+    NotReloaded(&'static str),
+    /// What lies in the buffer of a small value.
+    Listpack(&'a [u8]),
+    /// Another name for the history of the keys.
+    ChangeReplId,
+    /// Patterns and texts made up by chance.
+    MatchTest,
     /// No such word, or not with so many arguments.
     Unknown(&'a [u8]),
 }
@@ -77,21 +89,31 @@ impl Populate<'_> {
 
 /// How many words a subcommand takes after its own, at least and at most, and what it is for.
 const HELP: &[(&str, usize, usize, &str, &str)] = &[
+    ("CHANGE-REPL-ID", 0, 0, "", "Gives the history of the keys another name."),
     ("DIGEST", 0, 0, "", "Answers one number for all keys, whatever their order."),
     ("DIGEST-VALUE", 0, usize::MAX, "<key> [<key> ...]", "Answers a number for each value."),
     ("ERROR", 1, 1, "<string>", "Answers this error."),
     ("HELP", 0, 0, "", "Prints this help."),
     ("HTSTATS-KEY", 1, 2, "<key> [full]", "Shows the size of the table of a set or hash."),
     ("INSERT-HISTOGRAM", 0, 0, "", "Prints how long inserting new keys took inside the shards."),
+    ("LISTPACK", 1, 1, "<key>", "Shows the elements of a value that is one packed buffer."),
+    ("LOADAOF", 0, 0, "", "Reads the log again. There is none yet."),
     ("OBJECT", 1, 2, "<key>", "Shows how a key is kept."),
     ("POPULATE", 1, 3, "<count> [<prefix>] [<size>]", "Makes keys that are not there yet."),
     ("PROTOCOL", 1, 1, "<type>", "Answers a value of this type."),
     ("QUICKLIST-PACKED-THRESHOLD", 1, 1, "<size>", "Without effect: lists need no such limit."),
-    ("RELOAD", 0, usize::MAX, "", "Writes every value as a snapshot would, and reads it back."),
+    (
+        "RELOAD",
+        0,
+        usize::MAX,
+        "[NOFLUSH MERGE]",
+        "Writes every value as a snapshot would, and reads it back.",
+    ),
     ("SET-ACTIVE-EXPIRE", 1, 1, "<0|1>", "Reclaims expired keys in the background, or not."),
     ("SET-DISABLE-DENY-SCRIPTS", 1, 1, "<0|1>", "Scripts may call any command, or not."),
     ("SET-SKIP-CHECKSUM-VALIDATION", 1, 1, "<0|1>", "RESTORE takes any checksum, or not."),
     ("SLEEP", 1, 1, "<seconds>", "Serves nobody for a while. Decimals are allowed."),
+    ("STRINGMATCH-TEST", 0, 0, "", "Matches texts and patterns made up by chance."),
     ("TRACE", 0, 0, "", "Shows the way of the last requests that `trace-sample` took."),
 ];
 
@@ -139,7 +161,11 @@ impl<'a> What<'a> {
             "QUICKLIST-PACKED-THRESHOLD" => Self::PackedThreshold(
                 parse_memory(args.bytes()?).is_some_and(|bytes| bytes <= PACKED_MAX),
             ),
-            "RELOAD" => Self::Reload { with_options: !args.rest().is_empty() },
+            "RELOAD" => reload(args),
+            "CHANGE-REPL-ID" => Self::ChangeReplId,
+            "LISTPACK" => Self::Listpack(args.bytes()?),
+            "LOADAOF" => Self::NotReloaded(NO_LOG),
+            "STRINGMATCH-TEST" => Self::MatchTest,
             "SET-ACTIVE-EXPIRE" => {
                 Self::SetActiveExpire(parse_int(args.bytes()?).is_some_and(|on| on != 0))
             }
@@ -155,6 +181,28 @@ impl<'a> What<'a> {
             }
             name => unreachable!("{name} is in the table and not read"),
         })
+    }
+}
+
+/// All is written first, unless it says otherwise, so whatever is read finds its key there.
+fn reload<'a>(args: &mut Args<'a>) -> What<'a> {
+    let (mut saves, mut flushes, mut merges) = (true, true, false);
+    while args.left() > 0 {
+        if args.word("NOSAVE") {
+            saves = false;
+        } else if args.word("NOFLUSH") {
+            flushes = false;
+        } else if args.word("MERGE") {
+            merges = true;
+        } else {
+            args.rest();
+            return What::NotReloaded(NO_OPTION);
+        }
+    }
+    match (saves, flushes, merges) {
+        (false, _, _) => What::NotReloaded(NO_SNAPSHOT),
+        (true, false, false) => What::NotReloaded(ALL_THERE),
+        (true, true, _) | (true, false, true) => What::Reload,
     }
 }
 
