@@ -76,7 +76,7 @@ impl Shard {
         LentKeys(mut keyspace): LentKeys,
     ) -> AnswerOnLent {
         self.exchange_keys(&mut keyspace);
-        self.set_proxy(request);
+        self.set_proxy(request, args);
         let argv: Argv<'_> = args.get(request.argv).collect();
         let entry = self.node.table.at(request.index);
         let mut ctx = self.context(Sessions::PROXY, None);
