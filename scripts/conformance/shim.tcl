@@ -132,6 +132,10 @@ proc test {name code {okpattern undefined} {tags {}}} {
         shim_note skip $key $why
         return
     }
+    if {[search_pattern_list $name $::skiptests]} {
+        shim_note skip $key "its profile leaves it out"
+        return
+    }
     incr ::num_tests
     set previous $::cur_test
     set ::cur_test "$name in $::curfile"

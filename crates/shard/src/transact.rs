@@ -509,8 +509,9 @@ impl Shard {
     pub(crate) fn run_lending(&mut self, lending: Lending) {
         let Lending { conn, ticket, request, own, moment, broken, loans } = lending;
         let mut borrowed = Vec::with_capacity(loans.len());
-        for (owner, Loan { row, keys, tracks, .. }) in loans {
+        for (owner, Loan { row, keys, tracks, tracked, .. }) in loans {
             self.heed_tracking(tracks);
+            tracked.into_iter().for_each(|event| self.node.log_tracked(event));
             let names: Vec<Vec<u8>> = keys.iter().map(|key| key.bytes.clone()).collect();
             keys.into_iter().for_each(|key| self.put_key(key));
             borrowed.push((owner, row, names));
@@ -522,10 +523,13 @@ impl Shard {
         self.moment = None;
         if let Some(wanted) = self.asked_copy.take() {
             self.keyspace.note_all(false);
+            self.tell_undone();
+            let tracks = self.keyspace.tells_changes();
+            let mut tracked = self.part_log();
             let take_back = |(owner, row, names): (ShardId, RowId, Vec<Vec<u8>>)| {
                 let keys = names.into_iter().map(|name| self.take_key(name)).collect();
-                let tracks = self.keyspace.tells_changes();
-                (owner, Loan { row, keys, broken: false, tracks, tracked: Vec::new(), wait: None })
+                let tracked = tracked.remove(&owner).unwrap_or_default();
+                (owner, Loan { row, keys, broken: false, tracks, tracked, wait: None })
             };
             let loans = borrowed.into_iter().map(take_back).collect();
             let lending = Lending { conn, ticket, request, own, moment, broken, loans };

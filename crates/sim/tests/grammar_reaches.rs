@@ -26,7 +26,7 @@ fn every_command_of_the_grammar_succeeds_in_some_program() {
     let table = stoa_commands::table();
     let grammar = Grammar::of(table, is_compared);
     let mut good: BTreeMap<String, u64> = grammar.names().map(|name| (name, 0)).collect();
-    for seed in 0..6_000 {
+    for seed in 0..8_000 {
         let (program, _, _) = program_of(&grammar, seed);
         let all = replies(&program, 1, seed, Pace::OneByOne).expect("one shard answers");
         let calls = program.0.iter().filter_map(|item| match item {

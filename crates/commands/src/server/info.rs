@@ -86,7 +86,7 @@ impl Facts {
             client_bytes,
             subscribers: ctx.sessions.iter().filter(|one| one.is_subscriber()).count() as u64,
             blocked: node.waiting,
-            watching: ctx.sessions.iter().filter(|one| one.watching.len() > 0).count() as u64,
+            watching: ctx.sessions.iter().filter(|one| !one.watching.is_empty()).count() as u64,
             watched: ctx.keyspace.watched_count() as u64,
             tracking: node.tracking.clients.len() as u64,
             tracked: (node.tracking.readers.len() as u64, node.tracking.readers.items() as u64),
