@@ -49,6 +49,8 @@ pub enum Blocking {
     Denied,
     /// It may.
     Allowed,
+    /// It may until a copy is made, but not for a key: its client is gone.
+    ForCopies,
     /// It does.
     Asked(Box<Block>),
     /// It does, until a copy is made.
@@ -59,7 +61,7 @@ impl Ctx<'_> {
     /// Waits, if the command may. Then it has written nothing, and runs again from the beginning when
     /// there may be something for it; false: it answers that there is nothing.
     pub fn block(&mut self, block: Block) -> bool {
-        let may = self.blocking != Blocking::Denied;
+        let may = !matches!(self.blocking, Blocking::Denied | Blocking::ForCopies);
         if may {
             self.blocking = Blocking::Asked(Box::new(block));
         }

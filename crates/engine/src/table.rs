@@ -122,7 +122,7 @@ struct Folded {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Lately {
     name: Folded,
-    /// 0: none yet. No command is called that.
+    /// 0: none yet. No command is called that, though a client may say it.
     len: usize,
     index: u16,
 }
@@ -246,7 +246,7 @@ impl Table {
     #[inline]
     pub fn find_lately(&self, name: &[u8], lately: &mut Lately) -> Option<u16> {
         let written = Folded::written(name);
-        if written == lately.name && name.len() == lately.len {
+        if written == lately.name && name.len() == lately.len && lately.len > 0 {
             return Some(lately.index);
         }
         let index = self.find(name)?;
@@ -305,7 +305,16 @@ impl Table {
 mod tests {
     use stoa_stdx::Rng;
 
-    use super::{FOLDED_LEN, Folded};
+    use super::{FOLDED_LEN, Folded, Lately, Table};
+
+    #[test]
+    fn no_name_is_no_command_whatever_was_looked_up_before() {
+        let table = Table::new(&[]);
+        let mut lately = Lately::default();
+        assert_eq!(table.find_lately(b"", &mut lately), None);
+        assert_eq!(table.find_lately(b"get", &mut lately), None);
+        assert_eq!(table.find_lately(b"", &mut lately), None);
+    }
 
     #[test]
     fn folded_names_are_equal_exactly_when_the_names_are_but_for_case() {

@@ -99,6 +99,15 @@ pub enum TrackEvent {
     Emptied,
 }
 
+impl TrackEvent {
+    const fn is_read(&self) -> bool {
+        matches!(self, Self::Read { .. })
+    }
+}
+
+/// So far back the log is looked at for what it tells already.
+const LATELY: usize = 16;
+
 /// What one shard knows of client-side caching.
 #[derive(Debug, Default)]
 pub struct Tracking {
@@ -146,7 +155,12 @@ impl Tracking {
 impl Node {
     /// Notes what happened to a key.
     pub fn log_tracked(&mut self, event: TrackEvent) {
-        self.tracking.log.push(event);
+        let log = &mut self.tracking.log;
+        // A script may change a few keys very many times. Whoever read one since is told once more.
+        let lately = log.iter().rev().take(LATELY).take_while(|known| !known.is_read());
+        if !lately.into_iter().any(|known| *known == event) || event.is_read() {
+            log.push(event);
+        }
         self.pubsub.tell_tracked();
     }
 

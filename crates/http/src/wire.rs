@@ -23,6 +23,7 @@ const LISTENING: [&str; 6] =
 const RESP_ONLY: &str = "ERR HELLO and RESET are about RESP; this is JSON. Send AUTH, or an \
                          Authorization header, or begin a new connection";
 const ALWAYS_ANSWERED: &str = "ERR CLIENT REPLY is not for JSON: each request gets its answer";
+const NEWS: &str = "ERR news about cached keys is for RESP clients; over a WebSocket, subscribe to keyspace events";
 const STREAMS: &str =
     "ERR this command turns the connection into a stream of RESP; use a RESP client";
 
@@ -35,6 +36,9 @@ pub(crate) fn of(argv: &Argv) -> Wire {
     }
     if is(0, "client") && is(1, "reply") {
         return Wire::Refused(ALWAYS_ANSWERED);
+    }
+    if is(0, "client") && is(1, "tracking") {
+        return Wire::Refused(NEWS);
     }
     if is(0, "monitor") || is(0, "sync") || is(0, "psync") {
         return Wire::Refused(STREAMS);

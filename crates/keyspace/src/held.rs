@@ -63,7 +63,8 @@ impl Held {
 
     /// Nobody holds anything, so nothing is there past its deadline that a reader passed over.
     #[inline]
-    pub(crate) const fn is_idle(&self) -> bool {
+    #[must_use]
+    pub const fn is_idle(&self) -> bool {
         self.len == 0
     }
 

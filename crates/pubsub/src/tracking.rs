@@ -21,10 +21,15 @@ use crate::Name;
 /// Rows stand in a list, so that one can be taken by chance, with an index by key beside it.
 #[derive(Debug, Default)]
 pub struct Readers {
-    rows: Vec<(Name, Vec<u64>)>,
-    places: BTreeMap<Name, u32>,
+    rows: Rows,
+    places: Places,
     items: usize,
+    /// Forgotten, and still to be freed.
+    dropped: Vec<(Rows, Places)>,
 }
+
+type Rows = Vec<(Name, Vec<u64>)>;
+type Places = BTreeMap<Name, u32>;
 
 impl Readers {
     /// Client `client` has read `key`. False if that was known.
@@ -69,9 +74,26 @@ impl Readers {
         Some(Arc::clone(&self.rows[at as usize].0))
     }
 
-    /// Forgets all keys.
+    /// Forgets all keys. Their memory goes with [`Readers::free_some`].
     pub fn clear(&mut self) {
-        *self = Self::default();
+        if !self.rows.is_empty() {
+            let gone = (std::mem::take(&mut self.rows), std::mem::take(&mut self.places));
+            self.dropped.push(gone);
+            self.items = 0;
+        }
+    }
+
+    /// Frees a portion of what was forgotten. True if there is more.
+    pub fn free_some(&mut self, portion: usize) -> bool {
+        let Some((rows, places)) = self.dropped.last_mut() else { return false };
+        rows.truncate(rows.len().saturating_sub(portion));
+        for _ in 0..portion {
+            places.pop_first();
+        }
+        if rows.is_empty() && places.is_empty() {
+            self.dropped.pop();
+        }
+        !self.dropped.is_empty()
     }
 
     /// How many keys somebody has read.

@@ -305,9 +305,9 @@ impl Shard {
     }
 
     /// A request of a client of this shard waits, or may wait, at `owner`.
-    pub(crate) fn now_waits(&mut self, id: ConnId, waits: Waits) {
+    pub(crate) fn now_waits(&mut self, id: ConnId, ticket: u32, waits: Waits) {
         if let Some(conn) = self.conn(id) {
-            conn.waits = Some(waits);
+            conn.begins_to_wait(ticket, waits);
             conn.stall = Some(Stall::Blocked);
             if conn.ended {
                 self.part(id);
@@ -355,7 +355,7 @@ impl Shard {
         request.waiter = Some(id);
         let row = Together { conn, ticket, request, block, owners, tries: false, hinted: false };
         self.togethers.rows.insert(id, row);
-        self.now_waits(conn, Waits::Together(id));
+        self.now_waits(conn, ticket, Waits::Together(id));
         id
     }
 

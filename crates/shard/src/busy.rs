@@ -11,10 +11,10 @@
 //! what the script has done so far, and none gets lost.
 
 use stoa_command::{Flags, RequestPolicy};
-use stoa_engine::{Ctx, Part, Proto, Reply, Sessions, TrackEvent, exec, refuse_exec};
+use stoa_engine::{Ctx, Part, Proto, Reply, SessionRow, Sessions, TrackEvent, exec, refuse_exec};
 use stoa_keyspace::Notice;
 use stoa_pubsub::Outgoing;
-use stoa_stdx::{ConnId, Key, ShardId, UnixMs};
+use stoa_stdx::{ConnId, DbIndex, Key, ShardId, UnixMs};
 
 use crate::Shard;
 use crate::account::Ran;
@@ -41,6 +41,16 @@ pub(crate) struct BusyScript {
     /// Other shards know that this one is busy.
     is_told: bool,
     tracked: Vec<TrackEvent>,
+    /// Who it runs for, as it is when it pauses: its client may be gone when it goes on.
+    client: Asker,
+}
+
+/// What a client is for the commands that run for it.
+#[derive(Clone, Copy, Default)]
+struct Asker {
+    db: DbIndex,
+    no_touch: bool,
+    is_local: bool,
 }
 
 /// Whose script it is, and what is to be done when it is over.
@@ -53,6 +63,18 @@ pub(crate) enum Whose {
     Loan(Lent),
     /// It runs here on all keys.
     LoanOfAll(Box<LentAll>),
+}
+
+impl Whose {
+    /// The client of this shard for whom it runs, if it is one.
+    const fn conn(&self) -> Option<ConnId> {
+        match self {
+            Self::Client { conn, .. } => Some(*conn),
+            Self::Loan(lent) => Some(lent.conn),
+            Self::LoanOfAll(lent) => Some(lent.conn),
+            Self::Shard { .. } => None,
+        }
+    }
 }
 
 /// How far a request has run.
@@ -123,8 +145,8 @@ impl Shard {
         let moment = moment.unwrap_or_else(|| self.unix());
         let (outbox, notices, tracked) = (Vec::new(), Vec::new(), Vec::new());
         debug_assert!(self.busy_script.is_none(), "one script runs at a time");
-        let is_told = false;
-        let busy = BusyScript { whose, run, moment, outbox, notices, tracked, is_told };
+        let (is_told, client) = (false, Asker::default());
+        let busy = BusyScript { whose, run, moment, outbox, notices, tracked, is_told, client };
         self.set_aside(Box::new(busy));
     }
 
@@ -140,6 +162,15 @@ impl Shard {
         busy.notices = self.keyspace.notices.take();
         busy.outbox = self.node.pubsub.take_outbox();
         busy.tracked = self.node.tracking.take_log();
+        let session = match busy.whose.conn().and_then(|conn| self.sessions.get(conn)) {
+            Some(session) => session,
+            None => self.sessions.at(Sessions::PROXY),
+        };
+        busy.client = Asker {
+            db: session.db,
+            no_touch: session.no_touch,
+            is_local: session.is_local || session.is_unix,
+        };
         self.ask_shards(&mut busy);
         // What only waits for other shards is over in a moment, unless it was late before.
         let tells = !busy.is_told && !self.awaits_shards();
@@ -182,15 +213,15 @@ impl Shard {
 
     /// False: it pauses again.
     fn go_on(&mut self, busy: &mut BusyScript) -> bool {
-        let BusyScript { whose, run, .. } = busy;
+        let BusyScript { whose, run, client, .. } = busy;
         let row = match whose {
-            Whose::Client { conn, request, .. } => self.row_or_proxy(*conn, request.db),
-            Whose::Loan(lent) => self.row_or_proxy(lent.conn, lent.request.db),
-            Whose::LoanOfAll(lent) => self.row_or_proxy(lent.conn, lent.request.db),
             Whose::Shard { batch, .. } => {
                 self.set_proxy(&batch.requests[0], &batch.args);
                 Sessions::PROXY
             }
+            Whose::Client { conn, .. } => self.row_or_stand_in(*conn, *client),
+            Whose::Loan(lent) => self.row_or_stand_in(lent.conn, *client),
+            Whose::LoanOfAll(lent) => self.row_or_stand_in(lent.conn, *client),
         };
         let (job, borrowed) = match whose {
             Whose::Client { request, .. } => (&request.job, None),
@@ -222,6 +253,16 @@ impl Shard {
             }
         }
         true
+    }
+
+    /// A client's row; if it left, one that is as it was.
+    fn row_or_stand_in(&mut self, conn: ConnId, client: Asker) -> SessionRow {
+        let row = self.row_or_proxy(conn, client.db);
+        if row == Sessions::PROXY {
+            let proxy = self.sessions.at(row);
+            (proxy.no_touch, proxy.is_local) = (client.no_touch, client.is_local);
+        }
+        row
     }
 
     fn script_over(&mut self, whose: Whose, run: Running) {

@@ -59,6 +59,8 @@ pub(crate) struct Conn {
     pub(crate) decider: Option<ShardId>,
     /// Where its wait for a key is.
     pub(crate) waits: Option<Waits>,
+    /// The reply of that wait, while there is one.
+    awaited: u32,
     /// The turn of that row has come.
     pub(crate) has_turn: bool,
     /// The wall clock as of which the request runs that waits for its turn.
@@ -99,6 +101,7 @@ impl Conn {
             afters: Vec::new(),
             row: None,
             waits: None,
+            awaited: 0,
             undecided: 0,
             decider: None,
             has_turn: false,
@@ -148,9 +151,21 @@ impl Conn {
         ticket
     }
 
-    /// Whether nothing was asked after the request of that hole.
-    pub(crate) fn is_last(&self, ticket: u32) -> bool {
-        ticket.wrapping_sub(self.owed.base) as usize + 1 == self.owed.queue.len()
+    /// It waits for a key: that hole may stay for long.
+    pub(crate) const fn begins_to_wait(&mut self, ticket: u32, waits: Waits) {
+        self.waits = Some(waits);
+        self.awaited = ticket;
+    }
+
+    /// Whether it waits for a key, and that hole is what it waits for.
+    pub(crate) const fn awaits(&self, ticket: u32) -> bool {
+        self.waits.is_some() && self.awaited == ticket
+    }
+
+    /// Where a reply stands among those that are owed.
+    fn place(&self, ticket: u32) -> Option<usize> {
+        let at = ticket.wrapping_sub(self.owed.base) as usize;
+        (at < self.owed.len()).then_some(at)
     }
 
     /// Fills a hole, and lets go all that waited behind it.
@@ -185,14 +200,12 @@ impl Conn {
     /// Adds a message of a channel. It overtakes replies that are still awaited, which may take long,
     /// but not what confirms the subscription it comes by.
     pub(crate) fn message(&mut self, bytes: &[u8]) {
-        let waits = |ticket: u32| (ticket.wrapping_sub(self.owed.base) as usize) < self.owed.len();
-        if self.confirms.is_some_and(waits) {
-            let start = self.owed.held.len();
-            self.owed.held.extend_from_slice(bytes);
-            self.written(start);
-        } else {
-            self.confirms = None;
-            self.out.extend_from_slice(bytes);
+        match self.confirms.and_then(|ticket| self.place(ticket)) {
+            Some(at) => self.add_after(at, bytes),
+            None => {
+                self.confirms = None;
+                self.out.extend_from_slice(bytes);
+            }
         }
     }
 
@@ -208,10 +221,10 @@ impl Conn {
     /// Adds news about keys that the client may have read: behind all replies it is owed, one of which may
     /// hold the old value. Not behind that of a command that waits for a key, which may take for ever.
     pub(crate) fn news(&mut self, bytes: &[u8]) {
-        match (self.owed.queue.len(), self.waits.is_some()) {
-            (0, _) | (1, true) => self.out.extend_from_slice(bytes),
-            (_, false) => self.news_behind(bytes),
-            (len, true) => self.add_after(len - 2, bytes),
+        match self.waits.and_then(|_| self.place(self.awaited)) {
+            Some(0) => self.out.extend_from_slice(bytes),
+            Some(at) => self.add_after(at - 1, bytes),
+            None => self.news_behind(bytes),
         }
     }
 
@@ -431,7 +444,7 @@ mod tests {
         assert_eq!(conn.out, b"(free)");
         // It waits for a key, behind a reply that is here and one that is not.
         let blocked = conn.hole(false);
-        conn.waits = Some(crate::blocking::Waits::At(stoa_stdx::ShardId(0)));
+        conn.begins_to_wait(blocked, crate::blocking::Waits::At(stoa_stdx::ShardId(0)));
         conn.news(b"(meanwhile)");
         conn.fill(asked, b"<asked>");
         conn.news(b"(alone)");

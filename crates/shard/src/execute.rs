@@ -455,7 +455,7 @@ impl Shard {
         match ctx.blocking {
             Blocking::Asked(block) => return self.wait_at_home(req, mode, *block),
             Blocking::Copies(wanted) => return self.copy_at_home(req, mode, wanted),
-            Blocking::Denied | Blocking::Allowed => {}
+            Blocking::Denied | Blocking::Allowed | Blocking::ForCopies => {}
         }
         let failures = self.node.failures(error_line(&sink[start..]));
         self.ran.push(Ran::Whole { index: req.verdict.index, failures });
@@ -496,11 +496,11 @@ impl Shard {
 
     /// A request of a client of this shard found nothing and waits.
     fn wait_at_home(&mut self, req: Req<'_>, mode: ReplyMode, block: Block) {
-        let Some(dest) = self.hole_for(req.conn, mode) else { return };
+        let Some(dest @ Dest::Hole { ticket, .. }) = self.hole_for(req.conn, mode) else { return };
         let mut batch = self.spare_kept();
         self.put_request(&mut batch, req, dest, Ask::Execute, Routed::No);
         let here = self.node.shard;
-        self.now_waits(req.conn, Waits::At(here));
+        self.now_waits(req.conn, ticket, Waits::At(here));
         self.wait_here(here, batch, block);
     }
 
@@ -534,7 +534,7 @@ impl Shard {
         if self.is_scripted(req.verdict.index) {
             self.stall(req.conn, Stall::Answer);
         } else if spec.flags.has(Flags::BLOCKING) {
-            self.now_waits(req.conn, Waits::At(owner));
+            self.now_waits(req.conn, ticket, Waits::At(owner));
         }
         self.send(owner, req, dest, Ask::Execute, routed);
     }

@@ -228,8 +228,8 @@ impl Shard {
         match request.dest {
             Dest::Nowhere => {}
             Dest::Hole { conn: id, ticket } => {
-                // What a client waits for is the last it asked; this may be an earlier one's answer.
-                if self.conn(id).is_some_and(|conn| conn.is_last(ticket)) {
+                // This may be the answer of something it asked before.
+                if self.conn(id).is_some_and(|conn| conn.awaits(ticket)) {
                     self.waits_no_more(id);
                 }
                 if let Some(conn) = self.conn(id) {
@@ -315,9 +315,13 @@ impl Shard {
         if may_escape {
             self.begin_script();
         }
-        // A client that left meanwhile waits for nothing.
-        let may_wait = request.job.is_none() && borrowed.is_none() && self.conn(conn).is_some();
-        let blocking = if may_wait { Blocking::Allowed } else { Blocking::Denied };
+        // A client that left meanwhile waits for no key.
+        let is_plain = request.job.is_none() && borrowed.is_none();
+        let blocking = match (is_plain, self.conn(conn).is_some()) {
+            (true, true) => Blocking::Allowed,
+            (true, false) => Blocking::ForCopies,
+            (false, _) => Blocking::Denied,
+        };
         let mut ctx = Ctx { borrowed, blocking, ..self.context(row, None) };
         let pauses_at = match &request.job {
             Some(job) => run_queue(&job.queue, broken, &mut ctx, &mut reply, &mut run.ran),
@@ -330,7 +334,7 @@ impl Shard {
         match asked {
             Blocking::Asked(block) => self.asked_block = Some(block),
             Blocking::Copies(wanted) => self.asked_copy = Some(wanted),
-            Blocking::Denied | Blocking::Allowed => {}
+            Blocking::Denied | Blocking::Allowed | Blocking::ForCopies => {}
         }
         if request.job.is_some() && self.node.tracking.caching > 0 {
             self.spend_caching(conn);

@@ -199,7 +199,8 @@ impl Shard {
         // Without bytes nothing is small enough to be copied at once.
         self.node.copy_len = if self.rarely(Site::SlowCopy) { 0 } else { COPY_LEN };
         let forgetting = self.keyspace.tells_changes() && self.forget_tracked(PORTION_LEN);
-        let of_keys = freeing || compacting || sifting || copying || forgetting;
+        let unreading = self.node.tracking.readers.free_some(PORTION_LEN);
+        let of_keys = freeing || compacting || sifting || copying || forgetting || unreading;
         self.background_waits = self.expiry_waits || of_keys || looking;
     }
 

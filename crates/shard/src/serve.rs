@@ -642,7 +642,7 @@ impl Shard {
                         self.asked_copy = Some(wanted);
                         return None;
                     }
-                    Blocking::Denied | Blocking::Allowed => {}
+                    Blocking::Denied | Blocking::Allowed | Blocking::ForCopies => {}
                 }
                 if scripted && self.is_pausing() {
                     self.name_command(argv);

@@ -71,7 +71,8 @@ impl Home {
         }
     }
 
-    /// Puts what `write` writes in place of the snapshot, durably. After an error the old one stands.
+    /// Puts what `write` writes in place of the snapshot, durably. After an error the old one stands, or the
+    /// new one, whole, if only its name could not be made durable.
     pub(crate) fn replace_snapshot(
         &self,
         write: impl FnOnce(&mut File) -> io::Result<()>,

@@ -77,7 +77,7 @@ impl Db {
     /// calls, on all shards at one moment. Calls of other sessions wait until it is done.
     ///
     /// With `Ok` it is on the disk, and so is its name. After an error what was saved before still
-    /// stands, and the database goes on.
+    /// stands, or the new snapshot does, whole, if only its name could not be made durable; the database goes on.
     ///
     /// ```
     /// # let dir = std::env::temp_dir().join(format!("stoa-doc-save-{}", std::process::id()));
@@ -325,8 +325,9 @@ fn refuse_server_only(table: &Table, argv: &[&[u8]]) -> Result<(), Error> {
     let Some(index) = table.find(name) else { return Ok(()) };
     let spec = &table.at(index).spec;
     let child = argv.get(1).filter(|_| table.is_container(index));
-    let silences = spec.name == "client" && child.is_some_and(|c| c.eq_ignore_ascii_case(b"reply"));
-    if silences || spec.flags.has(Flags::BLOCKING) || spec.flags.has(Flags::PUBSUB) {
+    let is_child = |name: &[u8]| child.is_some_and(|child| child.eq_ignore_ascii_case(name));
+    let is_of_stream = spec.name == "client" && (is_child(b"reply") || is_child(b"tracking"));
+    if is_of_stream || spec.flags.has(Flags::BLOCKING) || spec.flags.has(Flags::PUBSUB) {
         return Err(Error::ServerOnly(spec.name.to_ascii_uppercase()));
     }
     Ok(())

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use stoa_command::{Args, Arity, ReplyError, RequestPolicy, ResponsePolicy, Spec, parse_int};
-use stoa_engine::{Command, Ctx, Part, Reply, Tracker, TrackingMode};
+use stoa_engine::{Command, Ctx, Part, Reply, TrackingMode};
 
 use crate::connection::CONNECTION;
 
@@ -175,13 +175,7 @@ impl Command for Tracking {
         let found = |part: &Part| {
             *part.downcast_ref::<bool>().expect("CLIENT TRACKING collects who is there")
         };
-        // Inside a transaction only this shard's clients are at hand. If it is not there it is found out
-        // when it is to hear something.
-        let (here, shards) = (ctx.node.shard, ctx.node.shards);
-        let asked_all = parts.len() == usize::from(shards);
-        let is_elsewhere = |id: i64| id > 0 && Tracker::home(id.cast_unsigned(), shards) != here;
-        let exists = |id| parts.iter().any(found) || !asked_all && is_elsewhere(id);
-        if args.redirect.is_some_and(|id| !exists(id)) {
+        if args.redirect.is_some() && !parts.iter().any(found) {
             return Err(NOBODY);
         }
         if !args.on {
