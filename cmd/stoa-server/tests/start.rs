@@ -122,6 +122,17 @@ fn server_output(dir: &Path, before: &str, args: &[&str]) -> Output {
 }
 
 #[test]
+fn a_terminal_that_closes_does_not_end_the_server() {
+    let dir = dir("hangup");
+    let server = Running::start(&dir, "", &[]);
+    let pid = server.child.id().to_string();
+    let sent = Command::new("kill").args(["-HUP", &pid]).status().expect("kill");
+    assert!(sent.success());
+    assert!(server.ask("PING").starts_with("+PONG"));
+    server.stop();
+}
+
+#[test]
 fn every_client_that_maxclients_promises_can_come() {
     let dir = dir("promise");
     let server = Running::start(&dir, "ulimit -n 100 &&", &VERY_MANY);

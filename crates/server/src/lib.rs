@@ -111,11 +111,14 @@ pub fn serve_with(launch: Launch, table: &'static Table) -> io::Result<()> {
     let mut signals = signal_hook::iterator::Signals::new([
         signal_hook::consts::SIGTERM,
         signal_hook::consts::SIGINT,
+        signal_hook::consts::SIGHUP,
     ])?;
     let handle = signals.handle();
     let log_stop = log.clone();
     let waiter = std::thread::Builder::new().name("signals".into()).spawn(move || {
-        if let Some(signal) = signals.forever().next() {
+        // A terminal that closes does not end it, as with Redis.
+        let ends = |signal: &i32| *signal != signal_hook::consts::SIGHUP;
+        if let Some(signal) = signals.forever().find(ends) {
             log_stop.notice(&format!("Received signal {signal}, scheduling shutdown..."));
             stop.stop();
         }

@@ -130,6 +130,7 @@ impl Executor {
         self.save_changes()?;
         self.stopped = true;
         self.home = None;
+        self.observers.close();
         Ok(())
     }
 

@@ -46,7 +46,8 @@ pub enum Observed {
     Event(Event),
     /// Here so many events are missing: the observer did not take them in time.
     Missed(u64),
-    /// There are no events any more: the database and its sessions are dropped, or SHUTDOWN ended it.
+    /// There are no events any more: `Db::close` or SHUTDOWN ended the database, or it and its sessions are
+    /// dropped.
     Closed,
 }
 

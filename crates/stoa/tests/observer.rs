@@ -227,6 +227,19 @@ fn an_observer_on_another_thread_gets_what_this_one_writes() -> Result<(), Error
 }
 
 #[test]
+fn closing_the_database_ends_observers_though_a_session_is_left() -> Result<(), Error> {
+    let db = stoa::Db::open_memory()?;
+    let session = db.session();
+    let observer = session.observe(Filter::new());
+    session.set(b"k", b"v")?;
+    db.close()?;
+    assert_eq!(told(&observer), ["0 set k"]);
+    assert_eq!(observer.recv(), Observed::Closed);
+    assert!(session.get(b"k").is_err());
+    Ok(())
+}
+
+#[test]
 fn channels_say_what_they_say_whether_anybody_observes_or_not() -> Result<(), Error> {
     // A client's view of its own configuration does not change by an observer, either.
     let (db, _) = open(3);
