@@ -168,6 +168,11 @@ impl Conn {
         (at < self.owed.len()).then_some(at)
     }
 
+    /// The same of one that has not come.
+    fn hole_at(&self, ticket: u32) -> Option<usize> {
+        self.place(ticket).filter(|at| self.owed.queue[*at].state != State::Ready)
+    }
+
     /// Fills a hole, and lets go all that waited behind it.
     pub(crate) fn fill(&mut self, ticket: u32, reply: &[u8]) {
         let at = ticket.wrapping_sub(self.owed.base) as usize;
@@ -211,11 +216,10 @@ impl Conn {
 
     /// Adds a message that the client's own request led to: it follows that request's reply.
     pub(crate) fn message_after(&mut self, ticket: u32, bytes: &[u8]) {
-        let at = ticket.wrapping_sub(self.owed.base) as usize;
-        if self.owed.queue.get(at).is_none_or(|owing| owing.state == State::Ready) {
-            return self.message(bytes);
+        match self.hole_at(ticket) {
+            Some(at) => self.add_after(at, bytes),
+            None => self.message(bytes),
         }
-        self.add_after(at, bytes);
     }
 
     /// Adds news about keys that the client may have read: behind all replies it is owed, one of which may
@@ -237,10 +241,9 @@ impl Conn {
 
     /// Adds news that the client's own request led to: it follows that request's reply.
     pub(crate) fn news_after(&mut self, ticket: u32, bytes: &[u8]) {
-        let at = ticket.wrapping_sub(self.owed.base) as usize;
-        match self.owed.queue.get(at) {
-            Some(owing) if owing.state != State::Ready => self.add_after(at, bytes),
-            Some(_) | None => self.news(bytes),
+        match self.hole_at(ticket) {
+            Some(at) => self.add_after(at, bytes),
+            None => self.news(bytes),
         }
     }
 
@@ -249,12 +252,16 @@ impl Conn {
         let Owed { base, queue, held, spent } = &mut self.owed;
         let owing = &mut queue[at];
         if owing.state == State::Ready {
-            // Together, behind all that is held. What it leaves behind is cleaned as if it had left.
-            let start = held.len();
-            held.extend_from_within(owing.start..owing.end);
+            // Together, behind all that is held. What it leaves behind is cleaned as if it had left. Where it is
+            // the last already, as when one message follows the other, nothing is moved.
+            if owing.end != held.len() {
+                let start = held.len();
+                held.extend_from_within(owing.start..owing.end);
+                *spent += owing.end - owing.start;
+                owing.start = start;
+            }
             held.extend_from_slice(bytes);
-            *spent += owing.end - owing.start;
-            (owing.start, owing.end) = (start, held.len());
+            owing.end = held.len();
             return;
         }
         let ticket = base.wrapping_add(at as u32);
@@ -427,6 +434,23 @@ mod tests {
         conn.fill(awaited, b"<reply>");
         assert_eq!(String::from_utf8_lossy(&conn.out), "(before)<reply>(own)(behind)");
         assert!(conn.is_settled());
+    }
+
+    #[test]
+    fn a_flood_of_messages_behind_a_reply_that_waits_is_not_moved_again_and_again() {
+        let mut conn = Conn::new(ConnId::default());
+        let [asked, told] = [conn.hole(false), conn.hole(false)];
+        conn.messages_follow(told);
+        conn.fill(told, b"<told>");
+        let mut want = String::from("<asked><told>");
+        for number in 0..10_000 {
+            let message = format!("({number})");
+            conn.message(message.as_bytes());
+            want += &message;
+        }
+        assert!(conn.owed.held.len() <= want.len(), "{} held", conn.owed.held.len());
+        conn.fill(asked, b"<asked>");
+        assert_eq!(String::from_utf8_lossy(&conn.out), want);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use stoa_stdx::{ShardId, UnixMs};
 use crate::Shard;
 use crate::execute::Req;
 use crate::intents::{RowId, Scope, Work};
-use crate::message::{Args as ArgStore, Ask, Batch, Request};
+use crate::message::{Args as ArgStore, Ask, Batch, Dest, Request};
 use crate::places::Routed;
 use crate::transact::Lending;
 
@@ -38,7 +38,8 @@ enum Whose {
 impl Shard {
     /// A client of this shard wants a copy; all keys are here.
     pub(crate) fn copy_at_home(&mut self, req: Req<'_>, mode: ReplyMode, wanted: Box<SlowCopy>) {
-        let Some(dest) = self.hole_for(req.conn, mode) else { return };
+        let Some(ticket) = self.hole_for(req.conn, mode) else { return };
+        let dest = Dest::Hole { conn: req.conn, ticket };
         let mut batch = self.spare_kept();
         self.put_request(&mut batch, req, dest, Ask::Execute, Routed::No);
         // One whose turn came holds its keys already.

@@ -496,7 +496,8 @@ impl Shard {
 
     /// A request of a client of this shard found nothing and waits.
     fn wait_at_home(&mut self, req: Req<'_>, mode: ReplyMode, block: Block) {
-        let Some(dest @ Dest::Hole { ticket, .. }) = self.hole_for(req.conn, mode) else { return };
+        let Some(ticket) = self.hole_for(req.conn, mode) else { return };
+        let dest = Dest::Hole { conn: req.conn, ticket };
         let mut batch = self.spare_kept();
         self.put_request(&mut batch, req, dest, Ask::Execute, Routed::No);
         let here = self.node.shard;
@@ -504,14 +505,13 @@ impl Shard {
         self.wait_here(here, batch, block);
     }
 
-    /// Where the answer goes to a request that ran in this mode and is answered later.
-    pub(crate) fn hole_for(&mut self, conn: ConnId, mode: ReplyMode) -> Option<Dest> {
+    /// The ticket of a request that ran in this mode and is answered later.
+    pub(crate) fn hole_for(&mut self, conn: ConnId, mode: ReplyMode) -> Option<u32> {
         let session = self.sessions.at(Sessions::row(conn));
         if session.reply_mode == ReplyMode::SkipThis {
             session.reply_mode = ReplyMode::On;
         }
-        let ticket = self.conn(conn)?.hole(mode != ReplyMode::On);
-        Some(Dest::Hole { conn, ticket })
+        Some(self.conn(conn)?.hole(mode != ReplyMode::On))
     }
 
     /// Whether the answer to the next request is wanted, when it is not made here and now.
@@ -594,18 +594,16 @@ impl Shard {
         }
         let argv = batch.args.push(req.argv);
         batch.args.push_tracker(argv, tracker);
-        let first = batch.args.spot_count();
         let keyed = match routed {
             Routed::No => Keyed::No,
             Routed::Only(Key { slot, hash, .. }, at) => {
-                batch.args.push_spot(Spot { slot, hash });
-                Keyed::Only { at, first }
+                Keyed::Only { at, first: batch.args.push_spot(Spot { slot, hash }) }
             }
             Routed::By(Key { slot, hash, .. }, at) => {
-                batch.args.push_spot(Spot { slot, hash });
-                Keyed::By { at, first }
+                Keyed::By { at, first: batch.args.push_spot(Spot { slot, hash }) }
             }
             Routed::At(places, owner) => {
+                let first = batch.args.spot_count();
                 let own = places.iter().filter(|place| place.owner == owner);
                 batch.args.push_spots(own.map(|place| place.spot));
                 Keyed::At { first, count: batch.args.spot_count() - first }

@@ -372,8 +372,10 @@ impl Shard {
         if self.sessions.get(conn).is_some() {
             return Sessions::row(conn);
         }
+        // Nothing is left of whom it stood for before.
         let proxy = self.sessions.at(Sessions::PROXY);
         (proxy.db, proxy.stands_for) = (db, None);
+        (proxy.no_touch, proxy.is_local) = (false, false);
         Sessions::PROXY
     }
 

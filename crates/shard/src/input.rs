@@ -17,8 +17,6 @@ use crate::plan::Plan;
 
 /// Requests parsed before any of them runs. Bounds the scratch tables; a pipeline goes on after it.
 const WINDOW_LEN: usize = 512;
-/// Requests whose memory is fetched together: enough to overlap misses, few enough to stay in L1.
-pub(crate) const STAGE_LEN: usize = 32;
 /// The next stage begins once a stage has as many keys; that of a request with one counts double, for there
 /// is more to it than its key.
 const STAGE_KEYS: u32 = 64;

@@ -7,10 +7,9 @@ use stoa_stdx::{ConnId, DbIndex, MonoMs, ShardId, UnixMs};
 
 use crate::blocking::End;
 use crate::guard::Guard;
-use crate::input::STAGE_LEN;
 use crate::intents::{RowId, Stamp};
 use crate::multi::Job;
-use crate::places::Spot;
+use crate::places::{STAGE_LEN, Spot};
 use crate::publish::{Mail, Receipts};
 
 /// One message.
@@ -151,10 +150,11 @@ impl Args {
         &self.bytes[self.ends[at] as usize..self.ends[at + 1] as usize]
     }
 
-    /// Adds a key of a request.
+    /// Adds a key of a request; gives its number.
     #[inline]
-    pub(crate) fn push_spot(&mut self, spot: Spot) {
+    pub(crate) fn push_spot(&mut self, spot: Spot) -> u32 {
         self.spots.push(spot);
+        self.spot_count() - 1
     }
 
     /// Adds keys of a request.

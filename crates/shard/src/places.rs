@@ -7,6 +7,9 @@ use stoa_engine::Table;
 use stoa_keyspace::Keyspace;
 use stoa_stdx::{DbIndex, HashSeed, Key, ShardId, SlotId, owner_of};
 
+/// Keys whose memory is fetched together: enough to overlap misses, few enough to stay in L1.
+pub(crate) const STAGE_LEN: usize = 32;
+
 /// Where such keys stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stride {
