@@ -100,9 +100,15 @@ impl<'a> Encoded<'a> {
     /// Writes it into exactly [`Encoded::len`] bytes.
     pub(crate) fn write<const BACK: bool>(&self, into: &mut [u8]) {
         let (body, back) = into.split_at_mut(self.body_len());
+        // Nearly all have a head of one byte, which is no reason to call for a copy.
         let (head, bytes) = body.split_at_mut(self.head_len as usize);
-        head.copy_from_slice(self.head());
-        bytes.copy_from_slice(self.bytes);
+        match head {
+            [only] => *only = self.head[0],
+            head => head.copy_from_slice(self.head()),
+        }
+        if !bytes.is_empty() {
+            bytes.copy_from_slice(self.bytes);
+        }
         if BACK {
             write_back(body.len(), back);
         }
@@ -125,6 +131,18 @@ fn number(text: &[u8]) -> Option<i64> {
 /// Bytes that `text` would take.
 pub(crate) fn len_of<const BACK: bool>(text: &[u8]) -> usize {
     Encoded::of(text).len::<BACK>()
+}
+
+/// Bytes that a count takes in the published form.
+pub(crate) const fn count_len(count: usize) -> usize {
+    match count {
+        0..=127 => 2,
+        128..=4_095 => 3,
+        4_096..=32_767 => 4,
+        32_768..=8_388_607 => 5,
+        8_388_608..=2_147_483_647 => 6,
+        _ => 10,
+    }
 }
 
 /// Reads the element at the start of `at`; gives the bytes it takes, too.
@@ -232,10 +250,29 @@ pub(crate) const fn back_len(body: usize) -> usize {
     }
 }
 
+/// Writes the length behind a body into exactly [`back_len`] bytes.
 pub(crate) fn write_back(body: usize, into: &mut [u8]) {
+    if let [only] = into {
+        *only = body as u8;
+        return;
+    }
     let last = into.len() - 1;
     for (at, byte) in into.iter_mut().enumerate() {
         let bits = (body >> (7 * (last - at))) as u8 & 0x7f;
         *byte = bits | if at == 0 { 0 } else { 0x80 };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Encoded, count_len};
+
+    #[test]
+    fn a_count_takes_what_its_element_takes() {
+        for bits in 0..33 {
+            for count in [(1_usize << bits) - 1, 1 << bits] {
+                assert_eq!(count_len(count), Encoded::int(count as i64).len::<true>(), "{count}");
+            }
+        }
     }
 }

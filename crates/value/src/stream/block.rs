@@ -32,6 +32,12 @@ const NAMES: usize = PUBLISHED + 4;
 /// Bytes of a listpack around its elements.
 const FRAME: usize = 7;
 
+/// Bytes before an element's text at most, and of an integer.
+const HEAD_LEN_MAX: usize = 5;
+const INT_LEN_MAX: usize = 9;
+/// Entries up to this length are put together without asking for memory.
+const DRAFT_LEN: usize = 192;
+
 /// A block. Its first id is its key in the stream.
 #[derive(Clone)]
 pub struct Block(Buf);
@@ -122,11 +128,15 @@ impl Block {
     }
 
     fn with_names<'a>(count: usize, names: impl Iterator<Item = Encoded<'a>> + Clone) -> Self {
+        let bound = names.clone().map(|name| name.len::<false>()).sum::<usize>();
+        let (mut few, mut many) = ([0; DRAFT_LEN], Vec::new());
+        let mut draft = Draft::over(room(bound + INT_LEN_MAX, &mut few, &mut many));
+        draft.add(Encoded::int(count as i64));
+        names.for_each(|name| draft.add(name));
         let mut block = Self(Buf::zeroed(NAMES));
-        let all = std::iter::once(Encoded::int(count as i64)).chain(names);
-        let published = block.append(all);
+        block.0.splice(NAMES, 0, draft.len).copy_from_slice(&draft.room[..draft.len]);
         // Besides: the numbers of live and deleted entries, and a zero that ends the head.
-        block.set_number(PUBLISHED, FRAME + published + 3 * Encoded::int(0).len::<true>());
+        block.set_number(PUBLISHED, FRAME + draft.published + 3 * element::count_len(0));
         block
     }
 
@@ -148,7 +158,8 @@ impl Block {
             let fields = if is_same { name_count } else { int(&mut texts) as usize };
             let count = if is_same { fields } else { fields * 2 };
             let body = texts.clone().take(count).map(Encoded::of_str);
-            block.push_entry([flags, ms, seq], (!is_same).then_some(fields), body);
+            let bound = body.clone().map(|one| one.len::<false>()).sum();
+            block.push_entry([flags, ms, seq], (!is_same).then_some(fields), body, bound);
             texts.by_ref().take(count + 1).for_each(drop);
         }
         block.set_number(LIVE, 0);
@@ -193,47 +204,39 @@ impl Block {
         // The difference wraps: it is read back the same way.
         let ms = id.ms.wrapping_sub(first.ms) as i64;
         let seq = id.seq.wrapping_sub(first.seq) as i64;
+        let bound: usize = fields.iter().map(|text| text.len() + HEAD_LEN_MAX).sum();
         if self.has_names(fields) {
             let values = fields.iter().skip(1).step_by(2).map(|value| Encoded::of(value));
-            self.push_entry([SAME_FIELDS, ms, seq], None, values);
+            self.push_entry([SAME_FIELDS, ms, seq], None, values, bound);
         } else {
             let pairs = fields.iter().map(|text| Encoded::of(text));
-            self.push_entry([0, ms, seq], Some(fields.len() / 2), pairs);
+            self.push_entry([0, ms, seq], Some(fields.len() / 2), pairs, bound);
         }
         self.count(1, 0);
     }
 
-    /// Adds an entry without counting it.
+    /// Adds an entry without counting it; its texts take `bound` bytes at most.
     fn push_entry<'a>(
         &mut self,
         head: [i64; 3],
         fields: Option<usize>,
-        body: impl Iterator<Item = Encoded<'a>> + Clone,
+        body: impl Iterator<Item = Encoded<'a>>,
+        bound: usize,
     ) {
-        let at = self.0.len();
-        let fields = fields.map(|fields| Encoded::int(fields as i64));
-        let head = head.map(Encoded::int).into_iter().chain(fields);
-        let own = head.clone().count();
-        let count = own + body.clone().count();
-        let published = self.append(head.chain(body)) + Encoded::int(count as i64).len::<true>();
-        let len = self.0.len() - at;
-        let back = element::back_len(len);
-        element::write_back(len, self.0.splice(at + len, 0, back));
-        self.set_number(PUBLISHED, self.published() + published);
-    }
-
-    /// Writes elements at the end; gives how many bytes they have in the published form.
-    fn append<'a>(&mut self, new: impl Iterator<Item = Encoded<'a>> + Clone) -> usize {
-        let (len, published) = new.clone().fold((0, 0), |(len, published), one| {
-            (len + one.len::<false>(), published + one.len::<true>())
-        });
-        let mut room = self.0.splice(self.0.len(), 0, len);
-        for one in new {
-            let (head, rest) = room.split_at_mut(one.len::<false>());
-            one.write::<false>(head);
-            room = rest;
+        let (mut few, mut many) = ([0; DRAFT_LEN], Vec::new());
+        let mut draft = Draft::over(room(bound + 5 * INT_LEN_MAX, &mut few, &mut many));
+        for value in head {
+            draft.add(Encoded::int(value));
         }
-        published
+        if let Some(fields) = fields {
+            draft.add(Encoded::int(fields as i64));
+        }
+        body.for_each(|one| draft.add(one));
+        let published = draft.published + element::count_len(draft.count);
+        let entry = draft.end_entry();
+        let at = self.0.len();
+        self.0.splice(at, 0, entry.len()).copy_from_slice(entry);
+        self.set_number(PUBLISHED, self.published() + published);
     }
 
     /// Entries that are not deleted.
@@ -275,8 +278,10 @@ impl Block {
             let old = self.number(at);
             let new = (old as i64 + more) as usize;
             self.set_number(at, new);
-            let width = |count: usize| Encoded::int(count as i64).len::<true>();
-            self.set_number(PUBLISHED, self.published() + width(new) - width(old));
+            let (wider, narrower) = (element::count_len(new), element::count_len(old));
+            if wider != narrower {
+                self.set_number(PUBLISHED, self.published() + wider - narrower);
+            }
         }
     }
 
@@ -327,6 +332,45 @@ impl Block {
                 .rest()
                 .zip(fields.iter().step_by(2))
                 .all(|(name, field)| name.with(|name| name == *field))
+    }
+}
+
+/// Elements put together before they go into a block, which then grows once.
+struct Draft<'a> {
+    room: &'a mut [u8],
+    len: usize,
+    count: usize,
+    /// Bytes in the published form.
+    published: usize,
+}
+
+/// Room for `len` bytes, in the first buffer if that has so many.
+fn room<'a>(len: usize, few: &'a mut [u8], many: &'a mut Vec<u8>) -> &'a mut [u8] {
+    if len <= few.len() {
+        return few;
+    }
+    many.resize(len, 0);
+    many
+}
+
+impl<'a> Draft<'a> {
+    const fn over(room: &'a mut [u8]) -> Self {
+        Self { room, len: 0, count: 0, published: 0 }
+    }
+
+    fn add(&mut self, one: Encoded<'_>) {
+        let len = one.len::<false>();
+        one.write::<false>(&mut self.room[self.len..self.len + len]);
+        self.len += len;
+        self.count += 1;
+        self.published += one.len::<true>();
+    }
+
+    /// All of an entry, its length behind it.
+    fn end_entry(self) -> &'a [u8] {
+        let end = self.len + element::back_len(self.len);
+        element::write_back(self.len, &mut self.room[self.len..end]);
+        &self.room[..end]
     }
 }
 
