@@ -103,8 +103,7 @@ impl Database {
     }
 
     pub(crate) fn slot_mut(&mut self, slot: SlotId) -> &mut Slot {
-        let slots =
-            self.slots.get_or_insert_with(|| (0..SLOT_COUNT).map(|_| Slot::EMPTY).collect());
+        let slots = self.slots.get_or_insert_with(|| Slot::all_empty(SLOT_COUNT));
         &mut slots[slot.0 as usize]
     }
 
