@@ -25,6 +25,7 @@ pub(crate) struct Encoded<'a> {
 
 impl<'a> Encoded<'a> {
     /// An integer in canonical form becomes one.
+    #[inline]
     pub(crate) fn of(text: &'a [u8]) -> Self {
         match number(text) {
             Some(value) => Self::int(value),
@@ -98,6 +99,7 @@ impl<'a> Encoded<'a> {
     }
 
     /// Writes it into exactly [`Encoded::len`] bytes.
+    #[inline]
     pub(crate) fn write<const BACK: bool>(&self, into: &mut [u8]) {
         let (body, back) = into.split_at_mut(self.body_len());
         // Nearly all have a head of one byte, which is no reason to call for a copy.
@@ -240,6 +242,7 @@ const fn with_back<const BACK: bool>(body: usize) -> usize {
 }
 
 /// Bytes of the length behind a body.
+#[inline]
 pub(crate) const fn back_len(body: usize) -> usize {
     match body {
         0..=127 => 1,
@@ -251,6 +254,7 @@ pub(crate) const fn back_len(body: usize) -> usize {
 }
 
 /// Writes the length behind a body into exactly [`back_len`] bytes.
+#[inline]
 pub(crate) fn write_back(body: usize, into: &mut [u8]) {
     if let [only] = into {
         *only = body as u8;

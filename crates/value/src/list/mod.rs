@@ -118,6 +118,7 @@ impl List {
     }
 
     /// Adds an element at one end. Say [`List::expect`] before, once for all.
+    #[inline]
     pub fn push(&mut self, end: End, text: &[u8], rules: &Rules) {
         match (&mut self.0, end) {
             (Repr::Packed(packed), End::Front) => packed.push_front(text),

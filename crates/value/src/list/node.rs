@@ -179,6 +179,7 @@ impl Node {
     }
 
     /// Adds an element at one end. True when it took a larger block for it.
+    #[inline]
     pub(super) fn push(&mut self, end: End, new: Encoded<'_>) -> bool {
         self.open();
         let len = new.len::<true>();
@@ -309,15 +310,24 @@ impl Node {
             return;
         }
         let mut bytes = vec![0; capacity].into_boxed_slice();
-        let (from, mut at, mut to) = (self.elements(), 0, 0);
-        let first = element::body_len_at(from);
-        let mut is_even = true;
-        while at < from.len() {
-            let body = element::body_len_at(&from[at..]);
-            is_even &= body == first;
-            copy(&mut bytes, to, from, at, body);
-            to += body;
-            at += body + element::back_len(body);
+        let from = self.elements();
+        let body = element::body_len_at(from);
+        let stride = body + element::back_len(body);
+        let (mut to, mut is_even) = (0, true);
+        if are_alike(from, stride) {
+            for at in (0..from.len()).step_by(stride) {
+                copy(&mut bytes, to, from, at, body);
+                to += body;
+            }
+        } else {
+            let mut at = 0;
+            while at < from.len() {
+                let len = element::body_len_at(&from[at..]);
+                is_even &= len == body;
+                copy(&mut bytes, to, from, at, len);
+                to += len;
+                at += len + element::back_len(len);
+            }
         }
         self.bytes = bytes;
         self.start = 0;
@@ -336,16 +346,22 @@ impl Node {
     #[cold]
     fn open_now(&mut self) {
         let from = self.elements();
+        let even = (self.form == Form::Even).then(|| from.len() / self.count());
+        let len_at = |at: usize| even.unwrap_or_else(|| element::body_len_at(&from[at..]));
         let (mut at, mut len) = (0, 0);
-        while at < from.len() {
-            let body = element::body_len_at(&from[at..]);
-            at += body;
-            len += body + element::back_len(body);
+        if let Some(body) = even {
+            len = self.count() * (body + element::back_len(body));
+        } else {
+            while at < from.len() {
+                let body = len_at(at);
+                at += body;
+                len += body + element::back_len(body);
+            }
         }
         let mut bytes = vec![0; class(len)].into_boxed_slice();
         let (mut at, mut to) = (0, 0);
         while at < from.len() {
-            let body = element::body_len_at(&from[at..]);
+            let body = len_at(at);
             copy(&mut bytes, to, from, at, body);
             let back = to + body;
             to = back + element::back_len(body);
@@ -391,6 +407,15 @@ impl Node {
         self.start = start as u32;
         self.end = (start + used) as u32;
     }
+}
+
+/// Whether elements that lie `stride` bytes apart, if they are of one length, are so: looked at where the
+/// first byte tells the whole length.
+fn are_alike(elements: &[u8], stride: usize) -> bool {
+    let Some(&first) = elements.first() else { return false };
+    matches!(first, 0x80..=0xbf | 0xf1..=0xf4)
+        && elements.len().is_multiple_of(stride)
+        && elements.iter().step_by(stride).all(|head| *head == first)
 }
 
 /// Copies `len` bytes from `at` to `to`. Behind those, others may be written: whoever fills a block front to

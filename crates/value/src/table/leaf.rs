@@ -282,6 +282,7 @@ impl Leaf {
     }
 
     /// Puts the bytes of an item somewhere; gives its place.
+    #[inline]
     fn store<S: Shape>(&mut self, parts: &[&[u8]]) -> u32 {
         let len: usize = parts.iter().map(|part| part.len()).sum();
         if len > ITEM_INLINE_MAX {
