@@ -109,7 +109,14 @@ impl List {
     }
 
     /// Makes ready for `texts` to be added: they may be too many or too long for the short form.
+    #[inline]
     pub fn expect(&mut self, texts: &[&[u8]], rules: &Rules) {
+        if matches!(self.0, Repr::Packed(_)) {
+            self.expect_of_short(texts, rules);
+        }
+    }
+
+    fn expect_of_short(&mut self, texts: &[&[u8]], rules: &Rules) {
         let Repr::Packed(packed) = &self.0 else { return };
         let bytes = packed.as_bytes().len() + texts.iter().map(|text| text.len()).sum::<usize>();
         if !NodeLimit::of(&rules.limits).allows(bytes, packed.len() + texts.len()) {
@@ -138,6 +145,7 @@ impl List {
     }
 
     /// Takes out the element at one end, after a look at it. Say [`List::settle`] when done.
+    #[inline]
     pub fn pop(&mut self, end: End, look: impl FnOnce(Str<'_>)) {
         match &mut self.0 {
             Repr::Packed(packed) => {

@@ -155,6 +155,7 @@ impl Node {
     }
 
     /// The same of an open node, with the bytes it takes.
+    #[inline]
     fn end_with_len(&self, end: End) -> (Str<'_>, usize) {
         let elements = self.elements();
         match end {
@@ -167,6 +168,7 @@ impl Node {
     }
 
     /// Takes the first or last element out, after a look at it.
+    #[inline]
     pub(super) fn pop(&mut self, end: End, look: impl FnOnce(Str<'_>)) {
         self.open();
         let (text, len) = self.end_with_len(end);
@@ -375,14 +377,17 @@ impl Node {
     }
 
     /// Room for `len` bytes at one end. True when it took a larger block for it.
+    #[inline]
     fn make_room(&mut self, end: End, len: usize) -> bool {
         let free = match end {
             End::Front => self.start as usize,
             End::Back => self.bytes.len() - self.end as usize,
         };
-        if free >= len {
-            return false;
-        }
+        free < len && self.move_or_grow(end, len)
+    }
+
+    #[cold]
+    fn move_or_grow(&mut self, end: End, len: usize) -> bool {
         let used = self.len();
         let wanted = used + len;
         // Moving is worth it while there is much room at the other end, else it would be every time.

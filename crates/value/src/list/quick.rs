@@ -245,6 +245,7 @@ impl Quick {
     }
 
     /// Takes out the element at one end, after a look at it.
+    #[inline]
     pub(super) fn pop(&mut self, end: End, look: impl FnOnce(Str<'_>)) {
         let chunk = match end {
             End::Front => self.chunks.front_mut(),
