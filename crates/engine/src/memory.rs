@@ -63,12 +63,12 @@ pub struct Memory {
 }
 
 impl Node {
-    /// What this shard uses: of the allocator's account the part that holds something. Room between
-    /// keys is there to be used, by keys of this shard.
+    /// What this shard uses: of the allocator's account the part that holds something, and slots, which
+    /// come from elsewhere. Room between keys is there to be used, by keys of this shard.
     fn memory_used(&self, keyspace: &Keyspace) -> i64 {
         let used = keyspace.used_bytes() as i64;
-        (self.facts.world.thread_allocated)()
-            .map_or(used, |allocated| allocated - keyspace.idle_bytes() as i64)
+        let (idle, slots) = (keyspace.idle_bytes() as i64, keyspace.slots_bytes() as i64);
+        (self.facts.world.thread_allocated)().map_or(used, |allocated| allocated - idle + slots)
     }
 
     /// Looks at the board, at the beginning of a turn.

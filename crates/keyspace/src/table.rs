@@ -41,14 +41,6 @@ type Word = *mut u8;
 impl Slot {
     pub(crate) const EMPTY: Self = Self { words: null_mut(), len: 0, cap: 0 };
 
-    /// So many empty slots. Nothing is written, so that a database of few keys does not take the memory of
-    /// all its slots.
-    pub(crate) fn all_empty(count: usize) -> Box<[Self]> {
-        let slots = Box::new_zeroed_slice(count);
-        // SAFETY: a slot of zeros is a null pointer and two zeros: `EMPTY`.
-        unsafe { slots.assume_init() }
-    }
-
     pub(crate) const fn len(&self) -> usize {
         self.len as usize
     }

@@ -281,8 +281,9 @@ impl Leaf {
         }
     }
 
-    /// Puts the bytes of an item somewhere; gives its place.
-    #[inline]
+    /// Puts the bytes of an item somewhere; gives its place. Part of every add and of nothing else large:
+    /// left to itself it is inlined or not by what else is in the crate.
+    #[inline(always)]
     fn store<S: Shape>(&mut self, parts: &[&[u8]]) -> u32 {
         let len: usize = parts.iter().map(|part| part.len()).sum();
         if len > ITEM_INLINE_MAX {
