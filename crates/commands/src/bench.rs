@@ -159,7 +159,7 @@ impl Bench {
             let (channel, payload) = (channel.escape_ascii(), payload.escape_ascii());
             text.push_str(&format!("{:?} {channel}: {payload}\n", publication.kind));
         }
-        for Notice { db, event, key, .. } in self.keyspace.notices.take() {
+        for Notice { db, event, key, .. } in self.keyspace.notices.take().list {
             text.push_str(&format!("event: {event} {} in {}\n", key.escape_ascii(), db.0));
         }
         text.truncate(text.trim_end_matches('\n').len());

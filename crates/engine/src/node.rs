@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use stoa_config::{Config, EventClasses, LogLevel, Remembers};
-use stoa_keyspace::{Counting, Heeds, Keyspace, Notice, Owned};
+use stoa_keyspace::{Counting, Heeds, Keyspace, Notice, ObservedRoom, Owned};
 use stoa_observability::info::{Allocator, CpuUs};
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_pubsub::PubSub;
@@ -209,8 +209,8 @@ pub struct Observed {
     pub classes: EventClasses,
     /// What happened since the driver last took it, in the order of this shard.
     pub list: Vec<Notice>,
-    /// How much more happened after that, for which there was no room.
-    pub lost: u64,
+    /// The room there is for it.
+    pub room: ObservedRoom,
 }
 
 /// What a command asks of the shard around it.
