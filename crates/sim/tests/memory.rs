@@ -241,3 +241,39 @@ fn shards_that_refuse_their_share_now_and_then_leave_nothing_behind() {
     }
     assert!(refused > 100, "{refused} requests met a shard without memory");
 }
+
+#[test]
+fn copies_asked_for_together_are_judged_as_if_each_before_them_was_made() {
+    let value = "redis.call('set', KEYS[1], string.rep('0123456789', 300000))";
+    for shards in SHARDS {
+        let mut world = world(Options::calm(shards, 7), "0");
+        let clients: Vec<ClientId> = (0..3).map(|_| world.connect()).collect();
+        let other = world.connect();
+        // Each its own: who wants the same waits for the one before, and is judged after that.
+        for from in ["{t}1", "{t}2", "{t}3"] {
+            assert_eq!(world.ask(other, &format!("EVAL \"{value}\" 1 {from}")), "$-1\r\n");
+        }
+        world.ask(other, "CONFIG SET maxmemory 2mb");
+        // Keys of one shard first. Accounts of several are known to each other after a turn.
+        for (targets, at_most) in [(["{t}b", "{t}c", "{t}d"], 1), (["x", "y", "z"], shards)] {
+            for (number, (client, to)) in (1..).zip(clients.iter().zip(targets)) {
+                world.say(*client, &format!("COPY {{t}}{number} {to}"));
+            }
+            // Some tens of portions are left.
+            world.run(5 * u64::from(shards));
+            assert_eq!(world.ask(other, "SET {t}small 1"), OUT, "{shards} shards, {targets:?}");
+            let told: Vec<_> = clients.iter().map(|client| world.answer(*client)).collect();
+            let count = |what| told.iter().filter(|told| told.as_deref() == Some(what)).count();
+            let (made, refused) = (count(":1\r\n"), count(OUT));
+            assert!((1..=at_most.into()).contains(&made), "{shards} shards: {told:?}");
+            assert_eq!(made + refused, 3, "{shards} shards: {told:?}");
+            // Where the allocator cannot be asked large values are not counted once they are there.
+            assert_eq!(world.ask(other, "SET {t}small 1"), "+OK\r\n", "{shards} shards");
+        }
+        // So it is within one pipeline.
+        let pipeline = ["COPY {t}1 {t}p", "COPY {t}2 {t}q", "SET {t}small 1"];
+        pipeline.iter().for_each(|line| world.say(other, line));
+        let told = [0; 3].map(|_| world.answer(other).expect("a reply"));
+        assert!(shards > 1 || told == [":1\r\n", OUT, OUT], "{told:?}");
+    }
+}
