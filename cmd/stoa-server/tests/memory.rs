@@ -52,3 +52,54 @@ fn what_one_shard_takes_and_another_frees_is_free() {
         }
     }
 }
+
+/// A figure of INFO memory.
+fn figure(info: &str, name: &str) -> i64 {
+    let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    line.and_then(|number| number.trim().parse().ok()).unwrap_or_else(|| panic!("{name} in {info}"))
+}
+
+#[test]
+fn the_limit_is_held_against_what_info_says_is_used_less_what_it_says_is_not_counted() {
+    // Buffers of the very requests that ask.
+    const SLACK: i64 = 1 << 20;
+    let node = Node::start("counted", &["--proto-max-bulk-len", "1mb"]);
+    let mut client = BufReader::new(node.unix());
+    for key in 0..40 {
+        ask(&mut client, &format!("SETRANGE key{key} {} x", VALUE_LEN - 1));
+    }
+    for key in 0..2_000 {
+        ask(&mut client, &format!("SET small{key} {key}"));
+    }
+    // What is given back by small keys is room that does not count.
+    for key in 100..2_000 {
+        ask(&mut client, &format!("DEL small{key}"));
+    }
+    let info = node.resp("INFO memory");
+    let (used, rest) = (figure(&info, "used_memory"), figure(&info, "mem_not_counted_for_evict"));
+    let counted = used - rest;
+    assert!(counted > 40 * VALUE_LEN as i64 && rest > 0, "{used} used, {rest} not counted");
+    for (limit, says) in [(counted - SLACK, "-OOM"), (counted + SLACK, "+OK")] {
+        assert_eq!(ask(&mut client, &format!("CONFIG SET maxmemory {limit}")), "+OK\r\n");
+        for key in 0..20 {
+            let said = ask(&mut client, &format!("SET small{key} 1"));
+            assert!(said.starts_with(says), "limit {limit}, {used} used, {rest} not: {said}");
+        }
+    }
+}
+
+#[test]
+fn the_allocators_own_thread_comes_and_goes_with_its_directive() {
+    let node = Node::start("thread", &[]);
+    let runs = |node: &Node| {
+        let report = node.resp("MEMORY MALLOC-STATS");
+        let line = report.lines().find_map(|line| line.strip_prefix("Background threads: "));
+        let count = line.and_then(|rest| rest.split(',').next()?.parse::<u32>().ok());
+        count.unwrap_or_else(|| panic!("no background threads in {report}")) > 0
+    };
+    assert!(runs(&node), "it is there from the start");
+    for (value, is_there) in [("no", false), ("no", false), ("yes", true)] {
+        assert!(node.resp(&format!("CONFIG SET jemalloc-bg-thread {value}")).starts_with("+OK"));
+        assert_eq!(runs(&node), is_there, "{value}");
+    }
+}

@@ -78,6 +78,9 @@ pub struct World {
     pub clients_max: fn(wanted: u32) -> u32,
     /// Asks the allocator to give unused memory back to the system. False if it cannot be asked.
     pub purge_memory: fn() -> bool,
+    /// Has the allocator give memory back in a thread of its own, or not. False if it has none, or is not
+    /// the program's; where one is asked for that is no error, as with Redis.
+    pub allocator_thread: fn(wanted: bool) -> bool,
     /// What the calling thread has taken from the allocator and not given back, bytes. None: it cannot be
     /// asked, and only keys are counted.
     pub thread_allocated: fn() -> Option<i64>,
@@ -96,6 +99,7 @@ impl Default for World {
             enter_dir: |_, to| Ok(to.to_vec()),
             clients_max: |wanted| wanted,
             purge_memory: || false,
+            allocator_thread: |_| false,
             thread_allocated: || None,
             allocator_report: String::new,
         }

@@ -99,7 +99,10 @@ fn serve_here(
     open_files::make_room(&mut config, shards, sockets, log)?;
     let http = http::bind(&config)?;
     for directive in config.without_effect() {
-        log.warning(&format!("directive '{}' is accepted and not acting yet", directive.name));
+        log.warning(&directive.inert_line());
+    }
+    if !process::allocator_thread(config.allocator_thread) && config.allocator_thread {
+        log.warning("'jemalloc-bg-thread' has no effect: this allocator cannot start threads");
     }
     let (log_port, log_thread) = log.port()?;
     let (in_background, pid_file_of) = (config.daemonize, config.clone());

@@ -137,6 +137,9 @@ fn ask_world(ctx: &mut Ctx<'_>, before: &Config, changed: Changed) -> Result<Cha
             ));
         }
     }
+    if changed.has("jemalloc-bg-thread") {
+        (world.allocator_thread)(config.allocator_thread);
+    }
     if changed.has("dir") {
         let entered = (world.enter_dir)(&before.dir, &config.dir);
         config.settle("dir", &entered.map_err(|reason| refused("dir", reason))?)?;
