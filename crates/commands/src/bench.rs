@@ -51,6 +51,7 @@ impl Bench {
                 facts: Arc::new(Facts::default()),
                 rng: Rng::new(1),
                 active_expire: true,
+                cron_rests: false,
                 scripts_may_all: false,
                 checks_payload_sums: true,
                 counters: Counters::default(),

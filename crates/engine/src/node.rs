@@ -142,6 +142,8 @@ pub struct Node {
     pub rng: Rng,
     /// Deadlines are reclaimed in the background (DEBUG SET-ACTIVE-EXPIRE).
     pub active_expire: bool,
+    /// What time brings rests: that, clients' timeouts, and tidying up (DEBUG PAUSE-CRON).
+    pub cron_rests: bool,
     /// Scripts may call what is denied to them (DEBUG SET-DISABLE-DENY-SCRIPTS).
     pub scripts_may_all: bool,
     /// RESTORE looks at checksums (DEBUG SET-SKIP-CHECKSUM-VALIDATION).
@@ -193,6 +195,12 @@ impl Node {
     #[inline]
     pub const fn is_pausing(&self) -> bool {
         self.scripts.paused.is_some() || self.asking.is_some()
+    }
+
+    /// Whether deadlines are reclaimed in the background.
+    #[must_use]
+    pub const fn reclaims(&self) -> bool {
+        self.active_expire && !self.cron_rests
     }
 
     /// Tells a keyspace what it is to notice from now on, and how it counts uses.
