@@ -2,8 +2,6 @@
 
 use stoa_sim::{Options, World};
 
-const STEPS_MAX: u64 = 10_000;
-
 /// The words of a reply, without its lengths.
 fn words(reply: &str) -> Vec<&str> {
     reply.split("\r\n").filter(|line| !line.starts_with(['*', '$']) && !line.is_empty()).collect()
