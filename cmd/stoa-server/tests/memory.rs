@@ -89,6 +89,36 @@ fn the_limit_is_held_against_what_info_says_is_used_less_what_it_says_is_not_cou
 }
 
 #[test]
+fn copies_of_one_pipeline_stop_at_the_limit_as_they_would_one_by_one() {
+    const LEN: i64 = 4 << 20;
+    let node = Node::start("copies", &["--proto-max-bulk-len", "8mb"]);
+    let mut client = BufReader::new(node.unix());
+    ask(&mut client, &format!("SETRANGE {{t}}s {} x", LEN - 1));
+    // As large, of many blocks.
+    let fill =
+        "for n = 1, 60000 do redis.call('rpush', KEYS[1], string.rep('e', 60) .. n) end return 1";
+    ask(&mut client, &format!("EVAL \"{fill}\" 1 {{t}}l"));
+    for from in ["{t}s", "{t}l"] {
+        let info = node.resp("INFO memory");
+        let counted = figure(&info, "used_memory") - figure(&info, "mem_not_counted_for_evict");
+        let limit = counted + 5 * LEN / 2;
+        assert_eq!(ask(&mut client, &format!("CONFIG SET maxmemory {limit}")), "+OK\r\n");
+        let lines: String = (0..12).map(|n| format!("COPY {from} {from}{n}\r\n")).collect();
+        client.get_mut().write_all(lines.as_bytes()).expect("it reads");
+        let mut made = 0;
+        for _ in 0..12 {
+            let mut said = String::new();
+            client.read_line(&mut said).expect("text");
+            assert!(said == ":1\r\n" || said.starts_with("-OOM"), "{said}");
+            made += usize::from(said == ":1\r\n");
+        }
+        // Two leave room and the third passes the limit; how large a copy is, is an estimate.
+        assert!((2..=4).contains(&made), "{made} copies of {from}");
+        assert_eq!(ask(&mut client, "CONFIG SET maxmemory 0"), "+OK\r\n");
+    }
+}
+
+#[test]
 fn the_allocators_own_thread_comes_and_goes_with_its_directive() {
     let node = Node::start("thread", &[]);
     let runs = |node: &Node| {
