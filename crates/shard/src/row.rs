@@ -26,7 +26,9 @@ use crate::sites::Site;
 pub(crate) fn plain_commands(table: &Table, plans: &[Plan], scripted: &[bool]) -> Vec<bool> {
     let long = [Flags::BLOCKING, Flags::CONTAINER];
     let is_plain = |((entry, plan), scripted): ((&Entry, &Plan), &bool)| {
-        matches!(plan, Plan::OneKey(_)) && !scripted && !long.iter().any(|it| entry.spec.flags.has(*it))
+        matches!(plan, Plan::OneKey(_))
+            && !scripted
+            && !long.iter().any(|it| entry.spec.flags.has(*it))
     };
     table.entries().iter().zip(plans).zip(scripted).map(is_plain).collect()
 }
@@ -60,7 +62,8 @@ impl Shard {
         let mut done = 0;
         while let Some(cmd) = cmds.get(done) {
             let conn = self.conns[id.index as usize].as_ref();
-            if conn.is_none_or(|it| it.owed.len() >= holes_max || it.output_len() > OUTPUT_LOOK_LEN) {
+            if conn.is_none_or(|it| it.owed.len() >= holes_max || it.output_len() > OUTPUT_LOOK_LEN)
+            {
                 break;
             }
             let (ran, end) = match cmd.what {
@@ -100,7 +103,9 @@ impl Shard {
         let id = source.conn;
         let row = Sessions::row(id);
         let proto = self.sessions.at(row).proto;
-        let Some(conn) = self.conns[id.index as usize].as_deref_mut() else { return (0, End::Here) };
+        let Some(conn) = self.conns[id.index as usize].as_deref_mut() else {
+            return (0, End::Here);
+        };
         let sink = conn.sink();
         let first = sink.len();
         let has_limit = self.node.config.maxmemory > 0;
@@ -131,7 +136,10 @@ impl Shard {
             if !self.plain[index as usize] || argc > ARGV_INLINE || !entry.spec.arity.admits(argc) {
                 break;
             }
-            if has_limit && entry.spec.flags.has(Flags::DENYOOM) && ctx.node.weigh_memory(ctx.keyspace) {
+            if has_limit
+                && entry.spec.flags.has(Flags::DENYOOM)
+                && ctx.node.weigh_memory(ctx.keyspace)
+            {
                 break;
             }
             for (to, span) in argv.iter_mut().zip(&self.spans[cmd.spans_at as usize..][..argc]) {
