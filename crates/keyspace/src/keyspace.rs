@@ -11,7 +11,7 @@ use crate::held::Held;
 use crate::notice::Notices;
 use crate::slots::Slots;
 use crate::table::{Slot, prefetch};
-use crate::undo::Undo;
+use crate::undo::{Saved, Undo};
 use crate::uses::Counting;
 use crate::watch::Watches;
 use crate::wheel::{Item, Wheel};
@@ -59,6 +59,8 @@ pub struct Keyspace {
     pub(crate) condemned: Vec<(Slots, usize)>,
     /// Removed values that take long to free.
     pub(crate) condemned_objects: Vec<Object>,
+    /// Copies for undoing that are needed no more.
+    pub(crate) condemned_copies: Vec<Saved>,
     pub(crate) compaction: Compaction,
 }
 
@@ -89,6 +91,7 @@ impl Keyspace {
             sift_owed: 0,
             condemned: Vec::new(),
             condemned_objects: Vec::new(),
+            condemned_copies: Vec::new(),
             compaction: Compaction::default(),
         }
     }

@@ -5,6 +5,10 @@
 //! the request runs again, as of the moment at which it came, and its reply goes where it was to go. If
 //! its keys are of several shards it runs here on borrowed ones, and those stay out of this shard's
 //! keyspace while they are copied: what counts or walks over keys would take them for its own.
+//!
+//! With `maxmemory` many copies of one pipeline would all be admitted before the first has taken
+//! anything. So what a copy will take counts as taken from the moment it is asked for, and one that finds
+//! none left then is refused.
 
 use stoa_engine::{COPY_LEN, ReplyMode, SlowCopy};
 use stoa_keyspace::Owned;
@@ -83,7 +87,12 @@ impl Shard {
         if let Some(row) = row {
             self.hold_again(row);
         }
-        self.copies.push_back(CopyJob { wanted, whose: Whose::Kept { home, batch, row } });
+        self.begin_copy(wanted, Whose::Kept { home, batch, row });
+    }
+
+    fn begin_copy(&mut self, wanted: Box<SlowCopy>, whose: Whose) {
+        self.node.memory.owe(wanted.owes);
+        self.copies.push_back(CopyJob { wanted, whose });
     }
 
     /// If what just ran from a row wants a copy, the row stays until that is made.
@@ -102,7 +111,7 @@ impl Shard {
     /// What runs here on borrowed keys wants a copy.
     pub(crate) fn copy_for_loan(&mut self, lending: Lending, wanted: Box<SlowCopy>) {
         self.hold_again(lending.own);
-        self.copies.push_back(CopyJob { wanted, whose: Whose::Loan(lending) });
+        self.begin_copy(wanted, Whose::Loan(lending));
     }
 
     /// Copies a portion. True when there is more to copy.
@@ -125,7 +134,13 @@ impl Shard {
     fn is_going_on(&mut self, job: &mut CopyJob) -> bool {
         let started = (self.clock)();
         for _ in 0..COPY_LEN / STEP_LEN {
-            if !self.copy_step(job) {
+            let before = self.node.allocated();
+            let has_more = self.copy_step(job);
+            let owes = &mut job.wanted.owes;
+            let paid = self.node.allocated_since(before).clamp(0, *owes);
+            *owes -= paid;
+            self.node.memory.owe(-paid);
+            if !has_more {
                 return false;
             }
             if (self.clock)().0.saturating_sub(started.0) > PORTION_NS {
@@ -137,7 +152,7 @@ impl Shard {
 
     fn copy_step(&mut self, job: &mut CopyJob) -> bool {
         let CopyJob { wanted, whose } = job;
-        let SlowCopy { db, key, copying } = &mut **wanted;
+        let SlowCopy { db, key, copying, .. } = &mut **wanted;
         if let Whose::Loan(lending) = whose
             && let Some(from) = lending.entry(*db, key)
         {
@@ -152,7 +167,8 @@ impl Shard {
     /// Runs the request again that wants the copy.
     fn copy_made(&mut self, job: CopyJob) {
         let CopyJob { wanted, whose } = job;
-        let SlowCopy { db, key, copying } = *wanted;
+        let SlowCopy { db, key, copying, owes } = *wanted;
+        self.node.memory.owe(-owes);
         let lent = match &whose {
             Whose::Loan(lending) => lending.entry(db, &key),
             Whose::Kept { .. } => None,
