@@ -190,7 +190,8 @@ impl Leaf {
         used.map(|(at, _)| at).nth(n)
     }
 
-    /// Adds an item whose key is not there. The leaf is not full.
+    /// Adds an item whose key is not there. The leaf is not full. For its inlining see [`Self::store`].
+    #[inline(always)]
     pub(super) fn insert<S: Shape>(&mut self, hash: u32, parts: &[&[u8]]) {
         let place = self.store::<S>(parts);
         let word = word(hash, place);
