@@ -230,8 +230,9 @@ def numbers_of(reply: Reply) -> list[object] | None:
 DAMAGED_SKETCH = ("a HyperLogLog damaged by other commands: 7.4.1 goes on past its last register (7.4.5 refuses, as is done here) and "
                   "takes the zero behind the string for the second half of an opcode")
 NUL_INLINE = "an inline request with a zero byte: Redis looks for the line's end with a C string function and waits for ever"
+ERRNO_STORED = "SORT of Redis with such an ERANGE does not write the key of its STORE"
 
-PARTS: frozenset[str] = frozenset({DAMAGED_SKETCH, NUL_INLINE})
+PARTS: frozenset[str] = frozenset({DAMAGED_SKETCH, NUL_INLINE, ERRNO_STORED})
 """Known differences after which the keys may not be the same any more."""
 
 KNOWN: dict[str, list[Known]] = {
@@ -257,6 +258,11 @@ KNOWN: dict[str, list[Known]] = {
     ],
     "7.4": [
         (
+            ERRNO_STORED,
+            lambda argv, ours, theirs: verb(argv) == b"SORT" and b"STORE" in [word.upper() for word in argv]
+            and b"can't be converted into double" in text(ours) and theirs[0] == ":",
+        ),
+        (
             "SORT of Redis refuses numbers after another command left ERANGE in errno, which it does not clear",
             lambda argv, ours, theirs: verb(argv) in (b"SORT", b"SORT_RO") and b"can't be converted into double" in text(ours)
             and theirs[0] != "-",
@@ -268,6 +274,11 @@ KNOWN: dict[str, list[Known]] = {
         (
             "ZSCAN of a large sorted set writes seventeen digits, and SORT made this one large",
             lambda argv, ours, theirs: verb(argv) == b"ZSCAN" and numbers_of(ours) == numbers_of(theirs) is not None,
+        ),
+        (
+            "MEMORY USAGE of Redis counts a key whose deadline has passed until it happens to reclaim it",
+            lambda argv, ours, theirs: verb(argv) == b"MEMORY" and verb(argv[1:]) == b"USAGE" and ours[0] == ":" and theirs[0] in "$_"
+            and theirs[1] in (None, b""),
         ),
         (
             NUL_INLINE,

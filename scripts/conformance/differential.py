@@ -296,6 +296,8 @@ class Pair:
         self.without: frozenset[tuple[str, ...]] = frozenset()
         self.queues: dict[int, list[tuple[bytes, ...]]] = {}
         """What each connection queued since its MULTI."""
+        self.parted = False
+        """Whether a known difference emptied both servers: what was already answered behind it says nothing."""
 
     def look_what_is_there(self, groups: list[str]) -> None:
         """Commands the candidate does not know at all are told once and left out: each would be a
@@ -338,7 +340,12 @@ class Pair:
             return ours != theirs
         if not len(ours[1]) == len(theirs[1]) == len(queue):
             return True
-        return any(self.differs(Step(step.conn, "call", argv), a, b) for argv, a, b in zip(queue, ours[1], theirs[1]))
+        for argv, a, b in zip(queue, ours[1], theirs[1]):
+            if self.differs(Step(step.conn, "call", argv), a, b):
+                return True
+            if self.parted:
+                break
+        return False
 
     def differs(self, step: Step, ours: Reply, theirs: Reply) -> bool:
         if step.kind == "call":
@@ -352,6 +359,7 @@ class Pair:
         if reason:
             self.known[reason] = self.known.get(reason, 0) + 1
             if reason in compare.PARTS:
+                self.parted = True
                 for node in (self.ours, self.theirs):
                     node.admin.call("FLUSHALL")
             return False
@@ -383,8 +391,9 @@ class Pair:
                 mine, other = self.ours.batch(group), self.theirs.batch(group)
             else:
                 mine, other = [self.ours.special(group[0])], [self.theirs.special(group[0])]
+            self.parted = False
             for offset, (step, a, b) in enumerate(zip(group, mine, other)):
-                if self.differs(step, a, b):
+                if not self.parted and self.differs(step, a, b):
                     return at + offset, Mismatch(step, a, b, signature(step, a, b))
                 self.follow(step, a)
             if group[0].kind == "call" and group[0].conn in self.queues:

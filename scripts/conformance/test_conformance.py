@@ -8,6 +8,7 @@ import sys
 import tempfile
 import unittest
 from pathlib import Path
+from types import SimpleNamespace
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -18,7 +19,7 @@ import reasons
 import resp
 import shrink
 import tcl_suite
-from differential import batch_at, form, keyspaces_differ, signature
+from differential import Pair, batch_at, form, keyspaces_differ, signature
 from grammar import Generator, Step
 from tcl_suite import Outcome, UnitRun
 
@@ -152,6 +153,44 @@ class Comparison(unittest.TestCase):
         argv = (b"BITCOUNT", b"none", b"x")
         self.assertIsNotNone(compare.known("7.0", argv, (":", b"0"), ("-", b"ERR syntax error")))
         self.assertIsNone(compare.known("7.4", argv, (":", b"0"), ("-", b"ERR syntax error")))
+
+    def test_a_sort_that_the_reference_refuses_for_an_old_error_parts_the_keys_when_it_stores(self):
+        refused, error = ("-", b"ERR One or more scores can't be converted into double"), ("-", b"ERR other")
+        stores, reads = (b"sort", b"k", b"store", b"to"), (b"SORT", b"k")
+        self.assertIn(compare.known("7.4", stores, refused, (":", b"1")), compare.PARTS)
+        self.assertNotIn(compare.known("7.4", reads, refused, ("*", [])), [None, *compare.PARTS])
+        self.assertIsNone(compare.known("7.4", stores, refused, error))
+        self.assertIsNone(compare.known("7.4", stores, (":", b"2"), (":", b"1")))
+
+    def test_the_memory_of_a_key_past_its_deadline_is_known_and_of_no_other(self):
+        usage = (b"MEMORY", b"USAGE", b"k")
+        self.assertIsNotNone(compare.known("7.4", usage, (":", b"56"), ("$", None)))
+        self.assertIsNotNone(compare.known("7.4", usage, (":", b"56"), ("_", b"")))
+        self.assertIsNone(compare.known("7.4", usage, ("$", None), (":", b"56")))
+        self.assertIsNone(compare.known("7.4", usage, (":", b"56"), ("-", b"ERR")))
+        self.assertIsNone(compare.known("7.4", (b"STRLEN", b"k"), (":", b"56"), ("$", None)))
+
+    def test_replies_behind_a_known_difference_that_parts_the_keys_are_not_compared(self):
+        pair, flushed = Pair.__new__(Pair), []
+        pair.version, pair.known, pair.queues, pair.parted = "7.4", {}, {}, False
+        store, get = Step(0, "call", (b"SORT", b"k", b"STORE", b"to")), Step(0, "call", (b"LLEN", b"to"))
+        refused = ("-", b"ERR One or more scores can't be converted into double")
+
+        def node(replies):
+            return SimpleNamespace(batch=lambda group: replies.pop(0), keyspace=lambda: ("*", []),
+                                   admin=SimpleNamespace(call=lambda *words: flushed.append(words)))
+        pair.ours, pair.theirs = node([[refused, (":", b"0")]]), node([[(":", b"1"), (":", b"1")]])
+        self.assertIsNone(pair.run([store, get], True, None))
+        self.assertEqual(flushed, [("FLUSHALL",)] * 2)
+        # Behind the batch everything is compared again; and so it is inside of a transaction.
+        pair.ours, pair.theirs = node([[(":", b"0")]]), node([[(":", b"1")]])
+        self.assertIsNotNone(pair.run([get], True, None))
+        execute = Step(0, "call", (b"EXEC",))
+        for queued, found in (([store, get], False), ([get, store], True)):
+            pair.parted, pair.queues = False, {0: [step.argv for step in queued]}
+            answers = {store: (refused, (":", b"1")), get: ((":", b"0"), (":", b"1"))}
+            mine, other = (("*", [answers[step][side] for step in queued]) for side in (0, 1))
+            self.assertEqual(pair.differs(execute, mine, other), found)
 
     def test_keyspaces_differ_by_value_kind_and_deadline(self):
         def key(value, ttl):

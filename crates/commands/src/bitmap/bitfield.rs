@@ -317,6 +317,9 @@ impl Field {
         match overflow {
             _ if (min..=max).contains(&wanted) => Some(wanted),
             Overflow::Wrap => Some(self.sign_extend(wanted as u128)),
+            // Programs were written against a subtraction that overflows in 64 bits: what is further
+            // below the highest number than that counts as above it.
+            Overflow::Saturate if max - wanted > i64::MAX.into() => Some(max),
             Overflow::Saturate => Some(wanted.clamp(min, max)),
             Overflow::Fail => None,
         }

@@ -47,6 +47,8 @@ impl Command for PfAdd {
         };
         let is_new = old.is_none();
         let mut rises = u64::from(is_new);
+        // Met after some elements, it leaves what they raised, as in Redis.
+        let mut damage = None;
         if let Some(None) = old {
             let (bytes, _) = db.string_mut(&key, 0).map_err(wrong_type)?;
             for element in elements {
@@ -58,9 +60,11 @@ impl Command for PfAdd {
             }
         } else {
             let mut sketch = old.flatten().unwrap_or_else(Sketch::new);
-            for element in elements {
-                rises += u64::from(sketch.add(element, sparse_len_max).map_err(corrupt)?);
-            }
+            let added = elements.iter().try_for_each(|element| {
+                rises += u64::from(sketch.add(element, sparse_len_max)?);
+                Ok(())
+            });
+            damage = added.err();
             if rises > 0 {
                 sketch::forget_cached(&mut sketch.0);
                 store(&key, sketch.0, ctx);
@@ -69,6 +73,9 @@ impl Command for PfAdd {
         if rises > 0 {
             ctx.notify(Class::String, "pfadd", key.bytes);
             ctx.changed(rises);
+        }
+        if let Some(damage) = damage {
+            return Err(corrupt(damage));
         }
         reply.int((rises > 0).into());
         Ok(())
