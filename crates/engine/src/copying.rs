@@ -10,7 +10,7 @@
 use stoa_keyspace::{Copying, Owned};
 use stoa_stdx::{DbIndex, Key};
 
-use crate::{Blocking, Ctx};
+use crate::{Blocking, Ctx, Job};
 
 /// Bytes that are copied at a time: some 25 µs.
 pub const COPY_LEN: usize = 64 << 10;
@@ -46,7 +46,7 @@ impl Ctx<'_> {
             return Some(from.with_value(copying));
         }
         let key = key.bytes.to_vec();
-        self.blocking = Blocking::Copies(Box::new(SlowCopy { db, key, copying }));
+        self.blocking = Blocking::Until(Job::Copy(Box::new(SlowCopy { db, key, copying })));
         None
     }
 }

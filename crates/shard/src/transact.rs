@@ -521,7 +521,7 @@ impl Shard {
         self.moment = moment;
         let run = self.run_kept(conn, &request, broken, None);
         self.moment = None;
-        if let Some(wanted) = self.asked_copy.take() {
+        if let Some(job) = self.asked_job.take() {
             self.keyspace.note_all(false);
             self.tell_undone();
             let tracks = self.keyspace.tells_changes();
@@ -533,7 +533,7 @@ impl Shard {
             };
             let loans = borrowed.into_iter().map(take_back).collect();
             let lending = Lending { conn, ticket, request, own, moment, broken, loans };
-            return self.copy_for_loan(lending, wanted);
+            return self.job_for_loan(lending, job);
         }
         let lent = Lent { conn, ticket, request, own, borrowed };
         if self.is_pausing() {

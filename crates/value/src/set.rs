@@ -342,6 +342,15 @@ impl<'a> Iterator for Members<'a> {
             Walk::Table(rest) => rest.next().map(|item| Str::Bytes(table::key_of(item))),
         }
     }
+
+    fn nth(&mut self, n: usize) -> Option<Str<'a>> {
+        match &mut self.0 {
+            Walk::Ints(_, at) => *at += n,
+            Walk::Packed(rest) => return rest.nth(n),
+            Walk::Table(rest) => return rest.nth(n).map(|item| Str::Bytes(table::key_of(item))),
+        }
+        self.next()
+    }
 }
 
 #[cfg(test)]
