@@ -131,3 +131,45 @@ fn value(reader: &mut Reader<'_>, rules: &Rules) -> Result<Loaded, Damaged> {
     let kind = Kind::of(reader.byte()?).ok_or(Damaged("it is of no type that is known here"))?;
     load(kind, reader, rules)
 }
+
+#[cfg(test)]
+mod tests {
+    use stoa_stdx::Rng;
+    use stoa_value::Str;
+
+    use super::{Dumping, dump_in, restore};
+    use crate::load::tests::{object, rules, text};
+    use crate::{Loaded, VERSION, ValueRef};
+
+    #[test]
+    fn a_payload_in_portions_and_pieces_is_the_one_that_is_written_at_once() {
+        for seed in 0..if cfg!(miri) { 5 } else { 2_000 } {
+            let mut rng = Rng::new(seed);
+            let rules = rules(&mut rng);
+            let loaded = match rng.below(6) {
+                0 => Loaded::String(text(&mut rng)),
+                _ => Loaded::Object(object(&mut rng, &rules)),
+            };
+            let value = match &loaded {
+                Loaded::String(text) => ValueRef::String(Str::Bytes(text)),
+                Loaded::Object(object) => ValueRef::Object(object.as_ref()),
+            };
+            let compresses = rng.one_in(2);
+            for version in [value.version(), VERSION] {
+                let mut dumping = Dumping::in_version(version, value, compresses);
+                let len = *rng.pick(&[0, 1, 30, 1_000]);
+                let mut payload = Vec::new();
+                while dumping.go_on(value, &rules.limits, len) {
+                    if rng.one_in(3) {
+                        payload.append(&mut dumping.take());
+                    }
+                }
+                payload.append(&mut dumping.finish());
+                let case = format!("seed {seed}, version {version}, {:?}", value.kind());
+                let whole = dump_in(version, value, &rules.limits, compresses);
+                assert_eq!(payload, whole, "{case}");
+                assert_eq!(restore(&payload, true, &rules).as_ref(), Ok(&loaded), "{case}");
+            }
+        }
+    }
+}

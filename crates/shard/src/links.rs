@@ -145,7 +145,7 @@ impl Link {
     }
 
     /// Something moved.
-    fn moves(&mut self, now: MonoMs) {
+    pub(crate) fn moves(&mut self, now: MonoMs) {
         if let Some(errand) = &self.errand {
             self.due = errand.patience(now);
         }

@@ -240,9 +240,12 @@ impl Shard {
             && let Some(mut errand) = link.errand.take()
         {
             let pieces = self.write_portion(&mut errand);
+            let now = self.now.mono.ms();
             let link = self.links.at(row);
             pieces.into_iter().for_each(|piece| link.write(piece));
             link.errand = Some(errand);
+            // The other server is not to blame for the time that this takes.
+            link.moves(now);
         }
         let link = self.links.at(row);
         if link.asks_to_send() {

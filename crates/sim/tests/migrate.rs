@@ -324,14 +324,18 @@ fn a_kept_connection_that_ends_under_a_request_is_made_anew() {
         let mut peer = Peer::of(&mut world);
         peer.hears(&mut world, "SELECT 0");
         peer.says(&mut world, "+OK\r\n+OK\r\n+OK\r\n+OK\r\n");
-        ["RESTORE a", "RESTORE b", "RESTORE c"].map(|start| peer.hears(&mut world, start));
+        for start in ["RESTORE a", "RESTORE b", "RESTORE c"] {
+            peer.hears(&mut world, start);
+        }
         assert_eq!(answer(&mut world, client).as_deref(), Some("+OK"));
         world.call(client, &words("MIGRATE there 7000 \"\" 0 1000 KEYS a b c"));
         peer.hears(&mut world, "RESTORE a");
         world.disconnect(peer.id);
         let mut peer = Peer::of(&mut world);
         peer.hears(&mut world, "SELECT 0");
-        ["RESTORE a", "RESTORE b", "RESTORE c"].map(|start| peer.hears(&mut world, start));
+        for start in ["RESTORE a", "RESTORE b", "RESTORE c"] {
+            peer.hears(&mut world, start);
+        }
         peer.says(&mut world, "+OK\r\n+OK\r\n");
         world.run(100);
         // This one was made for it, and has answered: there is no third time.
