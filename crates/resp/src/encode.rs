@@ -24,6 +24,19 @@ pub struct Mark(usize);
 /// Longest `type, length, CR LF` in bytes: 1 + 20 + 2.
 const HEADER_LEN_MAX: usize = 23;
 
+/// The numbers below a hundred, two digits each.
+static PAIRS: [[u8; 2]; 100] = pairs();
+
+const fn pairs() -> [[u8; 2]; 100] {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        number += 1;
+    }
+    pairs
+}
+
 /// Writes replies behind what `out` already holds.
 #[derive(Debug)]
 pub struct Encoder<'a> {
@@ -84,24 +97,32 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    /// From the last digit to the first, so that the whole line is appended at once.
+    /// Two digits at a time, from the last on, and appended as a block of fixed length: a copy of a length
+    /// known only then costs more than the digits.
     fn long_int(&mut self, value: i64) {
         const LEN_MAX: usize = ":-9223372036854775808\r\n".len();
-        let mut line = [0; LEN_MAX];
+        let mut line = [0; 2 * LEN_MAX];
         let mut at = LEN_MAX - 2;
-        line[at..].copy_from_slice(b"\r\n");
+        line[at..LEN_MAX].copy_from_slice(b"\r\n");
         let mut rest = value.unsigned_abs();
-        while rest > 0 {
+        while rest >= 10 {
+            at -= 2;
+            line[at..at + 2].copy_from_slice(&PAIRS[(rest % 100) as usize]);
+            rest /= 100;
+        }
+        if rest > 0 {
             at -= 1;
-            line[at] = b'0' + (rest % 10) as u8;
-            rest /= 10;
+            line[at] = b'0' + rest as u8;
         }
         if value < 0 {
             at -= 1;
             line[at] = b'-';
         }
-        line[at - 1] = b':';
-        self.out.extend_from_slice(&line[at - 1..]);
+        at -= 1;
+        line[at] = b':';
+        let len = self.out.len() + LEN_MAX - at;
+        self.out.extend_from_slice(&line[at..at + LEN_MAX]);
+        self.out.truncate(len);
     }
 
     /// A string of any bytes.

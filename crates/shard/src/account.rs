@@ -12,10 +12,52 @@ use crate::reply::error_line;
 /// Work that was done in the stretch of time that is being measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ran {
-    /// A command was answered.
-    Whole { index: u16, failures: u32 },
+    /// A command was answered so many times, and failed each time as often.
+    Whole { index: u16, failures: u32, times: u32 },
     /// A part of one, for an answer that is put together elsewhere or later.
     Share(u16),
+}
+
+impl Ran {
+    /// A command was answered.
+    pub(crate) const fn whole(index: u16, failures: u32) -> Self {
+        Self::Whole { index, failures, times: 1 }
+    }
+
+    const fn times(&self) -> u64 {
+        match self {
+            Self::Whole { times, .. } => *times as u64,
+            Self::Share(_) => 1,
+        }
+    }
+}
+
+/// Neighbours that are alike, before they are noted as one.
+#[derive(Default)]
+pub(crate) struct Alike {
+    index: u16,
+    failures: u32,
+    times: u32,
+}
+
+impl Alike {
+    /// One more answer; what was unlike it is noted.
+    #[inline]
+    pub(crate) fn add(&mut self, index: u16, failures: u32, noted: &mut Vec<Ran>) {
+        if (index, failures) != (self.index, self.failures) {
+            self.note(noted);
+            (self.index, self.failures) = (index, failures);
+        }
+        self.times += 1;
+    }
+
+    /// Notes what was added.
+    pub(crate) fn note(&mut self, noted: &mut Vec<Ran>) {
+        let Self { index, failures, times } = std::mem::take(self);
+        if times > 0 {
+            noted.push(Ran::Whole { index, failures, times });
+        }
+    }
 }
 
 impl Shard {
@@ -23,7 +65,7 @@ impl Shard {
     #[inline]
     pub(crate) fn ran_whole(&mut self, index: u16, reply: &[u8]) {
         let failures = self.node.failures(error_line(reply));
-        self.ran.push(Ran::Whole { index, failures });
+        self.ran.push(Ran::whole(index, failures));
     }
 
     /// Counts an answer that came of no work: a wait ended.
@@ -44,19 +86,19 @@ impl Shard {
 
     /// Counts what ran, in this time.
     pub(crate) fn count_ran(&mut self, took_ns: u64) {
-        let each_ns = took_ns / (self.ran.len() as u64).max(1);
+        let each_ns = took_ns / self.ran.iter().map(Ran::times).sum::<u64>().max(1);
         // A pipeline mostly repeats one command, and is counted as one row.
         for row in self.ran.chunk_by(|a, b| a == b) {
-            let times = row.len() as u64;
+            let all = row.iter().map(Ran::times).sum();
             match row[0] {
-                Ran::Whole { index, failures } => {
-                    self.node.counters.commands_processed += times;
-                    self.node.commands.ran_times(index as usize, each_ns, times);
+                Ran::Whole { index, failures, .. } => {
+                    self.node.counters.commands_processed += all;
+                    self.node.commands.ran_times(index as usize, each_ns, all);
                     if failures > 0 {
-                        self.node.commands.failed(index as usize, u64::from(failures) * times);
+                        self.node.commands.failed(index as usize, u64::from(failures) * all);
                     }
                 }
-                Ran::Share(index) => self.node.commands.shared(index as usize, each_ns * times),
+                Ran::Share(index) => self.node.commands.shared(index as usize, each_ns * all),
             }
         }
         self.ran.clear();

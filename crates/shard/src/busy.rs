@@ -240,13 +240,13 @@ impl Shard {
             if let Some(job) = job {
                 let failures = ctx.node.failures(error_line(&run.out[start..]));
                 let index = job.queue.verdicts().nth(run.at).expect("it has begun").index;
-                run.ran.push(Ran::Whole { index, failures });
+                run.ran.push(Ran::whole(index, failures));
                 from += 1;
             }
         }
         if let Some(job) = job {
             let mut reply = RespReply::new(&mut run.out, run.proto);
-            let mut ran = |index, failures| run.ran.push(Ran::Whole { index, failures });
+            let mut ran = |index, failures| run.ran.push(Ran::whole(index, failures));
             if let Some(at) = exec(&job.queue, from, &mut ctx, &mut reply, &mut ran) {
                 run.at = at;
                 return false;

@@ -131,16 +131,27 @@ impl Conn {
         if self.owed.queue.is_empty() { &mut self.out } else { &mut self.owed.held }
     }
 
-    /// Says that a local reply was written to the sink from `start` on.
+    /// Says that local replies were written to the sink from `start` on.
     #[inline]
     pub(crate) fn written(&mut self, start: usize) {
-        let end = self.owed.held.len();
+        self.written_to(start, self.owed.held.len());
+    }
+
+    /// The same up to `end`, from where on another one is that leaves apart.
+    #[inline]
+    pub(crate) fn written_to(&mut self, start: usize, end: usize) {
         match self.owed.queue.back_mut() {
             None => {}
             // Neighbours leave together.
             Some(last) if last.state == State::Ready && last.end == start => last.end = end,
             Some(_) => self.owed.queue.push_back(Owing { state: State::Ready, start, end }),
         }
+    }
+
+    /// Nothing stands before its next request.
+    pub(crate) const fn is_free(&self) -> bool {
+        let stays = !self.closing && self.stall.is_none();
+        stays && !self.has_turn && self.undecided == 0 && self.unconfirmed == 0
     }
 
     /// A hole for an answer that will come; gives its ticket.

@@ -231,7 +231,7 @@ impl Shard {
 
     /// Answers what parsing found wrong before the request was given to other shards.
     pub(crate) fn refuse_parsed(&mut self, req: Req<'_>, error: ReplyError) {
-        self.ran.push(Ran::Whole { index: req.verdict.index, failures: 1 });
+        self.ran.push(Ran::whole(req.verdict.index, 1));
         self.reply_here(req.conn, |reply| reply.error(error));
     }
 
@@ -458,7 +458,7 @@ impl Shard {
             Blocking::Denied | Blocking::Allowed | Blocking::ForJobs => {}
         }
         let failures = self.node.failures(error_line(&sink[start..]));
-        self.ran.push(Ran::Whole { index: req.verdict.index, failures });
+        self.ran.push(Ran::whole(req.verdict.index, failures));
         let session = self.sessions.at(row);
         if mode != ReplyMode::On || session.reply_mode != ReplyMode::On {
             let spec = &self.node.table.at(req.verdict.index).spec;
@@ -472,19 +472,30 @@ impl Shard {
             }
         }
         let closing = session.closing;
+        self.replied(req.conn, start, start, closing);
+    }
+
+    /// Local replies were written to the sink of a connection from `first` on, the last of them from
+    /// `start` on; what they left is carried out.
+    #[inline]
+    pub(crate) fn replied(&mut self, id: ConnId, first: usize, start: usize, closing: bool) {
+        let Some(conn) = self.conns[id.index as usize].as_deref_mut() else { return };
         if self.node.pubsub.is_stirred() | !self.keyspace.notices.is_empty() {
-            self.publish_then_reply(req.conn, start);
+            if first < start {
+                conn.written_to(first, start);
+            }
+            self.publish_then_reply(id, start);
         } else {
-            conn.written(start);
-            self.touched(req.conn);
+            conn.written(first);
+            self.touched(id);
         }
-        let long = self.conn(req.conn).is_some_and(|conn| conn.output_len() > OUTPUT_LOOK_LEN);
+        let long = self.conn(id).is_some_and(|conn| conn.output_len() > OUTPUT_LOOK_LEN);
         // Before the next request runs: a pipeline of large values must not pass its limit first.
         if long {
-            self.check_output(req.conn);
+            self.check_output(id);
         }
         if closing {
-            self.close(req.conn, true);
+            self.close(id, true);
         }
         if !self.node.orders.is_empty() {
             self.carry_out_orders();
@@ -700,7 +711,7 @@ impl Shard {
     /// Replies a client may be owed when its next request runs. In total order there must be none: what
     /// is under way at one shard could take effect after what runs here, or at another.
     #[inline]
-    fn holes_max(&self) -> usize {
+    pub(crate) fn holes_max(&self) -> usize {
         if self.node.config.pipeline_is_strict { 1 } else { HOLES_MAX }
     }
 

@@ -331,8 +331,13 @@ impl Shard {
             if stage.len() >= STAGE_LEN_MIN || stage[0].places >= STAGE_LEN_MIN as u32 {
                 self.prefetch(stage, &places, sources);
             }
-            for cmd in stage {
-                self.run_cmd(cmd, &places, sources);
+            let mut left = stage;
+            while let [cmd, others @ ..] = left {
+                let ran = self.run_row(left, sources);
+                if ran == 0 {
+                    self.run_cmd(cmd, &places, sources);
+                }
+                left = if ran == 0 { others } else { &left[ran..] };
             }
             let ended = (self.clock)();
             let took_ns = ended.0.saturating_sub(started.0);
@@ -358,7 +363,13 @@ impl Shard {
         self.stage.clear();
         for cmd in stage {
             match cmd.what {
-                What::Own(..) => self.stage.push(Spot { slot: cmd.slot, hash: cmd.hash }),
+                What::Own(..) => {
+                    let spot = Spot { slot: cmd.slot, hash: cmd.hash };
+                    // A pipeline on one key wants it once.
+                    if self.stage.last() != Some(&spot) {
+                        self.stage.push(spot);
+                    }
+                }
                 // What is divided runs later, and is fetched then.
                 What::Many(_) if cmd.are_own => {
                     self.stage.extend(cmd.places(places).iter().map(|place| place.spot));

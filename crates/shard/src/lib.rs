@@ -30,6 +30,7 @@ mod plan;
 mod planted;
 mod publish;
 mod reply;
+mod row;
 mod scripts;
 mod serve;
 mod shard;

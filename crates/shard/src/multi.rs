@@ -304,7 +304,7 @@ impl Shard {
         let mut ctx = self.context(Sessions::PROXY, None);
         let mut reply = RespReply::new(replies, request.proto);
         run_queue(&job.queue, broken, &mut ctx, &mut reply, &mut ran);
-        ran.push(Ran::Whole { index: request.index, failures: 0 });
+        ran.push(Ran::whole(request.index, 0));
         self.ran.append(&mut ran);
     }
 
@@ -410,5 +410,5 @@ pub(crate) fn run_queue(
         return None;
     }
     reply.array(queue.len());
-    exec(queue, 0, ctx, reply, &mut |index, failures| ran.push(Ran::Whole { index, failures }))
+    exec(queue, 0, ctx, reply, &mut |index, failures| ran.push(Ran::whole(index, failures)))
 }

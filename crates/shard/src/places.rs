@@ -29,7 +29,7 @@ pub(crate) struct Place {
 }
 
 /// Where a key is at its owner.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Spot {
     pub(crate) slot: SlotId,
     pub(crate) hash: u64,

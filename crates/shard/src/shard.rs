@@ -36,6 +36,7 @@ use crate::orders::Pause;
 use crate::places::{Place, Spot, Stride, strides};
 use crate::plan::{Plan, plans};
 use crate::publish::{NO_ROW, Publishing};
+use crate::row::plain_commands;
 use crate::scripts::may_escape;
 use crate::waiters::Waiters;
 
@@ -112,6 +113,8 @@ pub struct Shard {
     pub(crate) unwait_later: Vec<(DbIndex, Vec<u8>)>,
     /// Commands that run scripts, by index.
     pub(crate) scripted: Vec<bool>,
+    /// Commands whose requests may run in rows, by index.
+    pub(crate) plain: Vec<bool>,
     /// Scripts that want all keys, by hash of their names.
     pub(crate) escaped: BTreeSet<u64>,
     /// All keys are on loan; what is in their place is empty.
@@ -212,11 +215,15 @@ impl Shard {
             idle_links: 0,
         };
         node.configure(&mut keyspace);
+        let plans = plans(table);
+        let scripted: Vec<bool> =
+            table.entries().iter().map(|entry| may_escape(&entry.spec)).collect();
+        let plain = plain_commands(table, &plans, &scripted);
         Self {
             keyspace,
             sessions: Sessions::default(),
             node,
-            plans: plans(table),
+            plans,
             strides: strides(table),
             conns: Vec::new(),
             actions: VecDeque::new(),
@@ -231,7 +238,8 @@ impl Shard {
             planted: crate::Planted::None,
             #[cfg(feature = "simulated")]
             sites: crate::sites::Sites::default(),
-            scripted: table.entries().iter().map(|entry| may_escape(&entry.spec)).collect(),
+            scripted,
+            plain,
             escaped: BTreeSet::new(),
             waiters: Waiters::default(),
             togethers: Togethers::default(),
