@@ -64,9 +64,9 @@ pub(crate) struct Link {
 }
 
 impl Links {
-    /// Whether there is none, and nobody wants one.
+    /// Whether there is none, nobody wants one, and nothing was heard of one.
     pub(crate) fn is_idle(&self) -> bool {
-        self.rows.is_empty() && self.waiting.is_empty()
+        self.rows.is_empty() && self.waiting.is_empty() && !self.has_news
     }
 
     /// When something is to be done though nothing comes.

@@ -617,8 +617,13 @@ impl Shard {
 
     /// The turn of a row has come, and it goes on later: its keys are held again.
     pub(crate) fn hold_again(&mut self, row: RowId) {
-        if let Some(Scope::Keys(holds)) = self.intents.hold_again(row) {
-            holds.iter().for_each(|hold| self.keyspace.held.hold(hold.hash));
+        match self.intents.hold_again(row) {
+            Some(Scope::Keys(holds)) => {
+                holds.iter().for_each(|hold| self.keyspace.held.hold(hold.hash));
+            }
+            // Its moment is past: whatever was there then stays.
+            Some(Scope::All { .. }) => self.keyspace.held.hold_all(row.0, UnixMs(0)),
+            None => {}
         }
     }
 

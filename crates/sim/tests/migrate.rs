@@ -222,6 +222,7 @@ fn whatever_is_wrong_with_the_way_the_keys_stay() {
             world.refuse(&dial, why);
             assert_eq!(answer(&mut world, client).as_deref(), Some(told));
             assert_eq!(ask(&mut world, client, "EXISTS a b c"), ":3");
+            assert!(world.settle(STEPS_MAX), "it comes to rest");
         }
         // Nobody answers: neither the connection, nor on it.
         let (mut world, client) = world(shards);
