@@ -64,6 +64,7 @@ fn nothing_of_one_request_is_left_for_the_next_on_its_connection() {
     assert_eq!(ask(auth, r#"["GET","k"]"#), (200, "{\"result\":\"zero\"}\n".to_owned()));
     let (code, body) = ask("", r#"["GET","k"]"#);
     assert!(code == 401 && body.contains("NOAUTH"), "{body}");
+    assert!(body.contains("Authorization: Bearer") && !body.contains("HELLO"), "{body}");
     let (code, body) = ask("authorization: Basic ZGVmYXVsdDpub25lCg==\r\n", r#"["GET","k"]"#);
     assert!(code == 401 && body.contains("WRONGPASS"), "{body}");
     let (code, _) = ask("authorization: Basic OnNlY3JldA==\r\n", r#"["GET","k"]"#);

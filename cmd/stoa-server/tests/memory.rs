@@ -52,3 +52,84 @@ fn what_one_shard_takes_and_another_frees_is_free() {
         }
     }
 }
+
+/// A figure of INFO memory.
+fn figure(info: &str, name: &str) -> i64 {
+    let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    line.and_then(|number| number.trim().parse().ok()).unwrap_or_else(|| panic!("{name} in {info}"))
+}
+
+#[test]
+fn the_limit_is_held_against_what_info_says_is_used_less_what_it_says_is_not_counted() {
+    // Buffers of the very requests that ask.
+    const SLACK: i64 = 1 << 20;
+    let node = Node::start("counted", &["--proto-max-bulk-len", "1mb"]);
+    let mut client = BufReader::new(node.unix());
+    for key in 0..40 {
+        ask(&mut client, &format!("SETRANGE key{key} {} x", VALUE_LEN - 1));
+    }
+    for key in 0..2_000 {
+        ask(&mut client, &format!("SET small{key} {key}"));
+    }
+    // What is given back by small keys is room that does not count.
+    for key in 100..2_000 {
+        ask(&mut client, &format!("DEL small{key}"));
+    }
+    let info = node.resp("INFO memory");
+    let (used, rest) = (figure(&info, "used_memory"), figure(&info, "mem_not_counted_for_evict"));
+    let counted = used - rest;
+    assert!(counted > 40 * VALUE_LEN as i64 && rest > 0, "{used} used, {rest} not counted");
+    for (limit, says) in [(counted - SLACK, "-OOM"), (counted + SLACK, "+OK")] {
+        assert_eq!(ask(&mut client, &format!("CONFIG SET maxmemory {limit}")), "+OK\r\n");
+        for key in 0..20 {
+            let said = ask(&mut client, &format!("SET small{key} 1"));
+            assert!(said.starts_with(says), "limit {limit}, {used} used, {rest} not: {said}");
+        }
+    }
+}
+
+#[test]
+fn copies_of_one_pipeline_stop_at_the_limit_as_they_would_one_by_one() {
+    const LEN: i64 = 4 << 20;
+    let node = Node::start("copies", &["--proto-max-bulk-len", "8mb"]);
+    let mut client = BufReader::new(node.unix());
+    ask(&mut client, &format!("SETRANGE {{t}}s {} x", LEN - 1));
+    // As large, of many blocks.
+    let fill =
+        "for n = 1, 60000 do redis.call('rpush', KEYS[1], string.rep('e', 60) .. n) end return 1";
+    ask(&mut client, &format!("EVAL \"{fill}\" 1 {{t}}l"));
+    for from in ["{t}s", "{t}l"] {
+        let info = node.resp("INFO memory");
+        let counted = figure(&info, "used_memory") - figure(&info, "mem_not_counted_for_evict");
+        let limit = counted + 5 * LEN / 2;
+        assert_eq!(ask(&mut client, &format!("CONFIG SET maxmemory {limit}")), "+OK\r\n");
+        let lines: String = (0..12).map(|n| format!("COPY {from} {from}{n}\r\n")).collect();
+        client.get_mut().write_all(lines.as_bytes()).expect("it reads");
+        let mut made = 0;
+        for _ in 0..12 {
+            let mut said = String::new();
+            client.read_line(&mut said).expect("text");
+            assert!(said == ":1\r\n" || said.starts_with("-OOM"), "{said}");
+            made += usize::from(said == ":1\r\n");
+        }
+        // Two leave room and the third passes the limit; how large a copy is, is an estimate.
+        assert!((2..=4).contains(&made), "{made} copies of {from}");
+        assert_eq!(ask(&mut client, "CONFIG SET maxmemory 0"), "+OK\r\n");
+    }
+}
+
+#[test]
+fn the_allocators_own_thread_comes_and_goes_with_its_directive() {
+    let node = Node::start("thread", &[]);
+    let runs = |node: &Node| {
+        let report = node.resp("MEMORY MALLOC-STATS");
+        let line = report.lines().find_map(|line| line.strip_prefix("Background threads: "));
+        let count = line.and_then(|rest| rest.split(',').next()?.parse::<u32>().ok());
+        count.unwrap_or_else(|| panic!("no background threads in {report}")) > 0
+    };
+    assert!(runs(&node), "it is there from the start");
+    for (value, is_there) in [("no", false), ("no", false), ("yes", true)] {
+        assert!(node.resp(&format!("CONFIG SET jemalloc-bg-thread {value}")).starts_with("+OK"));
+        assert_eq!(runs(&node), is_there, "{value}");
+    }
+}

@@ -286,3 +286,20 @@ fn a_server_with_nowhere_to_listen_says_what_to_do() {
     let text = refusal(&none);
     assert!(text.contains("nowhere to listen") && text.contains("TLS is not supported"), "{text}");
 }
+
+#[test]
+fn what_keeps_it_from_starting_is_in_the_logfile_too() {
+    let dir = dir("fatal");
+    for (args, why) in [
+        (&["--port", "0"][..], "nowhere to listen"),
+        (&["--port", "0", "--unixsocket", "none/s"], "none/s"),
+    ] {
+        let args = [args, &["--logfile", "log"]].concat();
+        let said = refusal(&server_output(&dir, "", &args));
+        let log = std::fs::read_to_string(dir.join("log")).expect("a log");
+        let last = log.lines().last().unwrap_or_default();
+        let text = said.trim().strip_prefix("stoa-server: ").expect("who says it");
+        assert!(text.contains(why), "{text}");
+        assert!(last.contains(" # ") && last.ends_with(text), "{last}\n{text}");
+    }
+}

@@ -51,6 +51,7 @@ impl Bench {
                 facts: Arc::new(Facts::default()),
                 rng: Rng::new(1),
                 active_expire: true,
+                cron_rests: false,
                 scripts_may_all: false,
                 checks_payload_sums: true,
                 counters: Counters::default(),
@@ -161,7 +162,7 @@ impl Bench {
             let (channel, payload) = (channel.escape_ascii(), payload.escape_ascii());
             text.push_str(&format!("{:?} {channel}: {payload}\n", publication.kind));
         }
-        for Notice { db, event, key, .. } in self.keyspace.notices.take() {
+        for Notice { db, event, key, .. } in self.keyspace.notices.take().list {
             text.push_str(&format!("event: {event} {} in {}\n", key.escape_ascii(), db.0));
         }
         text.truncate(text.trim_end_matches('\n').len());

@@ -125,6 +125,14 @@ impl Kind {
     }
 }
 
+impl Directive {
+    /// What the log says of one that is set and that nothing acts on.
+    #[must_use]
+    pub fn inert_line(&self) -> String {
+        format!("directive '{}' is accepted and not acting yet", self.name)
+    }
+}
+
 /// Builders for the rows of the table.
 impl Directive {
     const fn new(

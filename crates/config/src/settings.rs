@@ -91,6 +91,8 @@ pub struct Settings {
     pub keyspace_events: Events,
     /// `hz`, within 1 to 500.
     pub hz: u16,
+    /// `jemalloc-bg-thread`.
+    pub allocator_thread: bool,
 
     /// `daemonize`.
     pub daemonize: bool,
@@ -241,6 +243,7 @@ impl Settings {
             trace_sample: integer(value("trace-sample")) as u32,
             keyspace_events: events(value("notify-keyspace-events")),
             hz: integer(value("hz")) as u16,
+            allocator_thread: flag(value("jemalloc-bg-thread")),
             daemonize: flag(value("daemonize")),
             pid_file: text(value("pidfile")),
             limits: limits(value),

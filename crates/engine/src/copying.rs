@@ -7,10 +7,11 @@
 //! which it was asked for. Inside a transaction or a script the copy is made whole at once: what runs
 //! there runs through.
 
+use stoa_command::ReplyError;
 use stoa_keyspace::{Copying, Owned};
 use stoa_stdx::{DbIndex, Key};
 
-use crate::{Blocking, Ctx, Job};
+use crate::{Blocking, Ctx, Job, OUT_OF_MEMORY};
 
 /// Bytes that are copied at a time: some 25 µs.
 pub const COPY_LEN: usize = 64 << 10;
@@ -24,6 +25,8 @@ pub struct SlowCopy {
     pub key: Vec<u8>,
     /// What is copied so far.
     pub copying: Copying,
+    /// Bytes that it will take yet: counted as taken, for whoever asks whether there is memory left.
+    pub owes: i64,
 }
 
 impl Ctx<'_> {
@@ -34,19 +37,29 @@ impl Ctx<'_> {
 
     /// A copy of what `key` of the client's database holds. None without a key, or if it takes long:
     /// then the command changes and says nothing, and runs again (see [`Ctx::copied`]).
-    pub fn copy(&mut self, key: &Key<'_>) -> Option<Owned> {
+    ///
+    /// # Errors
+    /// It takes long, and what is copied already will take the memory that was left when the command
+    /// was admitted.
+    pub fn copy(&mut self, key: &Key<'_>) -> Result<Option<Owned>, ReplyError> {
         let may_wait = self.blocking != Blocking::Denied;
         let len = if may_wait { self.node.copy_len } else { usize::MAX };
         let (now, db) = (self.now, self.session().db);
         let mut from = self.keyspace.db(db, now, false);
-        let from = from.peek(key)?;
+        let Some(from) = from.peek(key) else { return Ok(None) };
+        let bytes = from.bytes() as i64;
+        let before = self.node.allocated();
         let mut copying = Copying::begin(from.value());
         // No bytes at all: the simulator wants it to take long.
         if len > 0 && !copying.go_on(from.value(), len) {
-            return Some(from.with_value(copying));
+            return Ok(Some(from.with_value(copying)));
+        }
+        let owes = (bytes - self.node.allocated_since(before)).max(0);
+        if self.node.weigh_memory(self.keyspace) {
+            return Err(ReplyError::Text(OUT_OF_MEMORY));
         }
         let key = key.bytes.to_vec();
-        self.blocking = Blocking::Until(Job::Copy(Box::new(SlowCopy { db, key, copying })));
-        None
+        self.blocking = Blocking::Until(Job::Copy(Box::new(SlowCopy { db, key, copying, owes })));
+        Ok(None)
     }
 }

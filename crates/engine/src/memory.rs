@@ -57,18 +57,41 @@ impl MemoryBoard {
 pub struct Memory {
     /// What the others use, as far as they have said.
     others: i64,
+    /// What copies under way here will take yet. Whoever asks finds it taken, so that what is admitted
+    /// while they go on is what would be if they had been made at once.
+    owed: i64,
     /// There was none left when the command that runs was admitted. Scripts go by that: what a script has
     /// begun is not stopped half way.
     pub is_out: bool,
 }
 
+impl Memory {
+    /// A copy began that will take so many bytes, or took some of them, or is made.
+    pub const fn owe(&mut self, bytes: i64) {
+        self.owed += bytes;
+    }
+}
+
 impl Node {
-    /// What this shard uses: of the allocator's account the part that holds something. Room between
-    /// keys is there to be used, by keys of this shard.
-    fn memory_used(&self, keyspace: &Keyspace) -> i64 {
-        let used = keyspace.used_bytes() as i64;
+    /// What this thread has taken from the allocator and not given back, where that can be asked.
+    #[must_use]
+    pub fn allocated(&self) -> Option<i64> {
         (self.facts.world.thread_allocated)()
-            .map_or(used, |allocated| allocated - keyspace.idle_bytes() as i64)
+    }
+
+    /// How much more that is than it was; nothing where it cannot be asked.
+    #[must_use]
+    pub fn allocated_since(&self, before: Option<i64>) -> i64 {
+        self.allocated().zip(before).map_or(0, |(now, before)| now - before)
+    }
+
+    /// What this shard uses, as `maxmemory` counts it: of the allocator's account the part that holds
+    /// something. Room between keys is there to be used, by keys of this shard.
+    #[must_use]
+    pub fn memory_used(&self, keyspace: &Keyspace) -> i64 {
+        let used = keyspace.used_bytes() as i64;
+        let idle = keyspace.idle_bytes() as i64;
+        self.allocated().map_or(used, |allocated| allocated - idle) + self.memory.owed
     }
 
     /// Looks at the board, at the beginning of a turn.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use stoa_config::{Config, EventClasses, LogLevel, Remembers};
-use stoa_keyspace::{Counting, Heeds, Keyspace, Notice, Owned};
+use stoa_keyspace::{Counting, Heeds, Keyspace, Notice, ObservedRoom, Owned};
 use stoa_observability::info::{Allocator, CpuUs};
 use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_pubsub::PubSub;
@@ -78,6 +78,9 @@ pub struct World {
     pub clients_max: fn(wanted: u32) -> u32,
     /// Asks the allocator to give unused memory back to the system. False if it cannot be asked.
     pub purge_memory: fn() -> bool,
+    /// Has the allocator give memory back in a thread of its own, or not. False if it has none, or is not
+    /// the program's; where one is asked for that is no error, as with Redis.
+    pub allocator_thread: fn(wanted: bool) -> bool,
     /// What the calling thread has taken from the allocator and not given back, bytes. None: it cannot be
     /// asked, and only keys are counted.
     pub thread_allocated: fn() -> Option<i64>,
@@ -96,6 +99,7 @@ impl Default for World {
             enter_dir: |_, to| Ok(to.to_vec()),
             clients_max: |wanted| wanted,
             purge_memory: || false,
+            allocator_thread: |_| false,
             thread_allocated: || None,
             allocator_report: String::new,
         }
@@ -138,6 +142,8 @@ pub struct Node {
     pub rng: Rng,
     /// Deadlines are reclaimed in the background (DEBUG SET-ACTIVE-EXPIRE).
     pub active_expire: bool,
+    /// What time brings rests: that, clients' timeouts, and tidying up (DEBUG PAUSE-CRON).
+    pub cron_rests: bool,
     /// Scripts may call what is denied to them (DEBUG SET-DISABLE-DENY-SCRIPTS).
     pub scripts_may_all: bool,
     /// RESTORE looks at checksums (DEBUG SET-SKIP-CHECKSUM-VALIDATION).
@@ -195,6 +201,12 @@ impl Node {
         self.scripts.paused.is_some() || self.asking.is_some()
     }
 
+    /// Whether deadlines are reclaimed in the background.
+    #[must_use]
+    pub const fn reclaims(&self) -> bool {
+        self.active_expire && !self.cron_rests
+    }
+
     /// Tells a keyspace what it is to notice from now on, and how it counts uses.
     pub fn configure(&self, keyspace: &mut Keyspace) {
         let config = &self.config;
@@ -213,8 +225,8 @@ pub struct Observed {
     pub classes: EventClasses,
     /// What happened since the driver last took it, in the order of this shard.
     pub list: Vec<Notice>,
-    /// How much more happened after that, for which there was no room.
-    pub lost: u64,
+    /// The room there is for it.
+    pub room: ObservedRoom,
 }
 
 /// What a command asks of the shard around it.

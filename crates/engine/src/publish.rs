@@ -1,6 +1,6 @@
 //! What a command says on channels: messages, and notices of what happened to keys.
 
-use stoa_keyspace::{Keyspace, Notice, OBSERVED_LEN_MAX};
+use stoa_keyspace::{Keyspace, Notice, Noticed};
 use stoa_pubsub::Kind;
 
 use crate::{Ctx, Node, Observed};
@@ -52,19 +52,19 @@ impl Ctx<'_> {
 impl Node {
     /// Hands what happened to keys to observers, and makes messages of it as far as anybody listens.
     pub fn publish_notices(&mut self, keyspace: &mut Keyspace) {
-        let lost = keyspace.notices.take_lost();
-        for notice in keyspace.notices.take() {
+        let Noticed { list, room } = keyspace.notices.take();
+        for notice in list {
             self.publish_notice(&notice);
-            if self.observed.classes.has(notice.class) {
+            if notice.is_observed && self.observed.classes.has(notice.class) {
                 self.observed.push(notice);
             }
         }
-        self.observed.lost += lost;
+        self.observed.room.lose(room.lost());
     }
 
     fn publish_notice(&mut self, notice: &Notice) {
         let events = self.config.keyspace_events;
-        let Notice { db, class, event, ref key, is_of_all } = *notice;
+        let Notice { db, class, event, ref key, is_of_all, .. } = *notice;
         if is_of_all || !events.has(class) || self.pubsub.counts.is_empty() {
             return;
         }
@@ -81,13 +81,14 @@ impl Node {
 }
 
 impl Observed {
-    /// Once something was lost, what follows is too, until the driver has taken all: so what is lost is
-    /// one gap, at the end.
     fn push(&mut self, notice: Notice) {
-        if self.lost > 0 || self.list.len() >= OBSERVED_LEN_MAX {
-            self.lost += 1;
-        } else {
+        if self.room.take(notice.key.len()) {
             self.list.push(notice);
         }
+    }
+
+    /// All since the last time, in order, and how much more happened after it.
+    pub fn take(&mut self) -> (Vec<Notice>, u64) {
+        (std::mem::take(&mut self.list), std::mem::take(&mut self.room).lost())
     }
 }

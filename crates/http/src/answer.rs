@@ -37,6 +37,10 @@ pub(crate) fn replies(values: &[Value], is_list: bool) -> Answer {
     json(status, body)
 }
 
+/// What who sent no login is told.
+const LOGIN_MISSING: &str = "NOAUTH send the header 'Authorization: Basic' with user and password, or \
+                             'Authorization: Bearer' with the default user's password";
+
 /// Why a request gets an error instead of its replies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refused {
@@ -53,9 +57,14 @@ impl Refused {
         Self::new(StatusCode::BAD_REQUEST, text)
     }
 
-    /// An error reply of the server, with the status that fits.
-    pub(crate) fn by_server(text: &[u8]) -> Self {
-        Self::new(status_of(text), String::from_utf8_lossy(text).into_owned())
+    /// The session could not begin: what the server said to its login, with the status that fits. Who
+    /// brought none is told how to bring one here; the server's words are for clients of RESP.
+    pub(crate) fn by_login(text: &[u8]) -> Self {
+        let status = status_of(text);
+        if text.starts_with(b"NOAUTH") {
+            return Self::new(status, LOGIN_MISSING);
+        }
+        Self::new(status, String::from_utf8_lossy(text).into_owned())
     }
 }
 

@@ -159,7 +159,7 @@ async fn respond(request: Request<Incoming>, conn: Rc<Conn>) -> Answer {
 
 async fn run_body(head: &Parts, body: Incoming, conn: &Conn) -> Result<Answer, Refused> {
     let (mut session, greeted) = conn.session(head).await?;
-    greeted.map_err(|text| Refused::by_server(&text))?;
+    greeted.map_err(|text| Refused::by_login(&text))?;
     let text = conn.body(body).await?;
     let request = stoa_json::read(&text, &conn.shared.forms)
         .map_err(|refusal| Refused::bad(refusal.to_string()))?;

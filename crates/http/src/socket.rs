@@ -54,7 +54,7 @@ pub(crate) async fn upgrade(
         Ok(()) => false,
         // A page could not have said who it is.
         Err(text) if text.starts_with(b"NOAUTH") => true,
-        Err(text) => return Err(Refused::by_server(&text)),
+        Err(text) => return Err(Refused::by_login(&text)),
     };
     let request = Request::from_parts(head, body);
     spawn_local(async move {

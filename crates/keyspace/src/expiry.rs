@@ -249,9 +249,13 @@ impl Keyspace {
     /// Frees about `limit` blocks of removed values and entries of flushed databases. True when more
     /// are waiting.
     pub fn free_condemned(&mut self, limit: usize) -> bool {
-        let Self { arena, condemned, condemned_objects, .. } = self;
         let mut left = limit;
         while left > 0 {
+            if !self.condemned_copies.is_empty() && self.condemned_objects.is_empty() {
+                self.free_copies(&mut left);
+                continue;
+            }
+            let Self { arena, condemned, condemned_objects, .. } = self;
             if let Some(object) = condemned_objects.last_mut() {
                 if !object.free_some(&mut left) {
                     condemned_objects.pop();
@@ -269,7 +273,9 @@ impl Keyspace {
                 None => drop(condemned.pop()),
             }
         }
-        !(condemned_objects.is_empty() && condemned.is_empty())
+        !(self.condemned_objects.is_empty()
+            && self.condemned.is_empty()
+            && self.condemned_copies.is_empty())
     }
 }
 

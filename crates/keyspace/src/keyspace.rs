@@ -10,7 +10,7 @@ use crate::entry::{Due, Entry};
 use crate::held::Held;
 use crate::notice::Notices;
 use crate::table::{Slot, prefetch};
-use crate::undo::Undo;
+use crate::undo::{Saved, Undo};
 use crate::uses::Counting;
 use crate::watch::Watches;
 use crate::wheel::{Item, Wheel};
@@ -58,6 +58,8 @@ pub struct Keyspace {
     pub(crate) condemned: Vec<Vec<Slot>>,
     /// Removed values that take long to free.
     pub(crate) condemned_objects: Vec<Object>,
+    /// Copies for undoing that are needed no more.
+    pub(crate) condemned_copies: Vec<Saved>,
     pub(crate) compaction: Compaction,
 }
 
@@ -88,6 +90,7 @@ impl Keyspace {
             sift_owed: 0,
             condemned: Vec::new(),
             condemned_objects: Vec::new(),
+            condemned_copies: Vec::new(),
             compaction: Compaction::default(),
         }
     }

@@ -35,7 +35,7 @@ pub use edit::Edit;
 pub use entry::{DEADLINE_MAX, INLINE_LEN_MAX, Value};
 pub use held::Held;
 pub use keyspace::{Keyspace, KeyspaceStats};
-pub use notice::{Heeds, Notice, Notices, OBSERVED_LEN_MAX};
+pub use notice::{Heeds, Notice, Noticed, Notices, ObservedRoom};
 pub use stoa_value::{Str, Type};
 pub use told::ChangedKey;
 pub use uses::{Access, Counting};

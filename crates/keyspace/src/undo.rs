@@ -11,12 +11,19 @@ use stoa_stdx::{DbIndex, Key, UnixMs};
 
 use crate::Keyspace;
 use crate::db::{EntryRef, Owned};
+use crate::entry::Value;
 
 /// Keys as they were.
 #[derive(Debug, Default)]
 pub(crate) struct Undo {
-    saved: BTreeMap<(u16, Vec<u8>), Option<Owned>>,
+    saved: Saved,
 }
+
+/// By database and key; None: it was not there.
+pub(crate) type Saved = BTreeMap<(u16, Vec<u8>), Option<Owned>>;
+
+/// So many copies are freed at once when a script ends; more go in portions.
+const FREED_AT_ONCE: usize = 16;
 
 impl Keyspace {
     /// From now on keys are copied before they change.
@@ -25,10 +32,38 @@ impl Keyspace {
         self.watch_all_touches();
     }
 
-    /// What changed stays so.
+    /// What changed stays so. What takes long to free of the copies is freed in portions.
     pub fn end_undo(&mut self) {
-        self.undo = None;
+        let mut saved = self.undo.take().unwrap_or_default().saved;
         self.watch_all_touches();
+        for _ in 0..FREED_AT_ONCE {
+            let Some((_, copy)) = saved.pop_first() else { return };
+            self.condemn_copy(copy);
+        }
+        if !saved.is_empty() {
+            self.condemned_copies.push(saved);
+        }
+    }
+
+    /// Frees about `left` copies, and takes them off it.
+    pub(crate) fn free_copies(&mut self, left: &mut usize) {
+        while *left > 0
+            && let Some(saved) = self.condemned_copies.last_mut()
+        {
+            *left -= 1;
+            match saved.pop_first() {
+                Some((_, copy)) => self.condemn_copy(copy),
+                None => drop(self.condemned_copies.pop()),
+            }
+        }
+    }
+
+    fn condemn_copy(&mut self, copy: Option<Owned>) {
+        if let Some(Owned { value: Value::Object(object), .. }) = copy
+            && !object.as_ref().is_light()
+        {
+            self.condemned_objects.push(object);
+        }
     }
 
     /// Puts all keys back as they were.
@@ -96,6 +131,42 @@ mod tests {
         assert_eq!(text(view.peek(&old)), Some((b"before".to_vec(), None)));
         assert_eq!(text(view.peek(&due)), Some((b"1".to_vec(), Some(UnixMs(9_000)))));
         assert_eq!(text(view.peek(&new)), None);
+    }
+
+    #[test]
+    fn copies_of_large_values_and_of_many_keys_are_freed_in_portions() {
+        let (db, now) = (DbIndex(0), UnixMs(1_000));
+        let secret = HashSeed::new([1, 2, 3, 4]);
+        let rules = Rules { limits: Limits::default(), seed: secret.clone() };
+        let mut keyspace = Keyspace::new(1, secret.clone(), now);
+        let large = secret.key(b"large");
+        let members = |keyspace: &mut Keyspace, range: std::ops::Range<u32>| {
+            let mut set = keyspace.db(db, now, true).edit_or_new::<Set>(&large).expect("no other");
+            for n in range {
+                set.add(format!("member:{n}").as_bytes(), &rules);
+            }
+        };
+        members(&mut keyspace, 0..10_000);
+        keyspace.begin_undo();
+        members(&mut keyspace, 10_000..10_001);
+        keyspace.end_undo();
+        let mut portions = 1;
+        while keyspace.free_condemned(1) {
+            portions += 1;
+        }
+        assert!(portions > 8, "a large copy went in {portions}");
+        let names: Vec<String> = (0..5_000).map(|n| format!("key:{n}")).collect();
+        keyspace.begin_undo();
+        for name in &names {
+            keyspace.db(db, now, true).set_string(&secret.key(name.as_bytes()), b"v", Ttl::Clear);
+        }
+        keyspace.end_undo();
+        let mut portions = 1;
+        while keyspace.free_condemned(100) {
+            portions += 1;
+        }
+        assert!((45..60).contains(&portions), "many keys went in {portions}");
+        assert_eq!(keyspace.counts(db).0, 5_001);
     }
 
     #[test]

@@ -74,6 +74,19 @@ pub fn serve_with(launch: Launch, table: &'static Table) -> io::Result<()> {
     }
     enter_dir(&mut config)?;
     let log = Log::open(&config)?;
+    let ended = serve_here(config, config_file, table, &log);
+    if let Err(error) = &ended {
+        log.fatal(&error.to_string());
+    }
+    ended
+}
+
+fn serve_here(
+    mut config: Config,
+    config_file: Option<PathBuf>,
+    table: &'static Table,
+    log: &Log,
+) -> io::Result<()> {
     background::settle_pid_file(&mut config)?;
     let shards = shard_count(&config);
     let options = options(&config, shards)?;
@@ -83,10 +96,13 @@ pub fn serve_with(launch: Launch, table: &'static Table) -> io::Result<()> {
     let sockets = options.listeners.len() + usize::from(options.unix.is_some());
     let clients = Arc::new(AtomicUsize::new(0));
     log.notice(&format!("Stoa {VERSION} (Redis {REDIS_VERSION}) starting, PID: {}", facts.pid));
-    open_files::make_room(&mut config, shards, sockets, &log)?;
+    open_files::make_room(&mut config, shards, sockets, log)?;
     let http = http::bind(&config)?;
     for directive in config.without_effect() {
-        log.warning(&format!("directive '{}' is accepted and not acting yet", directive.name));
+        log.warning(&directive.inert_line());
+    }
+    if !process::allocator_thread(config.allocator_thread) && config.allocator_thread {
+        log.warning("'jemalloc-bg-thread' has no effect: this allocator cannot start threads");
     }
     let (log_port, log_thread) = log.port()?;
     let (in_background, pid_file_of) = (config.daemonize, config.clone());
@@ -106,7 +122,7 @@ pub fn serve_with(launch: Launch, table: &'static Table) -> io::Result<()> {
     };
     let unix = options.unix.as_ref().map(|unix| absolute(unix.path.clone()));
     let running = stoa_uring::run(options, make)?;
-    let http = http::serve(http, table, running.entrance(), &log)?;
+    let http = http::serve(http, table, running.entrance(), log)?;
     let stop = running.stop_handle();
     let mut signals = signal_hook::iterator::Signals::new([
         signal_hook::consts::SIGTERM,
@@ -123,7 +139,7 @@ pub fn serve_with(launch: Launch, table: &'static Table) -> io::Result<()> {
             stop.stop();
         }
     })?;
-    let pid_file = PidFile::write(&pid_file_of, &log);
+    let pid_file = PidFile::write(&pid_file_of, log);
     let driver = if running.uses_uring() { "io_uring" } else { "readiness polling" };
     let (addrs, unix) = (&running.addrs, unix.as_deref());
     let places = listen::places(addrs, unix);

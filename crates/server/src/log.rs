@@ -22,13 +22,16 @@ const WAITING_MAX: usize = 1_024;
 pub(crate) struct Log {
     to: Arc<Mutex<Box<dyn Write + Send>>>,
     level: LogLevel,
+    /// Whether lines go where nobody sees what the program says on standard error.
+    is_file: bool,
 }
 
 impl Log {
     /// The file of `logfile`, appended to; if there is none standard output, which a server in the
     /// background has not.
     pub(crate) fn open(config: &Config) -> io::Result<Self> {
-        let to: Box<dyn Write + Send> = match config.log_file.as_deref().filter(|p| !p.is_empty()) {
+        let path = config.log_file.as_deref().filter(|path| !path.is_empty());
+        let to: Box<dyn Write + Send> = match path {
             None if config.daemonize => Box::new(io::sink()),
             None => Box::new(io::stdout()),
             Some(path) => {
@@ -40,7 +43,8 @@ impl Log {
                 })?)
             }
         };
-        Ok(Self { to: Arc::new(Mutex::new(to)), level: config.log_level })
+        let (to, level, is_file) = (Arc::new(Mutex::new(to)), config.log_level, path.is_some());
+        Ok(Self { to, level, is_file })
     }
 
     /// What an operator wants to see.
@@ -54,6 +58,13 @@ impl Log {
     pub(crate) fn warning(&self, text: &str) {
         if !matches!(self.level, LogLevel::Nothing) {
             self.write('#', text);
+        }
+    }
+
+    /// What ends the program. Standard error says it too, and beside standard output that is enough.
+    pub(crate) fn fatal(&self, text: &str) {
+        if self.is_file {
+            self.warning(text);
         }
     }
 

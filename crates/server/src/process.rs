@@ -23,6 +23,7 @@ pub(crate) fn world() -> World {
         enter_dir,
         clients_max: crate::open_files::clients_max,
         purge_memory,
+        allocator_thread,
         thread_allocated,
         allocator_report,
     }
@@ -77,6 +78,11 @@ fn purge_memory() -> bool {
             name.write(before).is_ok() && purged
         })
     })
+}
+
+/// jemalloc makes its threads at once when it may have them, and ends them when it may not.
+pub(crate) fn allocator_thread(wanted: bool) -> bool {
+    tikv_jemalloc_ctl::background_thread::write(wanted).is_ok()
 }
 
 /// What this thread took less what it gave back; negative, when it freed more of what others took. Each

@@ -12,7 +12,7 @@
 
 use stoa_command::{Flags, RequestPolicy};
 use stoa_engine::{Ctx, Part, Proto, Reply, SessionRow, Sessions, TrackEvent, exec, refuse_exec};
-use stoa_keyspace::Notice;
+use stoa_keyspace::Noticed;
 use stoa_pubsub::Outgoing;
 use stoa_stdx::{ConnId, DbIndex, Key, ShardId, UnixMs};
 
@@ -37,7 +37,7 @@ pub(crate) struct BusyScript {
     moment: UnixMs,
     /// What it has said so far. It is sent when it is over: it may have to be put back.
     outbox: Vec<Outgoing>,
-    notices: Vec<Notice>,
+    notices: Noticed,
     /// Other shards know that this one is busy.
     is_told: bool,
     tracked: Vec<TrackEvent>,
@@ -143,7 +143,7 @@ impl Shard {
             self.stall(conn, Stall::Answer);
         }
         let moment = moment.unwrap_or_else(|| self.unix());
-        let (outbox, notices, tracked) = (Vec::new(), Vec::new(), Vec::new());
+        let (outbox, notices, tracked) = (Vec::new(), Noticed::default(), Vec::new());
         debug_assert!(self.busy_script.is_none(), "one script runs at a time");
         let (is_told, client) = (false, Asker::default());
         let busy = BusyScript { whose, run, moment, outbox, notices, tracked, is_told, client };

@@ -1,4 +1,8 @@
 //! Copies of large values, which are made in portions: a job like others (see `jobs`).
+//!
+//! With `maxmemory` many copies of one pipeline would all be admitted before the first has taken
+//! anything. So what a copy will take counts as taken from the moment it is asked for, and one that finds
+//! none left then is refused.
 
 use stoa_engine::{COPY_LEN, Job, SlowCopy};
 use stoa_keyspace::Owned;
@@ -26,7 +30,12 @@ impl Shard {
     fn is_copying(&mut self, wanted: &mut SlowCopy, whose: &Whose) -> bool {
         let started = (self.clock)();
         for _ in 0..COPY_LEN / STEP_LEN {
-            if !self.copy_step(wanted, whose) {
+            let before = self.node.allocated();
+            let has_more = self.copy_step(wanted, whose);
+            let paid = self.node.allocated_since(before).clamp(0, wanted.owes);
+            wanted.owes -= paid;
+            self.node.memory.owe(-paid);
+            if !has_more {
                 return false;
             }
             if (self.clock)().0.saturating_sub(started.0) > PORTION_NS {
@@ -37,7 +46,7 @@ impl Shard {
     }
 
     fn copy_step(&mut self, wanted: &mut SlowCopy, whose: &Whose) -> bool {
-        let SlowCopy { db, key, copying } = wanted;
+        let SlowCopy { db, key, copying, .. } = wanted;
         if let Whose::Loan(lending) = whose
             && let Some(from) = lending.entry(*db, key)
         {
@@ -51,7 +60,8 @@ impl Shard {
 
     /// Runs the request again that wants the copy.
     fn copy_made(&mut self, wanted: SlowCopy, whose: Whose) {
-        let SlowCopy { db, key, copying } = wanted;
+        let SlowCopy { db, key, copying, owes } = wanted;
+        self.node.memory.owe(-owes);
         let lent = match &whose {
             Whose::Loan(lending) => lending.entry(db, &key),
             Whose::Kept { .. } => None,

@@ -79,7 +79,14 @@ impl Shard {
         if let Some(row) = row {
             self.hold_again(row);
         }
-        self.tasks.push_back(Task { job, whose: Whose::Kept { home, batch, row } });
+        self.begin_job(job, Whose::Kept { home, batch, row });
+    }
+
+    fn begin_job(&mut self, job: Job, whose: Whose) {
+        if let Job::Copy(wanted) = &job {
+            self.node.memory.owe(wanted.owes);
+        }
+        self.tasks.push_back(Task { job, whose });
     }
 
     /// If what just ran from a row wants a job done, the row stays until that is over.
@@ -98,7 +105,7 @@ impl Shard {
     /// What runs here on borrowed keys wants it.
     pub(crate) fn job_for_loan(&mut self, lending: Lending, job: Job) {
         self.hold_again(lending.own);
-        self.tasks.push_back(Task { job, whose: Whose::Loan(lending) });
+        self.begin_job(job, Whose::Loan(lending));
     }
 
     /// Does a portion. True when there is more to do at once.

@@ -134,6 +134,11 @@ impl Args {
         }
     }
 
+    /// Whether any of the requests is for a client that tracks.
+    pub(crate) const fn has_trackers(&self) -> bool {
+        !self.trackers.is_empty()
+    }
+
     /// For whom the request with these arguments is, if that client tracks.
     #[inline]
     pub(crate) fn tracker(&self, range: ArgRange) -> Option<Tracker> {

@@ -107,7 +107,7 @@ impl Shard {
     }
 
     fn needs_cron(&self) -> bool {
-        self.node.config.timeout_s > 0 || self.slow_readers
+        !self.node.cron_rests && (self.node.config.timeout_s > 0 || self.slow_readers)
     }
 
     /// Holds a portion of the clients against the limits that time makes them pass. True while the
@@ -180,7 +180,7 @@ impl Shard {
     /// Reclaims keys that are due, a portion. Before anything runs: what a command counts or walks
     /// over then hangs on the moment it runs at, not on what else the shard did before.
     pub(crate) fn expire(&mut self) {
-        let due = self.node.active_expire
+        let due = self.node.reclaims()
             && self.keyspace.next_deadline().is_some_and(|due| due <= self.unix());
         let portion = if self.rarely(Site::ShortPortion) { 1 } else { PORTION_LEN };
         self.expiry_waits = due && self.keyspace.expire_due(self.unix(), portion);
@@ -192,8 +192,9 @@ impl Shard {
     /// A portion of what nobody waits for.
     pub(crate) fn background(&mut self) {
         let freeing = self.keyspace.free_condemned(PORTION_LEN);
-        let compacting = self.keyspace.compact(PORTION_LEN);
-        let sifting = self.keyspace.sift(PORTION_LEN);
+        let tidies = !self.node.cron_rests;
+        let compacting = tidies && self.keyspace.compact(PORTION_LEN);
+        let sifting = tidies && self.keyspace.sift(PORTION_LEN);
         let looking = self.look_over_clients();
         let working = self.do_jobs();
         // Without bytes nothing is small enough to be copied at once.
@@ -211,7 +212,7 @@ impl Shard {
         let in_mono = |due: stoa_stdx::UnixMs| {
             MonoMs(now.mono.ms().0 + due.0.saturating_sub(now.unix.0).max(1))
         };
-        let expiry = self.keyspace.next_deadline().filter(|_| self.node.active_expire).map(in_mono);
+        let expiry = self.keyspace.next_deadline().filter(|_| self.node.reclaims()).map(in_mono);
         let pause = self.pause.map(|pause| pause.until);
         let cron = self.needs_cron().then_some(self.next_cron);
         let wait = self.next_wait_end();

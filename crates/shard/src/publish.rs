@@ -185,8 +185,7 @@ impl Shard {
 
     /// Takes what happened to keys since the last time, in order, and how much more happened after it.
     pub fn take_observed(&mut self) -> (Vec<Notice>, u64) {
-        let observed = &mut self.node.observed;
-        (std::mem::take(&mut observed.list), std::mem::take(&mut observed.lost))
+        self.node.observed.take()
     }
 
     /// Ends a command of a client of this shard that left something to be sent: its reply, written from

@@ -12,12 +12,12 @@ use stoa_engine::{Blocking, Ctx, Entry, Reply, ReplyMode, Session, Sessions, Tab
 use stoa_stdx::{ConnId, Key, MonoMs};
 
 use crate::Shard;
-use crate::account::Alike;
+use crate::account::{Alike, Ran};
 use crate::execute::{ARGV_INLINE, OUTPUT_LOOK_LEN, Req};
 use crate::input::{Cmd, Source, What};
 use crate::keys::owner_of;
-use crate::message::{Ask, Dest};
-use crate::places::Routed;
+use crate::message::{Args as ArgStore, Ask, Dest, Keyed, Request};
+use crate::places::{Routed, Spot};
 use crate::plan::Plan;
 use crate::reply::RespReply;
 use crate::sites::Site;
@@ -148,15 +148,9 @@ impl Shard {
             ctx.key = Some(Key { bytes: argv[at as usize], slot: cmd.slot, hash: cmd.hash });
             name = entry.spec.name;
             start = reply.mark();
-            run(entry, &argv[..argc], 1, &mut ctx, &mut reply);
-            debug_assert!(matches!(ctx.blocking, Blocking::Allowed), "what waits is not plain");
-            let failures = ctx.node.failures(reply.error_at(start));
-            ran.add(index, failures, &mut self.ran);
+            stirred =
+                step(entry, index, &argv[..argc], &mut ctx, &mut reply, &mut ran, &mut self.ran);
             done += 1;
-            stirred = ctx.node.pubsub.is_stirred()
-                | !ctx.keyspace.notices.is_empty()
-                | !ctx.node.orders.is_empty()
-                | ctx.keyspace.has_woken();
             if stirred | (reply.mark() - first > OUTPUT_LOOK_LEN) {
                 break;
             }
@@ -168,6 +162,74 @@ impl Shard {
         note_ran(self.sessions.at(row), name, done, self.now.mono.ms());
         self.replied(id, first, start, false);
         (done, if stirred { End::Stirred } else { End::Here })
+    }
+
+    /// Runs requests from the front of a batch of another shard as long as they make a row, and whose keys
+    /// are among the `fetched` spots. Gives how many ran, and whether the last of them left something to be
+    /// carried out before its answer ends.
+    pub(crate) fn serve_row(
+        &mut self,
+        requests: &[Request],
+        fetched: u32,
+        args: &ArgStore,
+        replies: &mut Vec<u8>,
+        ends: &mut Vec<usize>,
+    ) -> (usize, bool) {
+        let first = &requests[0];
+        if !self.is_plain_request(first) || !self.is_calm() || self.is_pausing() {
+            return (0, false);
+        }
+        // As `Site::Park` has it where rare turns are made common.
+        if args.has_trackers() || self.rarely(Site::Park) {
+            return (0, false);
+        }
+        self.set_proxy(first, args);
+        let table = self.node.table;
+        let mut ctx = Ctx {
+            keyspace: &mut self.keyspace,
+            sessions: &mut self.sessions,
+            node: &mut self.node,
+            now: self.now.unix,
+            mono: self.now.mono.ms(),
+            row: Sessions::PROXY,
+            key: None,
+            blocking: Blocking::Allowed,
+            borrowed: None,
+            walk: None,
+        };
+        let mut reply = RespReply::new(replies, first.proto);
+        let mut argv: [&[u8]; ARGV_INLINE] = [&[]; ARGV_INLINE];
+        let mut ran = Alike::default();
+        let mut done = 0;
+        let mut stirred = false;
+        for request in requests {
+            let Keyed::Only { at, first: spot } = request.keyed else { break };
+            let is_like = asks_alike(first, request) && self.plain[request.index as usize];
+            let argc = request.argv.count as usize;
+            if !is_like || argc > ARGV_INLINE || spot >= fetched {
+                break;
+            }
+            argv.iter_mut().zip(args.get(request.argv)).for_each(|(to, arg)| *to = arg);
+            let Spot { slot, hash } = args.spots(request.keyed)[0];
+            ctx.key = Some(Key { bytes: argv[at as usize], slot, hash });
+            let (entry, argv) = (table.at(request.index), &argv[..argc]);
+            stirred =
+                step(entry, request.index, argv, &mut ctx, &mut reply, &mut ran, &mut self.ran);
+            done += 1;
+            if stirred {
+                break;
+            }
+            ends.push(reply.mark());
+        }
+        ran.note(&mut self.ran);
+        self.node.counters.commands_for_others += done as u64;
+        (done, stirred)
+    }
+
+    /// A request that may begin a row.
+    fn is_plain_request(&self, request: &Request) -> bool {
+        let is_whole = matches!(request.dest, Dest::Hole { .. });
+        is_whole && matches!(request.ask, Ask::Execute) && self.plain[request.index as usize]
     }
 
     /// Sends a request to the owner of its key. Gives how many that were.
@@ -197,11 +259,40 @@ impl Shard {
     }
 }
 
+/// Both want their answer whole, for the same kind of client in the same database.
+fn asks_alike(one: &Request, other: &Request) -> bool {
+    let of = |it: &Request| (it.db, it.proto, it.no_touch, it.is_local);
+    let is_whole = matches!(other.dest, Dest::Hole { .. }) && matches!(other.ask, Ask::Execute);
+    is_whole && of(one) == of(other)
+}
+
 /// What CLIENT LIST says of a client whose requests ran.
 fn note_ran(session: &mut Session, last: &'static str, count: usize, now: MonoMs) {
     session.active = now;
     session.commands_total += count as u64;
     session.last_command = last;
+}
+
+/// Runs one plain request. True when it left something to be carried out.
+#[inline]
+fn step(
+    entry: &Entry,
+    index: u16,
+    argv: &[&[u8]],
+    ctx: &mut Ctx<'_>,
+    reply: &mut RespReply<'_>,
+    alike: &mut Alike,
+    noted: &mut Vec<Ran>,
+) -> bool {
+    let start = reply.mark();
+    run(entry, argv, 1, ctx, reply);
+    debug_assert!(matches!(ctx.blocking, Blocking::Allowed), "what waits is not plain");
+    let failures = ctx.node.failures(reply.error_at(start));
+    alike.add(index, failures, noted);
+    ctx.node.pubsub.is_stirred()
+        | !ctx.keyspace.notices.is_empty()
+        | !ctx.node.orders.is_empty()
+        | ctx.keyspace.has_woken()
 }
 
 /// It has logged in, queues nothing, hears every reply as one, and stays.

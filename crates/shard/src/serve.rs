@@ -72,101 +72,136 @@ impl Shard {
     }
 
     fn run_requests(&mut self, from: ShardId, batch: &mut Batch) {
-        let Batch { requests, args, replies, ends, parts, followed, .. } = batch;
         let mut fetched = 0;
-        for (number, request) in requests.iter_mut().enumerate() {
+        let mut at = 0;
+        while let Some(request) = batch.requests.get(at) {
             if let Some(first) = request.keyed.first()
                 && first >= fetched
             {
-                let stage = args.stage(first);
+                let stage = batch.args.stage(first);
                 prefetch(&self.keyspace, request.db, stage);
                 fetched = first + stage.len() as u32;
             }
-            let answers = !matches!(request.dest, Dest::Nowhere);
-            self.node.counters.commands_for_others += u64::from(answers);
-            if self.is_pausing() && self.turn_away(from, request, args, replies) {
-                ends.push(replies.len());
-                continue;
-            }
-            if let Some(followed) = followed
-                && followed.number == number as u32
-            {
-                self.node.tracer.resume(followed.id, self.node.table.at(request.index).spec.name);
-            }
-            let part = match request.ask {
-                Ask::Execute | Ask::Collect | Ask::Walk(_) | Ask::Exec(_) | Ask::Watch(_) => {
-                    if self.intents.is_idle() || !self.parks(from, request, args) {
-                        let part = self.run_request(request, args, replies);
-                        if self.is_pausing() && self.busy_script.is_none() {
-                            self.pause_request(from, request, args);
-                            None
-                        } else if let Some(block) = self.asked_block.take() {
-                            let kept = self.keep(request, Ask::Execute, args);
-                            request.dest = Dest::Nowhere;
-                            self.wait_here(from, kept, *block);
-                            None
-                        } else if let Some(job) = self.asked_job.take() {
-                            self.job_of_request(from, request, args, job);
-                            request.dest = Dest::Nowhere;
-                            None
-                        } else if self.is_stirred() {
-                            let start = ends.last().copied().unwrap_or(0);
-                            self.publish_then_part(from, request, part, replies, start)
-                        } else {
-                            part
-                        }
-                    } else {
-                        None
-                    }
-                }
-                Ask::Lend(_) | Ask::LendAll(_) => {
-                    unreachable!("keys are lent for an intent only")
-                }
-                Ask::Script(_) => {
-                    let ask = std::mem::replace(&mut request.ask, Ask::Execute);
-                    let Ask::Script(text) = ask else { unreachable!("just matched") };
-                    self.node.scripts.share(&text.0);
-                    None
-                }
-                Ask::Unwatch(client) => {
-                    self.unwatch_of(client);
-                    None
-                }
-                Ask::EndWait(conn, end) => {
-                    self.end_wait_of(from, conn, end);
-                    None
-                }
-                Ask::EndTogether(id) => {
-                    self.remove_remote_waiter(id);
-                    None
-                }
-                Ask::Intent(_) => self.take_step(from, request, args, replies),
-                Ask::Return(_) => {
-                    let ask = std::mem::replace(&mut request.ask, Ask::Execute);
-                    let Ask::Return(loan) = ask else { unreachable!("just matched") };
-                    self.loan_returned(*loan);
-                    None
-                }
-                Ask::ReturnAll(_) => {
-                    let ask = std::mem::replace(&mut request.ask, Ask::Execute);
-                    let Ask::ReturnAll(loan) = ask else { unreachable!("just matched") };
-                    self.all_returned(*loan);
-                    None
-                }
-                Ask::AnswerOn(_) => {
-                    let ask = std::mem::replace(&mut request.ask, Ask::Execute);
-                    let Ask::AnswerOn(keys) = ask else { unreachable!("just matched") };
-                    Some(Box::new(self.answer_on_lent(request, args, keys)) as Part)
-                }
+            let Batch { requests, args, replies, ends, followed, .. } = &mut *batch;
+            let (ran, stirred) = match followed {
+                None => self.serve_row(&requests[at..], fetched, args, replies, ends),
+                Some(_) => (0, false),
             };
+            at += ran;
+            if stirred {
+                self.end_row(from, batch, at - 1);
+            } else if ran == 0 {
+                self.serve_one(from, batch, at);
+                at += 1;
+            }
+        }
+    }
+
+    /// Carries out what the last request of a row left.
+    fn end_row(&mut self, from: ShardId, batch: &mut Batch, number: usize) {
+        let Batch { requests, replies, ends, parts, .. } = batch;
+        if !self.node.orders.is_empty() {
+            self.carry_out_orders();
+        }
+        if self.is_stirred() {
+            let start = ends.last().copied().unwrap_or(0);
+            let part = self.publish_then_part(from, &mut requests[number], None, replies, start);
             parts.extend(part.map(|part| (number as u32, part)));
+        }
+        ends.push(replies.len());
+        if self.keyspace.has_woken() {
+            self.serve_waiters();
+        }
+    }
+
+    /// Runs one request of a batch, whatever it is.
+    fn serve_one(&mut self, from: ShardId, batch: &mut Batch, number: usize) {
+        let Batch { requests, args, replies, ends, parts, followed, .. } = batch;
+        let request = &mut requests[number];
+        let answers = !matches!(request.dest, Dest::Nowhere);
+        self.node.counters.commands_for_others += u64::from(answers);
+        if self.is_pausing() && self.turn_away(from, request, args, replies) {
             ends.push(replies.len());
-            if self.node.tracer.is_on() {
-                self.node.tracer.end(true);
+            return;
+        }
+        if let Some(followed) = followed
+            && followed.number == number as u32
+        {
+            self.node.tracer.resume(followed.id, self.node.table.at(request.index).spec.name);
+        }
+        let part = match request.ask {
+            Ask::Execute | Ask::Collect | Ask::Walk(_) | Ask::Exec(_) | Ask::Watch(_) => {
+                if self.intents.is_idle() || !self.parks(from, request, args) {
+                    let part = self.run_request(request, args, replies);
+                    if self.is_pausing() && self.busy_script.is_none() {
+                        self.pause_request(from, request, args);
+                        None
+                    } else if let Some(block) = self.asked_block.take() {
+                        let kept = self.keep(request, Ask::Execute, args);
+                        request.dest = Dest::Nowhere;
+                        self.wait_here(from, kept, *block);
+                        None
+                    } else if let Some(job) = self.asked_job.take() {
+                        self.job_of_request(from, request, args, job);
+                        request.dest = Dest::Nowhere;
+                        None
+                    } else if self.is_stirred() {
+                        let start = ends.last().copied().unwrap_or(0);
+                        self.publish_then_part(from, request, part, replies, start)
+                    } else {
+                        part
+                    }
+                } else {
+                    None
+                }
             }
-            if self.keyspace.has_woken() {
-                self.serve_waiters();
+            Ask::Lend(_) | Ask::LendAll(_) => {
+                unreachable!("keys are lent for an intent only")
             }
+            Ask::Script(_) => {
+                let ask = std::mem::replace(&mut request.ask, Ask::Execute);
+                let Ask::Script(text) = ask else { unreachable!("just matched") };
+                self.node.scripts.share(&text.0);
+                None
+            }
+            Ask::Unwatch(client) => {
+                self.unwatch_of(client);
+                None
+            }
+            Ask::EndWait(conn, end) => {
+                self.end_wait_of(from, conn, end);
+                None
+            }
+            Ask::EndTogether(id) => {
+                self.remove_remote_waiter(id);
+                None
+            }
+            Ask::Intent(_) => self.take_step(from, request, args, replies),
+            Ask::Return(_) => {
+                let ask = std::mem::replace(&mut request.ask, Ask::Execute);
+                let Ask::Return(loan) = ask else { unreachable!("just matched") };
+                self.loan_returned(*loan);
+                None
+            }
+            Ask::ReturnAll(_) => {
+                let ask = std::mem::replace(&mut request.ask, Ask::Execute);
+                let Ask::ReturnAll(loan) = ask else { unreachable!("just matched") };
+                self.all_returned(*loan);
+                None
+            }
+            Ask::AnswerOn(_) => {
+                let ask = std::mem::replace(&mut request.ask, Ask::Execute);
+                let Ask::AnswerOn(keys) = ask else { unreachable!("just matched") };
+                Some(Box::new(self.answer_on_lent(request, args, keys)) as Part)
+            }
+        };
+        parts.extend(part.map(|part| (number as u32, part)));
+        ends.push(replies.len());
+        if self.node.tracer.is_on() {
+            self.node.tracer.end(true);
+        }
+        if self.keyspace.has_woken() {
+            self.serve_waiters();
         }
     }
 

@@ -190,6 +190,7 @@ impl Shard {
             facts,
             rng: Rng::new(chance),
             active_expire: true,
+            cron_rests: false,
             scripts_may_all: false,
             checks_payload_sums: true,
             counters: Counters::default(),

@@ -406,10 +406,9 @@ impl Shard {
 
     /// A connection is gone: it caches nothing, and hears nothing for others.
     pub(crate) fn end_tracking(&mut self, id: ConnId) {
-        if !self.keyspace.tells_changes() {
-            return;
-        }
-        if let Some(session) = self.sessions.get(id) {
+        // Others may redirect to clients of a shard where nobody tracks and no key is remembered.
+        let is_idle = !self.keyspace.tells_changes() && self.node.tracking.targets.is_empty();
+        if let Some(session) = self.sessions.get(id).filter(|_| !is_idle) {
             self.node.tracking.targets.remove(&session.id);
             self.node.untrack(session);
         }

@@ -10,6 +10,7 @@
 //! tried on the day it is entered. What is checked: the number of shards never shows in a reply
 //! ([`law`]), and what clients see fits one serial order ([`checker`]).
 
+mod asking;
 pub mod checker;
 mod client;
 pub mod crowd;

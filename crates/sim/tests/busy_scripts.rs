@@ -35,26 +35,6 @@ fn world(shards: u16, seed: u64) -> World {
     World::new(&options)
 }
 
-fn words(line: &str) -> Vec<Vec<u8>> {
-    stoa_config::split_words(line.as_bytes()).expect("quotes match")
-}
-
-/// Says something and gives the answer, though somebody may be busy for ever.
-fn ask(world: &mut World, client: ClientId, line: &str) -> String {
-    world.call(client, &words(line));
-    answer(world, client).unwrap_or_else(|| panic!("{line} is not answered"))
-}
-
-fn answer(world: &mut World, client: ClientId) -> Option<String> {
-    for _ in 0..3_000 {
-        if let Some(reply) = world.next_reply(client) {
-            return Some(String::from_utf8_lossy(&reply).into_owned());
-        }
-        world.step();
-    }
-    None
-}
-
 /// What runs for ever: by whom it is ended, and what others are told.
 const ENDLESS: &[(&[&str], &str, &str)] = &[
     (&["EVAL \"while true do end\" 0"], "SCRIPT", BUSY),
@@ -76,24 +56,20 @@ fn whoever_runs_it_all_are_told_and_each_may_end_it() {
                 let mut world = world(shards, seed);
                 let clients: Vec<ClientId> = (0..4).map(|_| world.connect()).collect();
                 let at = format!("{shards} shards, case {case}, seed {seed}");
-                ask(
-                    &mut world,
-                    clients[0],
-                    &format!("FUNCTION LOAD \"{LIBRARY}\"").replace('\n', "\\n"),
-                );
-                ask(&mut world, clients[0], "MSET a 1 b 2 c 3 d 4");
+                world.ask(clients[0], &format!("FUNCTION LOAD \"{LIBRARY}\"").replace('\n', "\\n"));
+                world.ask(clients[0], "MSET a 1 b 2 c 3 d 4");
                 // New scripts run where all shards take part; once they are known, where their keys are.
                 for round in 0..2 {
                     for line in *lines {
-                        world.call(clients[0], &words(line));
+                        world.say(clients[0], line);
                     }
                     for _ in 1..lines.len() {
-                        answer(&mut world, clients[0]).expect("it is queued");
+                        world.answer(clients[0]).expect("it is queued");
                     }
                     world.run(60);
                     for client in &clients[1..] {
                         for line in ["GET a", "PING", "MGET a b c d", "EXEC", "DBSIZE"] {
-                            let told = ask(&mut world, *client, line);
+                            let told = world.ask(*client, line);
                             let want = match line {
                                 "EXEC" => busy.replace(
                                     "-BUSY",
@@ -103,31 +79,31 @@ fn whoever_runs_it_all_are_told_and_each_may_end_it() {
                             };
                             assert_eq!(told, want, "{at}, {round}: {line}");
                         }
-                        assert_eq!(ask(&mut world, *client, "MULTI"), "+OK\r\n", "{at}");
-                        assert_eq!(ask(&mut world, *client, "SET a 7"), *busy, "{at}");
-                        assert_eq!(ask(&mut world, *client, "DISCARD"), "+OK\r\n", "{at}");
+                        assert_eq!(world.ask(*client, "MULTI"), "+OK\r\n", "{at}");
+                        assert_eq!(world.ask(*client, "SET a 7"), *busy, "{at}");
+                        assert_eq!(world.ask(*client, "DISCARD"), "+OK\r\n", "{at}");
                     }
                     let ends = *rng.pick(&clients[1..]);
-                    let stats = ask(&mut world, ends, "FUNCTION STATS");
+                    let stats = world.ask(ends, "FUNCTION STATS");
                     assert_eq!(
                         stats.contains("\r\nspin\r\n"),
                         *kind == "FUNCTION",
                         "{at}: {stats}"
                     );
                     let other = if *kind == "SCRIPT" { "FUNCTION" } else { "SCRIPT" };
-                    assert_eq!(ask(&mut world, ends, &format!("{other} KILL")), *busy, "{at}");
-                    let killed = ask(&mut world, ends, &format!("{kind} KILL"));
+                    assert_eq!(world.ask(ends, &format!("{other} KILL")), *busy, "{at}");
+                    let killed = world.ask(ends, &format!("{kind} KILL"));
                     assert_eq!(killed, "+OK\r\n", "{at}, {round}");
                     assert!(world.settle(100_000), "{at}: no rest");
-                    let told = answer(&mut world, clients[0]).expect("it is over");
+                    let told = world.answer(clients[0]).expect("it is over");
                     assert!(told.contains("Script killed by user"), "{at}, {round}: {told}");
-                    let idle = ask(&mut world, ends, &format!("{kind} KILL"));
+                    let idle = world.ask(ends, &format!("{kind} KILL"));
                     assert!(idle.starts_with("-NOTBUSY"), "{at}: {idle}");
                 }
                 let (a, b) = if lines.len() > 1 { (3, 4) } else { (1, 2) };
                 for client in &clients {
                     let want = format!("*4\r\n$1\r\n{a}\r\n$1\r\n{b}\r\n$1\r\n3\r\n$1\r\n4\r\n");
-                    assert_eq!(ask(&mut world, *client, "MGET a b c d"), want, "{at}");
+                    assert_eq!(world.ask(*client, "MGET a b c d"), want, "{at}");
                 }
             }
         }
@@ -145,17 +121,17 @@ fn a_script_that_wrote_ends_by_itself_and_till_then_is_not_to_be_ended() {
             let mut world = world(shards, 5);
             let clients: Vec<ClientId> = (0..4).map(|_| world.connect()).collect();
             for round in 1..=3 {
-                world.call(clients[0], &words(line));
-                while ask(&mut world, clients[1], "GET a") != BUSY {}
+                world.say(clients[0], line);
+                while world.ask(clients[1], "GET a") != BUSY {}
                 for client in &clients[1..] {
-                    let killed = ask(&mut world, *client, "SCRIPT KILL");
+                    let killed = world.ask(*client, "SCRIPT KILL");
                     assert!(killed.starts_with("-UNKILLABLE"), "{shards} shards: {killed}");
                 }
-                assert_eq!(ask(&mut world, clients[2], "SHUTDOWN"), BUSY, "{shards} shards");
+                assert_eq!(world.ask(clients[2], "SHUTDOWN"), BUSY, "{shards} shards");
                 // An undeclared key may make it begin anew.
-                let told = answer(&mut world, clients[0]).expect("it ends");
+                let told = world.answer(clients[0]).expect("it ends");
                 assert_eq!(told, format!(":{round}\r\n"), "{shards} shards");
-                let both = ask(&mut world, clients[3], "MGET a b");
+                let both = world.ask(clients[3], "MGET a b");
                 assert_eq!(both, format!("*2\r\n$1\r\n{round}\r\n$1\r\n{round}\r\n"), "{shards}");
             }
         }
@@ -215,8 +191,8 @@ fn nothing_is_lost_and_nothing_is_seen_half_done() {
             let mut rng = Rng::new(seed);
             let mut world = world(shards, seed);
             let waits = world.connect();
-            ask(&mut world, waits, "MSET a 0 b 0 c 0");
-            world.call(waits, &words("BLPOP q q2 0"));
+            world.ask(waits, "MSET a 0 b 0 c 0");
+            world.say(waits, "BLPOP q q2 0");
             assert!(world.settle(100_000), "{at}");
             let clients: Vec<ClientId> = (0..6).map(|_| world.connect()).collect();
             let (mut both, mut other) = (0, 0);
@@ -250,7 +226,7 @@ fn nothing_is_lost_and_nothing_is_seen_half_done() {
                     if left > 0 {
                         left -= 1;
                         let (lines, does) = deed(&mut rng);
-                        lines.iter().for_each(|line| world.call(*client, &words(line)));
+                        lines.iter().for_each(|line| world.say(*client, line));
                         *doing = Some((lines.len(), does, String::new()));
                     }
                 }
@@ -259,13 +235,13 @@ fn nothing_is_lost_and_nothing_is_seen_half_done() {
                 }
                 world.step();
             }
-            let counts = ask(&mut world, clients[0], "MGET a b c");
+            let counts = world.ask(clients[0], "MGET a b c");
             let counts: Vec<&str> = counts.split("\r\n").collect();
             let number = |at: usize| counts.get(at).and_then(|word| word.parse().ok()).unwrap_or(0);
             let found: (usize, usize, usize) = (number(2), number(4), number(6));
             assert_eq!(found, (both, both, other), "{at}: {counts:?}");
-            ask(&mut world, clients[0], "RPUSH q whole");
-            let served = answer(&mut world, waits).expect("it waited for that");
+            world.ask(clients[0], "RPUSH q whole");
+            let served = world.answer(waits).expect("it waited for that");
             assert_eq!(served, "*2\r\n$1\r\nq\r\n$5\r\nwhole\r\n", "{at}");
         }
     }

@@ -1,24 +1,17 @@
 //! What INFO counts of commands: the same on any number of shards, and by Redis's rules.
 
-use stoa_sim::{ClientId, Options, World};
+use stoa_sim::{Options, World};
 
 /// One client's calls, one at a time, then what `INFO` says in `sections`.
 fn counted(shards: u16, calls: &[&str], sections: &[&str]) -> String {
     let mut world = World::new(&Options::calm(shards, 1));
     let client = world.connect();
     for call in calls {
-        ask(&mut world, client, &call.split(' ').collect::<Vec<_>>());
+        world.ask_to_rest(client, &call.split(' ').collect::<Vec<_>>());
     }
-    let info = ask(&mut world, client, &[&["INFO"], sections].concat());
+    let info = world.ask_to_rest(client, &[&["INFO"], sections].concat());
     // The bulk's length says how many digits there are; nothing else may differ.
     info.lines().skip(1).collect::<Vec<_>>().join("\n")
-}
-
-fn ask(world: &mut World, client: ClientId, call: &[&str]) -> String {
-    world.call(client, call);
-    assert!(world.settle(1_000_000), "{call:?}: nothing moves");
-    let reply = world.next_reply(client).expect("an answer");
-    String::from_utf8(reply).expect("text")
 }
 
 /// Commands of every way through the shards, good, bad and refused.
@@ -136,7 +129,7 @@ fn a_wait_counts_when_it_ends() {
         for keys in ["a", "a b c d e"] {
             let mut world = World::new(&Options::calm(shards, 1));
             let [waits, other] = [(); 2].map(|()| world.connect());
-            let id = ask(&mut world, waits, &["CLIENT", "ID"]);
+            let id = world.ask_to_rest(waits, &["CLIENT", "ID"]);
             let id = id.trim_start_matches(':').trim_end();
             for (how, seconds) in [("ERROR", "0"), ("TIMEOUT", "0"), ("", "1")] {
                 let line = format!("BLPOP {keys} {seconds}");
@@ -145,12 +138,12 @@ fn a_wait_counts_when_it_ends() {
                 if how.is_empty() {
                     world.advance(1_001);
                 } else {
-                    ask(&mut world, other, &["CLIENT", "UNBLOCK", id, how]);
+                    world.ask_to_rest(other, &["CLIENT", "UNBLOCK", id, how]);
                 }
                 assert!(world.settle(1_000_000), "{line}: nothing moves");
                 world.next_reply(waits).expect("the end of its wait");
             }
-            let info = ask(&mut world, other, &["INFO", "commandstats", "errorstats"]);
+            let info = world.ask_to_rest(other, &["INFO", "commandstats", "errorstats"]);
             let blpop = info.lines().find(|line| line.starts_with("cmdstat_blpop:")).expect(&info);
             assert!(blpop.contains(":calls=3,"), "{shards} shards, {keys}: {blpop}");
             assert!(blpop.contains("rejected_calls=0,failed_calls=1"), "{shards}, {keys}: {blpop}");
@@ -202,13 +195,13 @@ fn rates_are_those_of_the_last_moments_on_all_shards() {
     // Every key's shard is seen by INFO, wherever its client is.
     for turn in 0..200 {
         world.advance(20);
-        ask(&mut world, client, &["SET", &format!("k{turn}"), "v", "PX", "100000"]);
+        world.ask_to_rest(client, &["SET", &format!("k{turn}"), "v", "PX", "100000"]);
     }
     let number = |info: &str, name: &str| -> f64 {
         let value = info.lines().find_map(|line| line.strip_prefix(&format!("{name}:")));
         value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{name}: {info}"))
     };
-    let info = ask(&mut world, client, &["INFO", "stats", "keyspace"]);
+    let info = world.ask_to_rest(client, &["INFO", "stats", "keyspace"]);
     let ops = number(&info, "instantaneous_ops_per_sec");
     assert!((40.0..=55.0).contains(&ops), "{ops} of 50");
     // Some 46 bytes each, 50 times a second.
@@ -221,6 +214,6 @@ fn rates_are_those_of_the_last_moments_on_all_shards() {
     assert!((97_000..=99_000).contains(&ttl), "{ttl} of 98,000: {info}");
     // Nobody was woken meanwhile.
     world.advance(10_000);
-    let info = ask(&mut world, client, &["INFO", "stats"]);
+    let info = world.ask_to_rest(client, &["INFO", "stats"]);
     assert!(number(&info, "instantaneous_ops_per_sec") < 1.0, "{info}");
 }

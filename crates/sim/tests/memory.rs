@@ -14,20 +14,6 @@ fn world(options: Options, limit: &'static str) -> World {
     World::new(&options)
 }
 
-fn ask(world: &mut World, client: ClientId, line: &str) -> String {
-    let words = stoa_config::split_words(line.as_bytes()).expect("quotes match");
-    world.call(client, &words);
-    for _ in 0..100_000 {
-        if let Some(reply) = world.next_reply(client) {
-            return String::from_utf8_lossy(&reply).into_owned();
-        }
-        world.step();
-        // Shards that have nothing to do look round all the same, if they are told to.
-        world.advance(1);
-    }
-    panic!("{line} is not answered")
-}
-
 const LINES: &[(&str, &str)] = &[
     ("SET a 1", "+OK\r\n"),
     ("CONFIG SET maxmemory 1", "+OK\r\n"),
@@ -79,9 +65,9 @@ fn what_is_refused_and_how_does_not_hang_on_the_number_of_shards() {
             let mut world = world(Options::calm(shards, seed), "0");
             let clients: Vec<ClientId> = (0..4).map(|_| world.connect()).collect();
             for client in clients {
-                ask(&mut world, client, "FLUSHALL");
+                world.ask(client, "FLUSHALL");
                 for (line, want) in LINES {
-                    assert_eq!(ask(&mut world, client, line), *want, "{shards} shards: {line}");
+                    assert_eq!(world.ask(client, line), *want, "{shards} shards: {line}");
                 }
             }
         }
@@ -99,18 +85,14 @@ fn exec_is_refused_whole_when_memory_has_run_out_since_its_commands_were_queued(
             ("MULTI", "+OK\r\n"),
             ("MSET a 2 b 2", "+QUEUED\r\n"),
         ] {
-            assert_eq!(ask(&mut world, client, line), want, "{shards} shards");
+            assert_eq!(world.ask(client, line), want, "{shards} shards");
         }
-        ask(&mut world, other, "CONFIG SET maxmemory 1");
-        let told = ask(&mut world, client, "EXEC");
+        world.ask(other, "CONFIG SET maxmemory 1");
+        let told = world.ask(client, "EXEC");
         let want = OUT.replace("-OOM", "-EXECABORT Transaction discarded because of: OOM");
         assert_eq!(told, want, "{shards} shards");
-        assert_eq!(
-            ask(&mut world, client, "MGET a b"),
-            "*2\r\n$1\r\n1\r\n$-1\r\n",
-            "{shards} shards"
-        );
-        assert_eq!(ask(&mut world, client, "EXEC"), "-ERR EXEC without MULTI\r\n");
+        assert_eq!(world.ask(client, "MGET a b"), "*2\r\n$1\r\n1\r\n$-1\r\n", "{shards} shards");
+        assert_eq!(world.ask(client, "EXEC"), "-ERR EXEC without MULTI\r\n");
     }
 }
 
@@ -127,9 +109,9 @@ fn keys_set_together_are_set_all_or_none_up_to_the_limit_and_their_end_makes_roo
             for number in 0..1_000 {
                 let value = format!("{number}{value}");
                 let words: Vec<String> = (0..8).map(|k| format!("{k}:{number} {value}")).collect();
-                let told = ask(&mut world, writer, &format!("MSET {}", words.join(" ")));
+                let told = world.ask(writer, &format!("MSET {}", words.join(" ")));
                 let keys: Vec<String> = (0..8).map(|key| format!("{key}:{number}")).collect();
-                let found = ask(&mut world, reader, &format!("EXISTS {}", keys.join(" ")));
+                let found = world.ask(reader, &format!("EXISTS {}", keys.join(" ")));
                 let all = if told == OUT { ":0\r\n" } else { ":8\r\n" };
                 assert_eq!(found, all, "{shards} shards, {number}: {told}");
                 if told == OUT {
@@ -139,8 +121,8 @@ fn keys_set_together_are_set_all_or_none_up_to_the_limit_and_their_end_makes_roo
             }
             let refused = refused.expect("two megabytes are full at some time");
             assert!(refused > 60, "{shards} shards, {round}: full after {refused}");
-            assert_eq!(ask(&mut world, reader, "SET one more"), OUT, "{shards} shards");
-            ask(&mut world, reader, "FLUSHALL");
+            assert_eq!(world.ask(reader, "SET one more"), OUT, "{shards} shards");
+            world.ask(reader, "FLUSHALL");
             assert!(world.settle(1_000_000), "{shards} shards: no rest");
         }
     }
@@ -205,7 +187,7 @@ fn shards_that_refuse_their_share_now_and_then_leave_nothing_behind() {
             let mut rng = Rng::new(seed);
             let mut world = world(options, "1gb");
             let clients: Vec<ClientId> = (0..5).map(|_| world.connect()).collect();
-            while ask(&mut world, clients[0], "MSET a 0 b 0 c 0") != "+OK\r\n" {}
+            while world.ask(clients[0], "MSET a 0 b 0 c 0") != "+OK\r\n" {}
             let (mut number, mut last_good) = (0, vec![0]);
             let mut doing: Vec<Option<(usize, bool, u64, String)>> = vec![None; clients.len()];
             for step in 0.. {
@@ -235,10 +217,7 @@ fn shards_that_refuse_their_share_now_and_then_leave_nothing_behind() {
                     if number < 60 {
                         number += 1;
                         let (lines, sets) = deed(&mut rng, number);
-                        for line in &lines {
-                            let words = stoa_config::split_words(line.as_bytes()).expect("quotes");
-                            world.call(*client, &words);
-                        }
+                        lines.iter().for_each(|line| world.say(*client, line));
                         *doing = Some((lines.len(), sets, number, String::new()));
                     }
                 }
@@ -248,17 +227,53 @@ fn shards_that_refuse_their_share_now_and_then_leave_nothing_behind() {
                 world.step();
                 world.advance(1);
             }
-            let all = ask(&mut world, clients[0], "MGET a b c");
+            let all = world.ask(clients[0], "MGET a b c");
             let words: Vec<&str> = all.split("\r\n").collect();
             assert!(words[2] == words[4] && words[4] == words[6], "{at}: {all:?}");
             let last: u64 = words[2].parse().expect("a number");
             assert!(last_good.contains(&last), "{at}: {last} was refused");
             for number in 1..=60 {
                 let line = format!("EXISTS x{number} y{number} z{number}");
-                let found = ask(&mut world, clients[1], &line);
+                let found = world.ask(clients[1], &line);
                 assert!(found == ":0\r\n" || found == ":3\r\n", "{at}: {number} {found}");
             }
         }
     }
     assert!(refused > 100, "{refused} requests met a shard without memory");
+}
+
+#[test]
+fn copies_asked_for_together_are_judged_as_if_each_before_them_was_made() {
+    let value = "redis.call('set', KEYS[1], string.rep('0123456789', 300000))";
+    for shards in SHARDS {
+        let mut world = world(Options::calm(shards, 7), "0");
+        let clients: Vec<ClientId> = (0..3).map(|_| world.connect()).collect();
+        let other = world.connect();
+        // Each its own: who wants the same waits for the one before, and is judged after that.
+        for from in ["{t}1", "{t}2", "{t}3"] {
+            assert_eq!(world.ask(other, &format!("EVAL \"{value}\" 1 {from}")), "$-1\r\n");
+        }
+        world.ask(other, "CONFIG SET maxmemory 2mb");
+        // Keys of one shard first. Accounts of several are known to each other after a turn.
+        for (targets, at_most) in [(["{t}b", "{t}c", "{t}d"], 1), (["x", "y", "z"], shards)] {
+            for (number, (client, to)) in (1..).zip(clients.iter().zip(targets)) {
+                world.say(*client, &format!("COPY {{t}}{number} {to}"));
+            }
+            // Some tens of portions are left.
+            world.run(5 * u64::from(shards));
+            assert_eq!(world.ask(other, "SET {t}small 1"), OUT, "{shards} shards, {targets:?}");
+            let told: Vec<_> = clients.iter().map(|client| world.answer(*client)).collect();
+            let count = |what| told.iter().filter(|told| told.as_deref() == Some(what)).count();
+            let (made, refused) = (count(":1\r\n"), count(OUT));
+            assert!((1..=at_most.into()).contains(&made), "{shards} shards: {told:?}");
+            assert_eq!(made + refused, 3, "{shards} shards: {told:?}");
+            // Where the allocator cannot be asked large values are not counted once they are there.
+            assert_eq!(world.ask(other, "SET {t}small 1"), "+OK\r\n", "{shards} shards");
+        }
+        // So it is within one pipeline.
+        let pipeline = ["COPY {t}1 {t}p", "COPY {t}2 {t}q", "SET {t}small 1"];
+        pipeline.iter().for_each(|line| world.say(other, line));
+        let told = [0; 3].map(|_| world.answer(other).expect("a reply"));
+        assert!(shards > 1 || told == [":1\r\n", OUT, OUT], "{told:?}");
+    }
 }

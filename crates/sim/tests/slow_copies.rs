@@ -19,31 +19,12 @@ const BEGUN: u64 = 3;
 /// Of several slots: some pairs are of one shard, some of two.
 const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
 
-fn words(line: &str) -> Vec<Vec<u8>> {
-    stoa_config::split_words(line.as_bytes()).expect("quotes match")
-}
-
-fn ask(world: &mut World, client: ClientId, line: &str) -> String {
-    world.call(client, &words(line));
-    answer(world, client).unwrap_or_else(|| panic!("{line} is not answered"))
-}
-
-fn answer(world: &mut World, client: ClientId) -> Option<String> {
-    for _ in 0..20_000 {
-        if let Some(reply) = world.next_reply(client) {
-            return Some(String::from_utf8_lossy(&reply).into_owned());
-        }
-        world.step();
-    }
-    None
-}
-
 fn fill(world: &mut World, client: ClientId, script: &str, key: &str) {
-    ask(world, client, &format!("EVAL \"{script}\" 1 {key}"));
+    world.ask(client, &format!("EVAL \"{script}\" 1 {key}"));
 }
 
 fn digest(world: &mut World, client: ClientId, key: &str) -> String {
-    ask(world, client, &format!("DEBUG DIGEST-VALUE {key}"))
+    world.ask(client, &format!("DEBUG DIGEST-VALUE {key}"))
 }
 
 #[test]
@@ -55,21 +36,21 @@ fn others_go_on_while_a_large_value_is_copied_and_who_wants_its_keys_waits() {
                 let mut world = World::new(&Options::calm(shards, 1));
                 let [one, two, three] = [0; 3].map(|_| world.connect());
                 fill(&mut world, one, script, from);
-                ask(&mut world, two, &format!("EXPIRE {from} 1000"));
+                world.ask(two, &format!("EXPIRE {from} 1000"));
                 let was = digest(&mut world, two, from);
-                world.call(one, &words(&format!("COPY {from} {to}")));
+                world.say(one, &format!("COPY {from} {to}"));
                 world.run(BEGUN * u64::from(shards));
-                world.call(three, &words(&format!("DEL {from}")));
+                world.say(three, &format!("DEL {from}"));
                 // Both ways take some tens of passes, and nobody has answered the first yet.
-                assert_eq!(ask(&mut world, two, "SET other 1"), "+OK\r\n", "{at}");
+                assert_eq!(world.ask(two, "SET other 1"), "+OK\r\n", "{at}");
                 assert_eq!(world.next_reply(one), None, "{at}: it is not done so soon");
                 assert_eq!(world.next_reply(three), None, "{at}: the key is held");
-                assert_eq!(answer(&mut world, one).as_deref(), Some(":1\r\n"), "{at}");
-                assert_eq!(answer(&mut world, three).as_deref(), Some(":1\r\n"), "{at}");
+                assert_eq!(world.answer(one).as_deref(), Some(":1\r\n"), "{at}");
+                assert_eq!(world.answer(three).as_deref(), Some(":1\r\n"), "{at}");
                 assert_eq!(digest(&mut world, two, to), was, "{at}");
-                assert_eq!(ask(&mut world, two, &format!("TTL {to}")), ":1000\r\n", "{at}");
-                assert_eq!(ask(&mut world, two, "DBSIZE"), ":2\r\n", "{at}");
-                assert_eq!(ask(&mut world, two, "FLUSHALL"), "+OK\r\n", "{at}");
+                assert_eq!(world.ask(two, &format!("TTL {to}")), ":1000\r\n", "{at}");
+                assert_eq!(world.ask(two, "DBSIZE"), ":2\r\n", "{at}");
+                assert_eq!(world.ask(two, "FLUSHALL"), "+OK\r\n", "{at}");
                 assert!(world.settle(20_000), "{at}: it comes to rest");
             }
         }
@@ -85,25 +66,25 @@ fn a_copy_happens_at_the_moment_it_was_asked_for() {
             let [one, two] = [0; 2].map(|_| world.connect());
             // Two thirds are left when time passes.
             fill(&mut world, one, &VALUES[3].replace("60000", "120000"), from);
-            ask(&mut world, two, &format!("HPEXPIRE {from} 100 FIELDS 2 field:1 field:2"));
-            ask(&mut world, two, &format!("PEXPIRE {from} 5000"));
-            world.call(one, &words(&format!("COPY {from} {to}")));
+            world.ask(two, &format!("HPEXPIRE {from} 100 FIELDS 2 field:1 field:2"));
+            world.ask(two, &format!("PEXPIRE {from} 5000"));
+            world.say(one, &format!("COPY {from} {to}"));
             world.run(3 * BEGUN * u64::from(shards));
-            world.call(two, &words(&format!("HLEN {to}")));
+            world.say(two, &format!("HLEN {to}"));
             world.advance(200);
-            assert_eq!(answer(&mut world, one).as_deref(), Some(":1\r\n"), "{at}");
-            answer(&mut world, two).expect("it waited for the copy only");
+            assert_eq!(world.answer(one).as_deref(), Some(":1\r\n"), "{at}");
+            world.answer(two).expect("it waited for the copy only");
             for key in [from, to] {
-                assert_eq!(ask(&mut world, two, &format!("HLEN {key}")), ":119998\r\n", "{at}");
+                assert_eq!(world.ask(two, &format!("HLEN {key}")), ":119998\r\n", "{at}");
             }
             // Its deadline passes while it is copied: it was there, and so the copy was.
-            ask(&mut world, one, &format!("DEL {to}"));
-            world.call(one, &words(&format!("COPY {from} {to}")));
+            world.ask(one, &format!("DEL {to}"));
+            world.say(one, &format!("COPY {from} {to}"));
             world.run(3 * BEGUN * u64::from(shards));
             world.advance(6_000);
-            assert_eq!(answer(&mut world, one).as_deref(), Some(":1\r\n"), "{at}");
-            assert_eq!(ask(&mut world, two, &format!("EXISTS {from} {to}")), ":0\r\n", "{at}");
-            assert_eq!(ask(&mut world, two, "DBSIZE"), ":0\r\n", "{at}");
+            assert_eq!(world.answer(one).as_deref(), Some(":1\r\n"), "{at}");
+            assert_eq!(world.ask(two, &format!("EXISTS {from} {to}")), ":0\r\n", "{at}");
+            assert_eq!(world.ask(two, "DBSIZE"), ":0\r\n", "{at}");
         }
     }
 }
@@ -120,7 +101,7 @@ fn a_client_that_leaves_takes_nothing_with_it_and_others_may_ask_for_the_same_ke
             fill(&mut world, other, VALUES[0], "a");
             let was = digest(&mut world, other, "a");
             for (client, to) in clients.iter().zip(&NAMES[1..]) {
-                world.call(*client, &words(&format!("COPY a {to} REPLACE")));
+                world.say(*client, &format!("COPY a {to} REPLACE"));
                 if rng.one_in(2) {
                     world.run(rng.below(20));
                 }
@@ -144,12 +125,12 @@ fn within_a_transaction_or_a_script_a_copy_is_made_whole() {
         fill(&mut world, one, VALUES[1], "a");
         let was = digest(&mut world, one, "a");
         for line in ["MULTI", "COPY a b", "ZADD a 1 more", "ZCARD b"] {
-            ask(&mut world, one, line);
+            world.ask(one, line);
         }
-        assert_eq!(ask(&mut world, one, "EXEC"), "*3\r\n:1\r\n:1\r\n:60000\r\n");
+        assert_eq!(world.ask(one, "EXEC"), "*3\r\n:1\r\n:1\r\n:60000\r\n");
         assert_eq!(digest(&mut world, two, "b"), was);
         let script = "EVAL \"return redis.call('copy', KEYS[1], KEYS[2])\" 2 b c";
-        assert_eq!(ask(&mut world, one, script), ":1\r\n", "{shards} shards");
+        assert_eq!(world.ask(one, script), ":1\r\n", "{shards} shards");
         assert_eq!(digest(&mut world, two, "c"), was, "{shards} shards");
     }
 }

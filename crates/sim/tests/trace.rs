@@ -1,18 +1,6 @@
 //! The way of a sampled request: the stages come in their order, on whatever shards it ran.
 
-use stoa_sim::{ClientId, Options, World};
-
-const STEPS_MAX: u64 = 10_000;
-
-fn ask(world: &mut World, client: ClientId, words: &[&str]) -> String {
-    world.call(client, words);
-    assert!(world.settle(STEPS_MAX), "{words:?} goes round in circles");
-    let mut all = Vec::new();
-    while let Some(reply) = world.next_reply(client) {
-        all.extend(reply);
-    }
-    String::from_utf8(all).expect("text")
-}
+use stoa_sim::{Options, World};
 
 /// The words of a reply, without its lengths.
 fn words(reply: &str) -> Vec<&str> {
@@ -46,11 +34,11 @@ fn a_request_goes_through_its_stages_in_order_here_or_elsewhere() {
     for shards in [1, 2, 3, 8] {
         let mut world = sampling(shards, "1");
         let client = world.connect();
-        let home = ask(&mut world, client, &["CLIENT", "ID"]);
+        let home = world.ask_to_rest(client, &["CLIENT", "ID"]);
         for key in ["a", "b", "c", "d", "e", "f"] {
-            ask(&mut world, client, &["SET", key, "v"]);
+            world.ask_to_rest(client, &["SET", key, "v"]);
         }
-        let told = ask(&mut world, client, &["DEBUG", "TRACE"]);
+        let told = world.ask_to_rest(client, &["DEBUG", "TRACE"]);
         let ways = ways(&told, "set");
         assert_eq!(ways.len(), 6, "{shards} shards: {told}");
         let mut away = 0;
@@ -82,9 +70,9 @@ fn a_request_goes_through_its_stages_in_order_here_or_elsewhere() {
 fn a_command_on_keys_of_several_shards_shows_all_of_them() {
     let mut world = sampling(3, "1");
     let client = world.connect();
-    ask(&mut world, client, &["MSET", "a", "1", "b", "2", "c", "3", "d", "4"]);
-    ask(&mut world, client, &["MGET", "a", "b", "c", "d"]);
-    let told = ask(&mut world, client, &["DEBUG", "TRACE"]);
+    world.ask_to_rest(client, &["MSET", "a", "1", "b", "2", "c", "3", "d", "4"]);
+    world.ask_to_rest(client, &["MGET", "a", "b", "c", "d"]);
+    let told = world.ask_to_rest(client, &["DEBUG", "TRACE"]);
     let ways = ways(&told, "mget");
     let received = ways[0].iter().filter(|(name, _)| name == "received").count();
     assert!(received >= 1, "{told}");
@@ -97,14 +85,14 @@ fn one_in_so_many_is_followed_and_none_unless_asked_for() {
         let mut world = sampling(2, one_in);
         let client = world.connect();
         for _ in 0..30 {
-            ask(&mut world, client, &["SET", "k", "v"]);
+            world.ask_to_rest(client, &["SET", "k", "v"]);
         }
-        let told = ask(&mut world, client, &["DEBUG", "TRACE"]);
+        let told = world.ask_to_rest(client, &["DEBUG", "TRACE"]);
         ways(&told, "set").len()
     };
     assert_eq!((count("0"), count("10"), count("1")), (0, 3, 30));
     let mut world = World::new(&Options::calm(2, 1));
     let client = world.connect();
-    ask(&mut world, client, &["SET", "k", "v"]);
-    assert_eq!(ask(&mut world, client, &["DEBUG", "TRACE"]), "*0\r\n");
+    world.ask_to_rest(client, &["SET", "k", "v"]);
+    assert_eq!(world.ask_to_rest(client, &["DEBUG", "TRACE"]), "*0\r\n");
 }

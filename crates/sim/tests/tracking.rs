@@ -570,3 +570,48 @@ fn what_clients_are_told_does_not_tell_the_number_of_shards() {
         }
     }
 }
+
+/// Connects clients until there is one at home on that shard; its CLIENT ID too.
+fn at_home(world: &mut World, home: u64, shards: u16, at: &str) -> (ClientId, String) {
+    for _ in 0..1_000 {
+        let client = world.connect();
+        let id = text(&ask(world, client, &["CLIENT", "ID"], at));
+        let number: u64 = id.parse().expect("a number");
+        if (number - 1) % u64::from(shards) == home {
+            return (client, id);
+        }
+    }
+    panic!("{at}: no client on shard {home}")
+}
+
+#[test]
+fn who_redirects_learns_that_its_target_left_whatever_shard_that_was_on() {
+    for shards in SHARDS {
+        for (home, far) in [(0, 0), (0, u64::from(shards) - 1), (u64::from(shards) - 1, 0)] {
+            let at = format!("{shards} shards, from {home} to {far}");
+            let mut world = World::new(&Options::calm(shards, 1));
+            let (reader, _) = at_home(&mut world, home, shards, &at);
+            let (ear, target) = at_home(&mut world, far, shards, &at);
+            ask(&mut world, ear, &["SUBSCRIBE", "__redis__:invalidate"], &at);
+            ask(&mut world, reader, &["HELLO", "3"], &at);
+            ask(&mut world, reader, &["CLIENT", "TRACKING", "ON", "REDIRECT", &target], &at);
+            let writer = world.connect();
+            for key in STRINGS {
+                ask(&mut world, reader, &["GET", key], &at);
+                ask(&mut world, writer, &["SET", key, "1"], &at);
+                settle(&mut world, &at);
+                let told = next(&mut world, ear).map(|value| text(&value));
+                assert_eq!(told, Some(format!("[message __redis__:invalidate [{key}]]")), "{at}");
+                // Other shards have nothing to do with tracking any more.
+                settle(&mut world, &at);
+            }
+            world.disconnect(ear);
+            settle(&mut world, &at);
+            ask(&mut world, reader, &["GET", "a1"], &at);
+            ask(&mut world, writer, &["SET", "a1", "2"], &at);
+            settle(&mut world, &at);
+            let told = next(&mut world, reader).map(|value| text(&value));
+            assert_eq!(told, Some(format!("[tracking-redir-broken {target}]")), "{at}");
+        }
+    }
+}

@@ -106,6 +106,43 @@ fn a_quiet_log_stays_quiet() {
 }
 
 #[test]
+fn a_directive_that_does_not_act_is_named_once_however_many_shards_take_it() {
+    for shards in [1, 3] {
+        let mut world = world(shards, &[]);
+        let client = world.connect();
+        for (number, line) in
+            ["CONFIG SET activedefrag yes", "CONFIG SET hz 20 activedefrag no"].iter().enumerate()
+        {
+            assert_eq!(world.ask(client, line), "+OK\r\n");
+            settle(&mut world);
+            assert_eq!(world.log().len(), number + 1, "{:?}", world.log());
+            assert!(world.log()[number].contains("'activedefrag' is accepted and not acting yet"));
+        }
+        world.ask(client, "CONFIG SET hz 10");
+        assert_eq!(world.log().len(), 2, "{:?}", world.log());
+    }
+}
+
+#[test]
+fn while_what_time_brings_rests_idle_clients_and_keys_past_their_deadline_stay() {
+    for shards in [1, 3] {
+        let mut world = world(shards, &[("timeout", "5"), ("enable-debug-command", "yes")]);
+        let (client, idle) = (world.connect(), world.connect());
+        world.ask(idle, "SET k v PX 100");
+        for (paused, keys) in [("1", ":1\r\n"), ("0", ":0\r\n")] {
+            assert_eq!(world.ask(client, &format!("DEBUG PAUSE-CRON {paused}")), "+OK\r\n");
+            for _ in 0..3 {
+                world.advance(4_000);
+                world.ask(client, "PING");
+                settle(&mut world);
+            }
+            assert_eq!(world.ask(client, "DBSIZE"), keys, "{shards} shards, {paused}");
+            assert_eq!(world.is_closed(idle), paused == "0", "{shards} shards, {paused}");
+        }
+    }
+}
+
+#[test]
 fn idle_clients_are_closed_in_portions_and_the_busy_ones_stay() {
     let mut world = world(1, &[("timeout", "5"), ("hz", "2")]);
     let clients: Vec<_> = (0..700).map(|_| world.connect()).collect();

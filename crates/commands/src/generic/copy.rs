@@ -82,7 +82,7 @@ impl Command for Copy {
                     reply.int(0);
                     return Ok(());
                 }
-                let Some(owned) = ctx.copy(&from) else { return Ok(()) };
+                let Some(owned) = ctx.copy(&from)? else { return Ok(()) };
                 owned
             }
         };

@@ -4,10 +4,11 @@
 //! the same requests, so they come to the same verdict and stay equal.
 
 use stoa_command::{Args, Arity, Group, ReplyError, RequestPolicy, ResponsePolicy, Spec};
-use stoa_config::{Changed, Config, ConfigError, Origin};
-use stoa_engine::{Command, Ctx, Reply};
+use stoa_config::{Changed, Config, ConfigError, LogLevel, Origin, table};
+use stoa_engine::{Command, Ctx, Order, Reply};
 use stoa_keyspace::KeyspaceStats;
 use stoa_observability::{Counters, ErrorStats, Rates};
+use stoa_stdx::ShardId;
 
 use super::{ADMIN, ALL_NODES};
 
@@ -99,12 +100,24 @@ impl Command for Set {
             ctx.node.commands.set_latency_tracking(tracks);
         }
         ctx.node.configure(ctx.keyspace);
+        if ctx.node.shard == ShardId(0) {
+            say_what_does_not_act(&pairs, ctx);
+        }
         // Who came in while there was a password to prove need not prove it any more.
         if changed.has("requirepass") && ctx.node.config.requirepass.is_none() {
             ctx.sessions.iter_mut().for_each(|session| session.authenticated = true);
         }
         reply.ok();
         Ok(())
+    }
+}
+
+/// A line in the log for each directive that nothing acts on, whatever it was set to: the words of the
+/// start. Every shard sets it, and one says it.
+fn say_what_does_not_act(pairs: &[(&[u8], &[u8])], ctx: &mut Ctx<'_>) {
+    let rows = pairs.iter().filter_map(|(name, _)| table::find(name));
+    for (_, row) in rows.filter(|(_, row)| !row.acts) {
+        ctx.node.orders.push(Order::Log(LogLevel::Warning, row.inert_line()));
     }
 }
 
@@ -123,6 +136,9 @@ fn ask_world(ctx: &mut Ctx<'_>, before: &Config, changed: Changed) -> Result<Cha
                 ),
             ));
         }
+    }
+    if changed.has("jemalloc-bg-thread") {
+        (world.allocator_thread)(config.allocator_thread);
     }
     if changed.has("dir") {
         let entered = (world.enter_dir)(&before.dir, &config.dir);
@@ -193,5 +209,30 @@ impl Command for Rewrite {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::bench::Bench;
+
+    #[test]
+    fn the_log_names_what_was_set_and_does_not_act_whatever_it_was_set_to() {
+        let mut bench = Bench::new();
+        let line = |name: &str| {
+            format!("order: Log(Warning, \"directive '{name}' is accepted and not acting yet\")")
+        };
+        let one = line("activedefrag");
+        for value in ["yes", "no", "no"] {
+            assert_eq!(
+                bench.run(&format!("CONFIG SET activedefrag {value} hz 20")),
+                format!("OK\n{one}")
+            );
+        }
+        let two = bench.run("CONFIG SET slave-priority 5 activedefrag no");
+        assert_eq!(two, format!("OK\n{}\n{one}", line("replica-priority")));
+        assert_eq!(bench.run("CONFIG SET hz 10"), "OK");
+        let refused = bench.run("CONFIG SET activedefrag maybe");
+        assert!(refused.starts_with("(error)") && !refused.contains("order"), "{refused}");
     }
 }

@@ -32,6 +32,8 @@ pub(super) struct Facts {
     input_len_max: usize,
     output_len_max: usize,
     client_bytes: u64,
+    /// What counts against `maxmemory`.
+    counted_bytes: i64,
     subscribers: u64,
     /// Clients that wait for a key.
     blocked: u64,
@@ -86,6 +88,7 @@ impl Facts {
             input_len_max: ctx.sessions.iter().map(|one| one.input_len).max().unwrap_or(0),
             output_len_max: ctx.sessions.iter().map(|one| one.output_len).max().unwrap_or(0),
             client_bytes,
+            counted_bytes: node.memory_used(ctx.keyspace),
             subscribers: ctx.sessions.iter().filter(|one| one.is_subscriber()).count() as u64,
             blocked: node.waiting,
             watching: ctx.sessions.iter().filter(|one| !one.watching.is_empty()).count() as u64,
@@ -167,8 +170,10 @@ pub(super) fn inputs(parts: Vec<Part>, ctx: &Ctx<'_>) -> InfoInputs {
         tracking: Tracking { prefixes: node.tracking.prefixes.len() as u64, ..Tracking::default() },
         ..InfoInputs::default()
     };
+    let mut counted_bytes = 0;
     for part in parts {
         let facts = *part.downcast::<Facts>().expect("INFO collects facts");
+        counted_bytes += facts.counted_bytes;
         add(&mut inputs, facts);
     }
     let process = (node.facts.world.process)();
@@ -176,6 +181,9 @@ pub(super) fn inputs(parts: Vec<Part>, ctx: &Ctx<'_>) -> InfoInputs {
     if inputs.memory.used == 0 {
         inputs.memory.used = inputs.shards.iter().map(|shard| shard.used_bytes).sum();
     }
+    // What `maxmemory` goes by is the rest: INFO shows both, at about the same moment.
+    let counted_bytes = u64::try_from(counted_bytes).unwrap_or(0);
+    inputs.memory.not_counted_for_evict = inputs.memory.used.saturating_sub(counted_bytes);
     inputs.memory.used_peak = inputs.memory.used_peak.max(inputs.memory.used);
     inputs.command_names = names(node);
     inputs.latency_percentiles = percentiles(node);

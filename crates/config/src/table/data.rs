@@ -77,7 +77,7 @@ pub(super) const MEMORY: &[Directive] = &[
     integer("active-defrag-max-scan-fields", "storage.defrag.max_scan_fields", (1, i64::MAX), "1000",
         "Fields above which a value is moved in portions.").later(),
     switch("jemalloc-bg-thread", "storage.allocator_thread", true,
-        "Let the allocator give memory back in a thread of its own.").later(),
+        "Let the allocator give memory back in a thread of its own."),
 ];
 
 #[rustfmt::skip] // a row is two lines: how it is set, and what it is

@@ -170,7 +170,8 @@ pub struct MemoryFacts {
     pub functions_loaded: u64,
     /// Loaded libraries.
     pub libraries_loaded: u64,
-    /// Buffers that do not count against `maxmemory`.
+    /// What of `used` does not count against `maxmemory`: what other threads than shards' hold, and
+    /// room between keys.
     pub not_counted_for_evict: u64,
     /// Replication backlog.
     pub replication_backlog: u64,

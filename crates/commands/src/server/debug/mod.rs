@@ -135,6 +135,7 @@ fn act(what: &What<'_>, ctx: &mut Ctx<'_>) -> Said {
             ctx.node.orders.push(Order::Stall(until));
         }
         What::SetActiveExpire(on) => ctx.node.active_expire = *on,
+        What::PauseCron(on) => ctx.node.cron_rests = *on,
         What::ScriptsMayAll(on) => ctx.node.scripts_may_all = *on,
         What::SkipSums(on) => ctx.node.checks_payload_sums = !on,
         What::Populate(populate) => fill(populate, ctx),
@@ -217,6 +218,7 @@ fn answer(
         What::Help => parse::help(reply),
         What::Sleep { .. }
         | What::SetActiveExpire(_)
+        | What::PauseCron(_)
         | What::ScriptsMayAll(_)
         | What::SkipSums(_)
         | What::Populate(_)

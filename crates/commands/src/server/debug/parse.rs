@@ -26,6 +26,8 @@ pub enum What<'a> {
     },
     /// Reclaim expired keys in the background, or not.
     SetActiveExpire(bool),
+    /// Let what time brings rest, or not.
+    PauseCron(bool),
     /// Take payloads with any checksum, or not.
     SkipSums(bool),
     /// Let scripts call what is denied to them, or not.
@@ -99,6 +101,7 @@ const HELP: &[(&str, usize, usize, &str, &str)] = &[
     ("LISTPACK", 1, 1, "<key>", "Shows the elements of a value that is one packed buffer."),
     ("LOADAOF", 0, 0, "", "Reads the log again. There is none yet."),
     ("OBJECT", 1, 2, "<key>", "Shows how a key is kept."),
+    ("PAUSE-CRON", 1, 1, "<0|1>", "Timeouts, background expiry and tidying up rest, or not."),
     ("POPULATE", 1, 3, "<count> [<prefix>] [<size>]", "Makes keys that are not there yet."),
     ("PROTOCOL", 1, 1, "<type>", "Answers a value of this type."),
     ("QUICKLIST-PACKED-THRESHOLD", 1, 1, "<size>", "Without effect: lists need no such limit."),
@@ -166,15 +169,10 @@ impl<'a> What<'a> {
             "LISTPACK" => Self::Listpack(args.bytes()?),
             "LOADAOF" => Self::NotReloaded(NO_LOG),
             "STRINGMATCH-TEST" => Self::MatchTest,
-            "SET-ACTIVE-EXPIRE" => {
-                Self::SetActiveExpire(parse_int(args.bytes()?).is_some_and(|on| on != 0))
-            }
-            "SET-DISABLE-DENY-SCRIPTS" => {
-                Self::ScriptsMayAll(parse_int(args.bytes()?).is_some_and(|on| on != 0))
-            }
-            "SET-SKIP-CHECKSUM-VALIDATION" => {
-                Self::SkipSums(parse_int(args.bytes()?).is_some_and(|on| on != 0))
-            }
+            "PAUSE-CRON" => Self::PauseCron(is_on(args)?),
+            "SET-ACTIVE-EXPIRE" => Self::SetActiveExpire(is_on(args)?),
+            "SET-DISABLE-DENY-SCRIPTS" => Self::ScriptsMayAll(is_on(args)?),
+            "SET-SKIP-CHECKSUM-VALIDATION" => Self::SkipSums(is_on(args)?),
             "SLEEP" => {
                 let seconds = parse_double(args.bytes()?).unwrap_or(0.0);
                 Self::Sleep { ms: (seconds * 1_000.0).max(0.0) as u64 }
@@ -182,6 +180,10 @@ impl<'a> What<'a> {
             name => unreachable!("{name} is in the table and not read"),
         })
     }
+}
+
+fn is_on(args: &mut Args<'_>) -> Result<bool, ReplyError> {
+    Ok(parse_int(args.bytes()?).is_some_and(|on| on != 0))
 }
 
 /// All is written first, unless it says otherwise, so whatever is read finds its key there.
