@@ -8,7 +8,8 @@
 //!
 //! Lower case is a value (`name` or `name:type`; the type of `key`, `pattern` and a few others is
 //! known from the name), upper case a word that stands for itself, `[...]` optional, `(...)` a
-//! group, `|` a choice, `...` after something repeats it, `name:` at the head of a bracket names it.
+//! group, `|` a choice, `...` after something repeats it, `name:` at the head of a bracket names it,
+//! `""` is the empty string.
 //! A word before one value is that value's token.
 
 /// What an argument is.
@@ -144,6 +145,9 @@ impl Reader<'_> {
         }
         let word = self.words[self.at];
         self.at += 1;
+        if word == "\"\"" {
+            return leaf("empty-string", Kind::PureToken, Some(""));
+        }
         if !is_token(word) {
             let (name, kind) = word.split_once(':').map_or((word, None), |(n, k)| (n, Some(k)));
             return leaf(name, Kind::of(name, kind), None);

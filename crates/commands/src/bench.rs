@@ -65,6 +65,8 @@ impl Bench {
                 // No shard is there to go on with it.
                 copy_len: usize::MAX,
                 copied: None,
+                migrated: None,
+                idle_links: 0,
                 waiting: 0,
                 dirty: 0,
                 observed: stoa_engine::Observed::default(),

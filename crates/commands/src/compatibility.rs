@@ -16,7 +16,6 @@ pub const UNFINISHED: &[&str] = &["generic", "connection", "server"];
 
 /// Commands of our groups that are not here, and why.
 pub const MISSING: &[(&str, &str)] = &[
-    ("migrate", "connects to other servers, which no command does yet"),
     ("failover", "comes with replication"),
     ("psync", "comes with replication"),
     ("replconf", "comes with replication"),

@@ -3,7 +3,7 @@
 use stoa_keyspace::Type;
 use stoa_stdx::MonoMs;
 
-use crate::{Ctx, Reply, SlowCopy};
+use crate::{Ctx, Migration, Reply, SlowCopy};
 
 /// What a command waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,19 +49,29 @@ pub enum Blocking {
     Denied,
     /// It may.
     Allowed,
-    /// It may until a copy is made, but not for a key: its client is gone.
-    ForCopies,
+    /// It may until something is done for it, but not for a key: its client is gone.
+    ForJobs,
     /// It does.
     Asked(Box<Block>),
-    /// It does, until a copy is made.
-    Copies(Box<SlowCopy>),
+    /// It does, until this is done; then it runs again.
+    Until(Job),
+}
+
+/// What a shard does for a command that has run and said nothing. It keeps the command's keys meanwhile, so
+/// that nobody sees or changes them, and runs it again when it is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// Copies a value in portions.
+    Copy(Box<SlowCopy>),
+    /// Gives keys to another server.
+    Migrate(Box<Migration>),
 }
 
 impl Ctx<'_> {
     /// Waits, if the command may. Then it has written nothing, and runs again from the beginning when
     /// there may be something for it; false: it answers that there is nothing.
     pub fn block(&mut self, block: Block) -> bool {
-        let may = !matches!(self.blocking, Blocking::Denied | Blocking::ForCopies);
+        let may = !matches!(self.blocking, Blocking::Denied | Blocking::ForJobs);
         if may {
             self.blocking = Blocking::Asked(Box::new(block));
         }

@@ -11,7 +11,7 @@ use stoa_command::ReplyError;
 use stoa_keyspace::{Copying, Owned};
 use stoa_stdx::{DbIndex, Key};
 
-use crate::{Blocking, Ctx, OUT_OF_MEMORY};
+use crate::{Blocking, Ctx, Job, OUT_OF_MEMORY};
 
 /// Bytes that are copied at a time: some 25 µs.
 pub const COPY_LEN: usize = 64 << 10;
@@ -59,7 +59,7 @@ impl Ctx<'_> {
             return Err(ReplyError::Text(OUT_OF_MEMORY));
         }
         let key = key.bytes.to_vec();
-        self.blocking = Blocking::Copies(Box::new(SlowCopy { db, key, copying, owes }));
+        self.blocking = Blocking::Until(Job::Copy(Box::new(SlowCopy { db, key, copying, owes })));
         Ok(None)
     }
 }

@@ -13,6 +13,7 @@ mod capture;
 mod context;
 mod copying;
 mod memory;
+mod migration;
 mod multi;
 mod node;
 mod publish;
@@ -27,13 +28,14 @@ mod trace;
 mod tracking;
 
 pub use asking::{Asking, Question};
-pub use block::{Block, Blocking, OnTimeout};
+pub use block::{Block, Blocking, Job, OnTimeout};
 pub use borrowed::{Borrowed, run_unrouted};
 pub use busy::{PausedScript, ScriptBoard};
 pub use capture::Captured;
 pub use context::{Ctx, Walk, WalkStep};
 pub use copying::{COPY_LEN, SlowCopy};
 pub use memory::{Memory, MemoryBoard, OUT_OF_MEMORY};
+pub use migration::{Migrated, Migration, Target};
 pub use multi::{Multi, Queue, QueueReach, QueuedKey, exec};
 pub use node::{
     Facts, Node, Observed, Order, PauseMode, ProcessFacts, ShutdownMode, Snapshots, World,
@@ -44,7 +46,7 @@ pub use script::{Escape, Figures, Reach, ScriptCall, Scripts};
 pub use session::{ReplyMode, Session, SessionRow, Sessions, Watching};
 pub use stoa_config::EventClass as Class;
 pub use stoa_pubsub::Kind;
-pub use stored::{access, head, restored, stored};
+pub use stored::{access, head, restored, stored, stored_value};
 pub use table::{Command, Entry, Lately, Part, Table, entry};
 pub use trace::{Sample, Stage, Tracer};
 pub use tracking::{TrackEvent, Tracker, Tracking, TrackingMode};

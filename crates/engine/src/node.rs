@@ -9,7 +9,7 @@ use stoa_observability::{CommandStats, Counters, ErrorStats, Histogram, Rates};
 use stoa_pubsub::PubSub;
 use stoa_stdx::{ConnId, MonoMs, Rng, ShardId, UnixMs};
 
-use crate::{Asking, Memory, MemoryBoard, ScriptBoard, Scripts, Table, Tracer, Tracking};
+use crate::{Asking, Memory, MemoryBoard, Migrated, ScriptBoard, Scripts, Table, Tracer, Tracking};
 
 /// What is known of snapshots: whoever drives the shards makes them, and tells each shard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -187,6 +187,10 @@ pub struct Node {
     pub copy_len: usize,
     /// The copy that the command which runs asked for.
     pub copied: Option<Box<Owned>>,
+    /// What came of the migration that the command which runs asked for.
+    pub migrated: Option<Box<Migrated>>,
+    /// Connections to other servers that are kept for the next migration.
+    pub idle_links: usize,
 }
 
 impl Node {

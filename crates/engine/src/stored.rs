@@ -14,6 +14,15 @@ pub fn stored<'a>(entry: &EntryRef<'a>) -> ValueRef<'a> {
     }
 }
 
+/// The same of a value that may be in no database.
+#[must_use]
+pub const fn stored_value(value: stoa_keyspace::ValueRef<'_>) -> ValueRef<'_> {
+    match value {
+        stoa_keyspace::ValueRef::String { text, .. } => ValueRef::String(text),
+        stoa_keyspace::ValueRef::Object(object) => ValueRef::Object(object),
+    }
+}
+
 /// What stands in front of it in a file: how the key was used only if the policy makes something of it.
 #[must_use]
 pub fn head<'a>(

@@ -23,7 +23,7 @@ mod zipmap;
 pub use file::{Fault, FileReader, FileWriter, KeyHead, KeyRecord, Record, Wrong};
 pub use kind::Kind;
 pub use load::{Loaded, load};
-pub use payload::{Refusal, dump, restore};
+pub use payload::{Dumping, Refusal, dump, restore};
 pub use read::{Damaged, Reader};
 pub use write::{Portions, ValueRef, Writer};
 

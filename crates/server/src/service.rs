@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::log::LogPort;
 use stoa_shard::{Action, Message, Moment, Pass, PeerFacts, Setup, Shard};
 use stoa_stdx::{ConnId, MonoMs};
-use stoa_uring::{Now, Peer, Service};
+use stoa_uring::{Now, Peer, Service, Unlinked};
 
 /// One shard behind the driver's trait.
 pub(crate) struct ShardService {
@@ -65,6 +65,14 @@ impl Service for ShardService {
         stays
     }
 
+    fn linked(&mut self, tag: u64, linked: Result<ConnId, Unlinked>, now: Now) {
+        let linked = linked.map_err(|why| match why {
+            Unlinked::Refused => stoa_shard::Unlinked::Refused,
+            Unlinked::Unreached => stoa_shard::Unlinked::Unreached,
+        });
+        self.shard.linked(tag, linked, moment(now));
+    }
+
     fn pass(&mut self, input: &mut stoa_uring::Pass<'_, Message>, now: Now) {
         if input.stopping {
             self.shard.stops();
@@ -96,6 +104,9 @@ impl Service for ShardService {
             Action::Close { conn, after_flush } => Out::Close { conn, after_flush },
             Action::Request { to, message } => Out::Request { to, message },
             Action::Reply { to, message } => Out::Reply { to, message },
+            Action::Connect { tag, host, port, timeout_ms } => {
+                Out::Connect { tag, host, port, timeout_ms }
+            }
             Action::PauseRead(conn) => Out::PauseRead(conn),
             Action::ResumeRead(conn) => Out::ResumeRead(conn),
             Action::Shutdown(_) => Out::Shutdown,

@@ -203,9 +203,9 @@ impl Shard {
             replies.clear();
             return self.wait_here(from, batch, *block);
         }
-        if let Some(wanted) = self.asked_copy.take() {
+        if let Some(job) = self.asked_job.take() {
             self.moment = moment;
-            self.copy_for(from, batch, wanted, None);
+            self.job_for(from, batch, job, None);
             self.moment = None;
             return;
         }

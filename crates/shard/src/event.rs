@@ -44,6 +44,17 @@ pub struct Pass<'a> {
     pub messages: &'a mut Vec<(ShardId, Message)>,
 }
 
+/// Why there is no connection to another server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unlinked {
+    /// It could be reached, but did not want us.
+    Refused,
+    /// It was not found, or not in time.
+    Unreached,
+    /// This driver makes no connections.
+    Never,
+}
+
 /// What a shard wants done.
 #[derive(Debug)]
 pub enum Action {
@@ -69,6 +80,18 @@ pub enum Action {
         to: ShardId,
         /// The answer.
         message: Message,
+    },
+    /// Connect to another server, and tell [`Shard::linked`](crate::Shard::linked) what came of it.
+    /// From then on it is a connection like any other.
+    Connect {
+        /// What the shard calls it until it is there.
+        tag: u64,
+        /// Its address, or a name.
+        host: String,
+        /// Its port.
+        port: u16,
+        /// Who waits for it waits no longer than this.
+        timeout_ms: u64,
     },
     /// Read no more from this connection for now.
     PauseRead(ConnId),

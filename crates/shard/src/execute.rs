@@ -454,8 +454,8 @@ impl Shard {
         write(&mut ctx, &mut reply, &mut self.ran);
         match ctx.blocking {
             Blocking::Asked(block) => return self.wait_at_home(req, mode, *block),
-            Blocking::Copies(wanted) => return self.copy_at_home(req, mode, wanted),
-            Blocking::Denied | Blocking::Allowed | Blocking::ForCopies => {}
+            Blocking::Until(job) => return self.job_at_home(req, mode, job),
+            Blocking::Denied | Blocking::Allowed | Blocking::ForJobs => {}
         }
         let failures = self.node.failures(error_line(&sink[start..]));
         self.ran.push(Ran::whole(req.verdict.index, failures));

@@ -319,7 +319,7 @@ impl Shard {
         let is_plain = request.job.is_none() && borrowed.is_none();
         let blocking = match (is_plain, self.conn(conn).is_some()) {
             (true, true) => Blocking::Allowed,
-            (true, false) => Blocking::ForCopies,
+            (true, false) => Blocking::ForJobs,
             (false, _) => Blocking::Denied,
         };
         let mut ctx = Ctx { borrowed, blocking, ..self.context(row, None) };
@@ -333,8 +333,8 @@ impl Shard {
         let asked = std::mem::take(&mut ctx.blocking);
         match asked {
             Blocking::Asked(block) => self.asked_block = Some(block),
-            Blocking::Copies(wanted) => self.asked_copy = Some(wanted),
-            Blocking::Denied | Blocking::Allowed | Blocking::ForCopies => {}
+            Blocking::Until(job) => self.asked_job = Some(job),
+            Blocking::Denied | Blocking::Allowed | Blocking::ForJobs => {}
         }
         if request.job.is_some() && self.node.tracking.caching > 0 {
             self.spend_caching(conn);

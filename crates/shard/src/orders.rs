@@ -196,12 +196,12 @@ impl Shard {
         let compacting = tidies && self.keyspace.compact(PORTION_LEN);
         let sifting = tidies && self.keyspace.sift(PORTION_LEN);
         let looking = self.look_over_clients();
-        let copying = self.copy_some();
+        let working = self.do_jobs();
         // Without bytes nothing is small enough to be copied at once.
         self.node.copy_len = if self.rarely(Site::SlowCopy) { 0 } else { COPY_LEN };
         let forgetting = self.keyspace.tells_changes() && self.forget_tracked(PORTION_LEN);
         let unreading = self.node.tracking.readers.free_some(PORTION_LEN);
-        let of_keys = freeing || compacting || sifting || copying || forgetting || unreading;
+        let of_keys = freeing || compacting || sifting || working || forgetting || unreading;
         self.background_waits = self.expiry_waits || of_keys || looking;
     }
 
@@ -217,6 +217,7 @@ impl Shard {
         let cron = self.needs_cron().then_some(self.next_cron);
         let wait = self.next_wait_end();
         let parting = self.parting.due();
-        [expiry, pause, cron, wait, parting, self.stalled_until].into_iter().flatten().min()
+        let links = self.links.due();
+        [expiry, pause, cron, wait, parting, links, self.stalled_until].into_iter().flatten().min()
     }
 }

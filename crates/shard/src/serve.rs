@@ -141,8 +141,8 @@ impl Shard {
                         request.dest = Dest::Nowhere;
                         self.wait_here(from, kept, *block);
                         None
-                    } else if let Some(wanted) = self.asked_copy.take() {
-                        self.copy_request(from, request, args, wanted);
+                    } else if let Some(job) = self.asked_job.take() {
+                        self.job_of_request(from, request, args, job);
                         request.dest = Dest::Nowhere;
                         None
                     } else if self.is_stirred() {
@@ -477,7 +477,7 @@ impl Shard {
                 if self.is_pausing() {
                     return self.keep_row(row);
                 }
-                if self.keep_copy_row(row) {
+                if self.keep_job_row(row) {
                     return;
                 }
                 self.remove_row(row);
@@ -673,11 +673,11 @@ impl Shard {
                         self.asked_block = Some(block);
                         return None;
                     }
-                    Blocking::Copies(wanted) => {
-                        self.asked_copy = Some(wanted);
+                    Blocking::Until(job) => {
+                        self.asked_job = Some(job);
                         return None;
                     }
-                    Blocking::Denied | Blocking::Allowed | Blocking::ForCopies => {}
+                    Blocking::Denied | Blocking::Allowed | Blocking::ForJobs => {}
                 }
                 if scripted && self.is_pausing() {
                     self.name_command(argv);

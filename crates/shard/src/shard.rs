@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use stoa_config::Config;
 use stoa_engine::{
-    Block, COPY_LEN, Facts, Lately, Memory, Node, Observed, Scripts, Session, Sessions, SlowCopy,
+    Block, COPY_LEN, Facts, Job, Lately, Memory, Node, Observed, Scripts, Session, Sessions,
     Snapshots, Table, Tracer,
 };
 use stoa_keyspace::Keyspace;
@@ -24,11 +24,12 @@ use crate::account::Ran;
 use crate::blocking::{End, Parting, Togethers};
 use crate::busy::BusyScript;
 use crate::conn::{Conn, Stall};
-use crate::copying::CopyJob;
 use crate::event::{Action, Moment, Pass, PeerFacts};
 use crate::gather::Gathers;
 use crate::input::{Cmd, Source};
 use crate::intents::{Intents, Stamp};
+use crate::jobs::Task;
+use crate::links::Links;
 use crate::message::{Batch, GatherId, Message};
 use crate::notices::Notices;
 use crate::orders::Pause;
@@ -103,9 +104,11 @@ pub struct Shard {
     pub(crate) parting: Parting,
     /// What the command that just ran waits for.
     pub(crate) asked_block: Option<Box<Block>>,
-    /// What the command that just ran wants to be copied.
-    pub(crate) asked_copy: Option<Box<SlowCopy>>,
-    pub(crate) copies: VecDeque<CopyJob>,
+    /// What the command that just ran wants to be done.
+    pub(crate) asked_job: Option<Job>,
+    pub(crate) tasks: VecDeque<Task>,
+    /// Connections to other servers.
+    pub(crate) links: Links,
     /// Keys that are on loan with all others, for which somebody waits no more.
     pub(crate) unwait_later: Vec<(DbIndex, Vec<u8>)>,
     /// Commands that run scripts, by index.
@@ -209,6 +212,8 @@ impl Shard {
             repl_id,
             copy_len: COPY_LEN,
             copied: None,
+            migrated: None,
+            idle_links: 0,
         };
         node.configure(&mut keyspace);
         let plans = plans(table);
@@ -241,8 +246,9 @@ impl Shard {
             togethers: Togethers::default(),
             parting: Parting::default(),
             asked_block: None,
-            asked_copy: None,
-            copies: VecDeque::new(),
+            asked_job: None,
+            tasks: VecDeque::new(),
+            links: Links::default(),
             unwait_later: Vec::new(),
             keys_are_lent: false,
             unwatch_later: Vec::new(),
@@ -335,6 +341,9 @@ impl Shard {
         for (from, message) in pass.messages.drain(..) {
             self.receive(from, message);
         }
+        if !self.links.is_idle() {
+            self.heed_links(pass);
+        }
         self.cron();
         self.end_parting();
         self.ingest(pass.data);
@@ -384,7 +393,7 @@ impl Shard {
 
     /// Takes the output of `id` and leaves `spare` to be filled next.
     pub fn take_output(&mut self, id: ConnId, spare: Vec<u8>) -> Vec<u8> {
-        let Some(conn) = self.conn(id) else { return spare };
+        let Some(conn) = self.conn(id) else { return self.links.take_output(id, spare) };
         debug_assert!(spare.is_empty(), "a spare buffer comes empty");
         let taken = std::mem::replace(&mut conn.out, spare);
         conn.in_flight += taken.len();
@@ -421,6 +430,7 @@ impl Shard {
             || self.busy_script.is_some() && !self.awaits_shards() && !self.is_stopping
             || self.is_stirred()
             || !self.resumable.is_empty()
+            || self.links.has_news
     }
 
     pub(crate) fn conn(&mut self, id: ConnId) -> Option<&mut Conn> {

@@ -521,7 +521,7 @@ impl Shard {
         self.moment = moment;
         let run = self.run_kept(conn, &request, broken, None);
         self.moment = None;
-        if let Some(wanted) = self.asked_copy.take() {
+        if let Some(job) = self.asked_job.take() {
             self.keyspace.note_all(false);
             self.tell_undone();
             let tracks = self.keyspace.tells_changes();
@@ -533,7 +533,7 @@ impl Shard {
             };
             let loans = borrowed.into_iter().map(take_back).collect();
             let lending = Lending { conn, ticket, request, own, moment, broken, loans };
-            return self.copy_for_loan(lending, wanted);
+            return self.job_for_loan(lending, job);
         }
         let lent = Lent { conn, ticket, request, own, borrowed };
         if self.is_pausing() {
@@ -617,8 +617,13 @@ impl Shard {
 
     /// The turn of a row has come, and it goes on later: its keys are held again.
     pub(crate) fn hold_again(&mut self, row: RowId) {
-        if let Some(Scope::Keys(holds)) = self.intents.hold_again(row) {
-            holds.iter().for_each(|hold| self.keyspace.held.hold(hold.hash));
+        match self.intents.hold_again(row) {
+            Some(Scope::Keys(holds)) => {
+                holds.iter().for_each(|hold| self.keyspace.held.hold(hold.hash));
+            }
+            // Its moment is past: whatever was there then stays.
+            Some(Scope::All { .. }) => self.keyspace.held.hold_all(row.0, UnixMs(0)),
+            None => {}
         }
     }
 

@@ -27,4 +27,4 @@ pub use client::ClientId;
 pub use grammar::Grammar;
 pub use program::{Item, Program};
 pub use shrink::shrink;
-pub use world::{Chaos, Options, START, World};
+pub use world::{Chaos, Dial, Options, START, World};

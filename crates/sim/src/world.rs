@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use stoa_config::Config;
 use stoa_engine::Facts;
-use stoa_shard::{Action, Message, Moment, Pass, PeerFacts, Setup, Shard};
+use stoa_shard::{Action, Message, Moment, Pass, PeerFacts, Setup, Shard, Unlinked};
 use stoa_stdx::{ConnId, HashSeed, MonoNs, Rng, ShardId, UnixMs};
 
 use crate::client::{Client, ClientId, State};
@@ -113,6 +113,20 @@ pub struct World {
     /// What operators would read.
     log: Vec<String>,
     steps: u64,
+    /// Connections that the node asked for.
+    dials: VecDeque<Dial>,
+    keeps_dials: bool,
+}
+
+/// A connection that a shard asks for.
+#[derive(Clone, Debug)]
+pub struct Dial {
+    home: usize,
+    tag: u64,
+    /// The address, or a name.
+    pub host: String,
+    /// The port.
+    pub port: u16,
 }
 
 /// A shard and what waits for it.
@@ -198,7 +212,18 @@ impl World {
         #[cfg(feature = "simulated")]
         let seats = with_rare_turns(seats, options);
         let (chaos, now) = (options.chaos, START);
-        Self { rng, chaos, now, seats, clients: Vec::new(), trace: None, log: Vec::new(), steps: 0 }
+        Self {
+            rng,
+            chaos,
+            now,
+            seats,
+            clients: Vec::new(),
+            trace: None,
+            log: Vec::new(),
+            steps: 0,
+            dials: VecDeque::new(),
+            keeps_dials: false,
+        }
     }
 
     /// Plants a bug into all shards.
@@ -250,8 +275,27 @@ impl World {
     /// Connects a client to some shard.
     pub fn connect(&mut self) -> ClientId {
         let home = self.rng.below(self.seats.len() as u64) as usize;
-        let id = ClientId(self.clients.len());
         let clients = self.clients.iter().filter(|c| c.state == State::Open).count() + 1;
+        let id = self.seat_client(home);
+        let client = &mut self.clients[id.0];
+        let peer = PeerFacts {
+            addr: addr_of(id),
+            laddr: "127.0.0.1:6379".to_owned(),
+            is_unix: false,
+            is_local: true,
+            clients,
+        };
+        let shard = &mut self.seats[home].shard;
+        let stays = shard.open(client.conn, peer, self.now, &mut client.kernel);
+        if !stays {
+            self.part(id, State::Flushing);
+        }
+        id
+    }
+
+    /// A place for a connection to a shard.
+    fn seat_client(&mut self, home: usize) -> ClientId {
+        let id = ClientId(self.clients.len());
         let seat = &mut self.seats[home];
         let free = seat.rows.iter().position(|(who, _)| who.is_none());
         let row = free.unwrap_or_else(|| {
@@ -260,20 +304,38 @@ impl World {
         });
         seat.rows[row].0 = Some(id);
         let conn = ConnId { index: row as u32, generation: seat.rows[row].1 };
-        let mut client = Client::new(home, conn);
-        let peer = PeerFacts {
-            addr: addr_of(id),
-            laddr: "127.0.0.1:6379".to_owned(),
-            is_unix: false,
-            is_local: true,
-            clients,
-        };
-        let stays = seat.shard.open(conn, peer, self.now, &mut client.kernel);
-        self.clients.push(client);
-        if !stays {
-            self.part(id, State::Flushing);
-        }
+        self.clients.push(Client::new(home, conn));
         id
+    }
+
+    /// Whether connections that the node asks for wait for [`World::next_dial`]. If not, nobody listens
+    /// anywhere.
+    pub fn keep_dials(&mut self, keeps: bool) {
+        self.keeps_dials = keeps;
+    }
+
+    /// The next connection that the node asks for.
+    pub fn next_dial(&mut self) -> Option<Dial> {
+        self.dials.pop_front()
+    }
+
+    /// Somebody listens there. What is connected to the node then is a client, but that the node speaks
+    /// first: see [`World::heard`].
+    pub fn accept(&mut self, dial: &Dial) -> ClientId {
+        let id = self.seat_client(dial.home);
+        let conn = self.clients[id.0].conn;
+        self.seats[dial.home].shard.linked(dial.tag, Ok(conn), self.now);
+        id
+    }
+
+    /// Nobody does.
+    pub fn refuse(&mut self, dial: &Dial, why: Unlinked) {
+        self.seats[dial.home].shard.linked(dial.tag, Err(why), self.now);
+    }
+
+    /// All that came over a connection since this was last asked: of one that the node opened, requests.
+    pub fn heard(&mut self, id: ClientId) -> Vec<u8> {
+        std::mem::take(&mut self.clients[id.0].inbox)
     }
 
     /// The address that the node knows a client by.
@@ -541,6 +603,14 @@ impl World {
             }
             Action::Request { to, message } => self.post(home, to, 0, message),
             Action::Reply { to, message } => self.post(home, to, 1, message),
+            Action::Connect { tag, host, port, .. } => {
+                let dial = Dial { home, tag, host, port };
+                if self.keeps_dials {
+                    self.dials.push_back(dial);
+                } else {
+                    self.refuse(&dial, Unlinked::Refused);
+                }
+            }
             Action::PauseRead(conn) => self.set_paused(home, conn, true),
             Action::ResumeRead(conn) => self.set_paused(home, conn, false),
             Action::Log(_, line) => self.log.push(line),

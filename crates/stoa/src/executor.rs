@@ -8,7 +8,7 @@ use std::time::Duration;
 use stoa_config::EventClasses;
 use stoa_engine::Table;
 use stoa_resp::{Framer, Value, decode, write_request};
-use stoa_shard::{Action, Message, Moment, Pass, PeerFacts, Setup, Shard};
+use stoa_shard::{Action, Message, Moment, Pass, PeerFacts, Setup, Shard, Unlinked};
 use stoa_stdx::{ConnId, DbIndex, MonoNs, ShardId, UnixMs};
 
 use crate::home::Home;
@@ -288,6 +288,10 @@ impl Executor {
             }
             Action::Request { to, message } | Action::Reply { to, message } => {
                 self.seats[to.0 as usize].mail.push((ShardId(home as u16), message));
+            }
+            // Whoever embeds has connections of their own.
+            Action::Connect { tag, .. } => {
+                self.seats[home].shard.linked(tag, Err(Unlinked::Never), self.now);
             }
             // One request at a time is sent, and it is taken whole: there is nothing to hold back.
             Action::PauseRead(_) | Action::ResumeRead(_) => {}

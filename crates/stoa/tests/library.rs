@@ -203,6 +203,22 @@ fn a_wrong_directive_says_so() {
 }
 
 #[test]
+fn nothing_is_sent_to_other_servers() -> Result<(), Error> {
+    for shards in [1, 2, 3] {
+        let db = db(shards);
+        for key in [b"a".as_slice(), b"b", b"c"] {
+            db.set(key, b"1")?;
+        }
+        let words = "MIGRATE 127.0.0.1 1  0 1000 KEYS a b c".split(' ').map(str::as_bytes);
+        let refused = db.execute(&words.collect::<Vec<_>>());
+        let why = refused.expect_err("it makes no connections").to_string();
+        assert!(why.contains("DUMP and RESTORE"), "{why}");
+        assert_eq!(db.get(b"b")?.as_deref(), Some(b"1".as_slice()));
+    }
+    Ok(())
+}
+
+#[test]
 fn a_large_value_goes_through_whole() -> Result<(), Error> {
     let large: Vec<u8> = (0..3_000_000_u32).map(|n| ((n * 7) >> 3) as u8).collect();
     for shards in [1, 2] {

@@ -8,9 +8,10 @@ use stoa_stdx::{ConnId, MonoMs, ShardId};
 
 use crate::buffers::Spares;
 use crate::clock;
+use crate::dial::{Dial, dial};
 use crate::entrance::Guest;
 use crate::post::Post;
-use crate::service::{Action, CloseReason, Now, Pass, Peer, Service};
+use crate::service::{Action, CloseReason, Now, Pass, Peer, Service, Unlinked};
 
 /// The sockets of a driver, as actions see them. Ids that are dead are ignored.
 pub(crate) trait Sockets {
@@ -122,6 +123,11 @@ impl<S: Service> Core<S> {
             (true, false) => sockets.send(conn, out),
             (false, _) => sockets.close_after(conn, out, now.mono.ms()),
         }
+    }
+
+    /// Tells the service what came of a connection that it asked for.
+    pub(crate) fn linked(&mut self, tag: u64, linked: Result<ConnId, Unlinked>, now: Now) {
+        self.service.linked(tag, linked, now);
     }
 
     /// Whether another thread has brought sockets.
@@ -276,6 +282,10 @@ impl<S: Service> Core<S> {
             }
             Action::Request { to, message } => self.post.request(to, message),
             Action::Reply { to, message } => self.post.reply(to, message),
+            Action::Connect { tag, host, port, timeout_ms } => {
+                let wanted = Dial { tag, host, port, timeout_ms };
+                dial(self.post.shared(), self.post.shard(), wanted);
+            }
             Action::PauseRead(conn) => sockets.pause(conn),
             Action::ResumeRead(conn) => sockets.resume(conn),
             Action::Shutdown => self.post.shared().stop(),

@@ -13,10 +13,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::park::Shared;
-use crate::service::Peer;
+use crate::service::{Peer, Unlinked};
 
-/// A connected socket, and who speaks through it.
-pub(crate) type Guest = (OwnedFd, Peer);
+/// What another thread brings.
+pub(crate) enum Guest {
+    /// A connected socket, and who speaks through it.
+    Client { socket: OwnedFd, peer: Peer },
+    /// What came of a connection that the shard asked for.
+    Linked { tag: u64, linked: Result<OwnedFd, Unlinked> },
+}
 
 /// Where one shard's guests wait.
 #[derive(Default)]
@@ -41,7 +46,7 @@ impl Hall {
         std::mem::take(&mut guests)
     }
 
-    fn put(&self, guest: Guest) {
+    pub(crate) fn put(&self, guest: Guest) {
         let mut guests = self.lock();
         guests.push(guest);
         self.has_guests.store(true, Ordering::Release);
@@ -73,7 +78,7 @@ impl Entrance {
             return Err(io::Error::new(io::ErrorKind::ConnectionRefused, "the server is stopping"));
         }
         let shard = self.shared.next_hall();
-        self.shared.hall(shard).put((socket, peer));
+        self.shared.hall(shard).put(Guest::Client { socket, peer });
         self.shared.bell(shard).wake();
         Ok(())
     }

@@ -17,9 +17,10 @@ use stoa_stdx::{ConnId, MonoMs};
 
 use crate::clock;
 use crate::core::{Core, Sockets, Turn};
+use crate::entrance::Guest;
 use crate::listen::{Listener, accepted};
 use crate::options::Tuning;
-use crate::service::{CloseReason, Peer, Service};
+use crate::service::{CloseReason, Peer, Service, Unlinked};
 use crate::uring_driver::{ACCEPT_REST_MS, say_cannot_accept};
 
 /// Connections read in one pass, each into one buffer.
@@ -130,8 +131,15 @@ impl<S: Service> PollDriver<S> {
         for event in events.iter() {
             self.handle(event);
         }
-        for (fd, peer) in self.core.guests() {
-            self.open(fd, &peer);
+        for guest in self.core.guests() {
+            match guest {
+                Guest::Client { socket, peer } => self.open(socket, &peer),
+                Guest::Linked { tag, linked } => {
+                    let linked =
+                        linked.and_then(|fd| self.sockets.open(fd).ok_or(Unlinked::Unreached));
+                    self.core.linked(tag, linked, clock::now());
+                }
+            }
         }
         self.report();
         if self.core.begins_to_stop() {

@@ -24,6 +24,12 @@ pub trait Service: 'static {
     /// the connection after that; the service then never hears of `conn` again.
     fn open(&mut self, conn: ConnId, peer: &Peer, now: Now, out: &mut Vec<u8>) -> bool;
 
+    /// What came of [`Action::Connect`]: from now on `linked` is a connection like any other. A service
+    /// that has something to do then says so ([`Service::busy`]). Who asks for none is told of none.
+    fn linked(&mut self, tag: u64, linked: Result<ConnId, Unlinked>, now: Now) {
+        let _ = (tag, linked, now);
+    }
+
     /// Handle all that arrived. Actions are polled afterwards.
     fn pass(&mut self, input: &mut Pass<'_, Self::Message>, now: Now);
 
@@ -106,12 +112,32 @@ pub enum Action<M> {
         /// The batch.
         message: M,
     },
+    /// Connect to another server. [`Service::linked`] hears what came of it, sooner or later.
+    Connect {
+        /// What the service calls it.
+        tag: u64,
+        /// An address, or a name.
+        host: String,
+        /// The port there.
+        port: u16,
+        /// No attempt goes on for longer.
+        timeout_ms: u64,
+    },
     /// Read no more from `conn` for now. What has been received already is kept by the driver.
     PauseRead(ConnId),
     /// Read `conn` again; what was kept comes first.
     ResumeRead(ConnId),
     /// Stop the whole node once what is owed is sent.
     Shutdown,
+}
+
+/// Why there is no connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unlinked {
+    /// The other end did not want it.
+    Refused,
+    /// The other end was not found, or not in time.
+    Unreached,
 }
 
 /// Who connected.

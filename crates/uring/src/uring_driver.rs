@@ -14,11 +14,12 @@ use crate::buffers::RecvBuffers;
 use crate::clock;
 use crate::conns::{Conns, Kept, Phase};
 use crate::core::{Core, Sockets, Turn};
+use crate::entrance::Guest;
 use crate::idle::{Idle, Step};
 use crate::listen::{Listener, accepted};
 use crate::options::Tuning;
 use crate::ring::{Completion, Ring, Tag};
-use crate::service::{CloseReason, Now, Peer, Service};
+use crate::service::{CloseReason, Now, Peer, Service, Unlinked};
 
 /// After the system ran out of descriptors, accepting rests this long; trying at once would fail
 /// the same way and burn the core.
@@ -374,8 +375,11 @@ impl<S: Service> UringDriver<S> {
                 self.open(fd, &peer, now);
             }
         }
-        for (fd, peer) in self.core.guests() {
-            self.open(fd, &peer, now);
+        for guest in self.core.guests() {
+            match guest {
+                Guest::Client { socket, peer } => self.open(socket, &peer, now),
+                Guest::Linked { tag, linked } => self.link(tag, linked, now),
+            }
         }
         if !self.core.holds_data() {
             self.fill_batch();
@@ -406,6 +410,12 @@ impl<S: Service> UringDriver<S> {
             self.core.open(conn, peer, now, &mut self.sockets);
             self.sockets.starved.push(conn);
         }
+    }
+
+    fn link(&mut self, tag: u64, linked: Result<OwnedFd, Unlinked>, now: Now) {
+        let linked = linked.and_then(|fd| self.sockets.conns.open(fd).ok_or(Unlinked::Unreached));
+        self.core.linked(tag, linked, now);
+        self.sockets.starved.extend(linked);
     }
 
     /// Sorts what arrived into what this pass delivers and what a paused connection must wait for.

@@ -342,6 +342,15 @@ impl<'a> Iterator for Members<'a> {
             Walk::Table(rest) => rest.next().map(|item| Str::Bytes(table::key_of(item))),
         }
     }
+
+    fn nth(&mut self, n: usize) -> Option<Str<'a>> {
+        match &mut self.0 {
+            Walk::Ints(_, at) => *at += n,
+            Walk::Packed(rest) => return rest.nth(n),
+            Walk::Table(rest) => return rest.nth(n).map(|item| Str::Bytes(table::key_of(item))),
+        }
+        self.next()
+    }
 }
 
 #[cfg(test)]
@@ -389,6 +398,13 @@ mod tests {
                 if step % 50 == 0 {
                     let all: BTreeSet<_> = set.iter().map(|member| member.to_vec()).collect();
                     assert_eq!(all, model, "{case}");
+                    let mut walk = set.iter();
+                    let mut whole = set.iter().collect::<Vec<_>>().into_iter();
+                    while whole.len() > 0 {
+                        let far_max = *rng.pick(&[4, 200]);
+                        let far = rng.below(far_max) as usize;
+                        assert_eq!(walk.nth(far), whole.nth(far), "{case}, {far} on");
+                    }
                     let mut seen = BTreeSet::new();
                     let mut cursor = Some(0);
                     while let Some(from) = cursor {

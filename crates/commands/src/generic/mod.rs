@@ -7,6 +7,7 @@ pub(crate) mod dump;
 mod exists;
 mod expire;
 pub(crate) mod keys;
+mod migrate;
 mod object;
 mod persist;
 #[cfg(test)]
@@ -36,6 +37,7 @@ pub const COMMANDS: &[Entry] = &[
     entry::<expire::ExpireAt>(),
     entry::<ttl::ExpireTime>(),
     entry::<keys::Keys>(),
+    entry::<migrate::Migrate>(),
     entry::<relocate::Move>(),
     container(object::OBJECT),
     entry::<object::Encoding>(),

@@ -45,6 +45,8 @@ pub(super) struct Facts {
     tracking: u64,
     /// Keys that they have read, and pairs of key and client.
     tracked: (u64, u64),
+    /// Connections to other servers that are kept for the next MIGRATE.
+    idle_links: usize,
 }
 
 impl Facts {
@@ -93,6 +95,7 @@ impl Facts {
             watched: ctx.keyspace.watched_count() as u64,
             tracking: node.tracking.clients.len() as u64,
             tracked: (node.tracking.readers.len() as u64, node.tracking.readers.items() as u64),
+            idle_links: node.idle_links,
             counters,
         }
     }
@@ -211,6 +214,7 @@ fn add(inputs: &mut InfoInputs, facts: Facts) {
     inputs.clients.watching += facts.watching;
     inputs.clients.total_watched_keys += facts.watched;
     inputs.clients.tracking += facts.tracking;
+    inputs.clients.migrate_sockets += facts.idle_links as u64;
     inputs.tracking.keys += facts.tracked.0;
     inputs.tracking.items += facts.tracked.1;
     let clients = &mut inputs.clients;

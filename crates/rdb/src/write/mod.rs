@@ -3,7 +3,6 @@
 mod stream;
 
 use std::borrow::Cow;
-use std::iter;
 
 use stoa_value::{
     Hash, Limits, List, ListBlock, ObjectRef, Packed, Set, SortedSet, Str, StreamBlock,
@@ -218,6 +217,8 @@ pub struct Portions<'a> {
     /// What is not worth an iterator: a number in front, and a string.
     next: [Option<Token<'a>>; 2],
     rest: Option<Box<dyn Iterator<Item = Token<'a>> + 'a>>,
+    /// Things that were written.
+    place: usize,
 }
 
 impl std::fmt::Debug for Portions<'_> {
@@ -236,6 +237,17 @@ impl<'a> Portions<'a> {
     /// The same in a file of an older version, which holds it. A stream there has no consumers, and so
     /// lies as it does in a newer one.
     pub(crate) fn in_version(value: ValueRef<'a>, limits: &Limits, version: u16) -> Self {
+        Self::from_place(value, limits, version, 0)
+    }
+
+    /// The same of a value of which so many things are written already, and which has not changed since.
+    /// What is passed by is not looked at, but for blocks and groups of streams.
+    pub(crate) fn from_place(
+        value: ValueRef<'a>,
+        limits: &Limits,
+        version: u16,
+        place: usize,
+    ) -> Self {
         let is_old = version < VERSION_OF_7_2;
         let one = |token| Self::of_two(None, token);
         let object = match value {
@@ -243,17 +255,15 @@ impl<'a> Portions<'a> {
             ValueRef::Object(object) => object,
         };
         let rest: Box<dyn Iterator<Item = Token<'a>> + 'a> = match object {
-            ObjectRef::List(list) => Box::new(of_list(list, *limits)),
+            ObjectRef::List(list) => Box::new(of_list(list, *limits, place)),
             ObjectRef::Set(set) => match (set.to_packed(), set.int_width()) {
                 (Some(packed), _) if !is_old => return one(Token::Packed(Cow::Owned(packed))),
                 (_, Some(width)) => return one(Token::Ints(set, width)),
-                (_, None) => Box::new(
-                    iter::once(Token::Len(set.len() as u64)).chain(set.iter().map(Token::Str)),
-                ),
+                (_, None) => Box::new(of_set(set, place)),
             },
             ObjectRef::SortedSet(set) => match set.packed() {
                 Some(packed) => return one(Token::Packed(Cow::Borrowed(packed))),
-                None => Box::new(of_sorted_set(set)),
+                None => Box::new(of_sorted_set(set, place)),
             },
             ObjectRef::Hash(hash) => match hash.to_packed() {
                 Some(packed) => {
@@ -261,21 +271,26 @@ impl<'a> Portions<'a> {
                         .then(|| Token::Word(hash.next_deadline().map_or(0, |at| at.0)));
                     return Self::of_two(head, Token::Packed(packed));
                 }
-                None => Box::new(of_hash(hash)),
+                None => Box::new(of_hash(hash, place)),
             },
-            ObjectRef::Stream(stream) => Box::new(stream::tokens(stream)),
+            ObjectRef::Stream(stream) => Box::new(stream::tokens(stream).skip(place)),
         };
-        Self { next: [None, None], rest: Some(rest) }
+        Self { next: [None, None], rest: Some(rest), place }
     }
 
     const fn of_two(head: Option<Token<'a>>, token: Token<'a>) -> Self {
-        Self { next: [head, Some(token)], rest: None }
+        Self { next: [head, Some(token)], rest: None, place: 0 }
     }
 
     /// Whether all of it was written.
     #[must_use]
     pub const fn is_over(&self) -> bool {
         self.next[1].is_none() && self.rest.is_none()
+    }
+
+    /// How many things were written.
+    pub(crate) const fn place(&self) -> usize {
+        self.place
     }
 
     /// Writes until `writer` holds `len_max` bytes or more, or all is written: an element at least.
@@ -286,6 +301,7 @@ impl<'a> Portions<'a> {
         let Some(rest) = &mut self.rest else { return };
         for token in rest {
             writer.token(&token);
+            self.place += 1;
             if writer.out.len() >= len_max {
                 return;
             }
@@ -294,13 +310,28 @@ impl<'a> Portions<'a> {
     }
 }
 
-fn of_list(list: &List, limits: Limits) -> impl Iterator<Item = Token<'_>> {
-    let len = list.blocks().count() as u64;
-    let blocks = list.blocks().flat_map(move |block| match block.long_element(&limits) {
-        Some(text) => [Token::Len(1), Token::Bytes(text)],
-        None => [Token::Len(2), Token::Block(block)],
-    });
-    iter::once(Token::Len(len)).chain(blocks)
+/// Behind `place` things, of which `heads` stand in front and each element is `width`: how many elements
+/// are passed by whole, and how many things of the next.
+const fn passed(place: usize, heads: usize, width: usize) -> (usize, usize) {
+    let place = place.saturating_sub(heads);
+    (place / width, place % width)
+}
+
+fn of_list(list: &List, limits: Limits, place: usize) -> impl Iterator<Item = Token<'_>> {
+    let head = (place == 0).then(|| Token::Len(list.blocks().count() as u64));
+    let (whole, more) = passed(place, 1, 2);
+    let blocks =
+        list.blocks().skip(whole).flat_map(move |block| match block.long_element(&limits) {
+            Some(text) => [Token::Len(1), Token::Bytes(text)],
+            None => [Token::Len(2), Token::Block(block)],
+        });
+    head.into_iter().chain(blocks.skip(more))
+}
+
+fn of_set(set: &Set, place: usize) -> impl Iterator<Item = Token<'_>> {
+    let head = (place == 0).then(|| Token::Len(set.len() as u64));
+    let (whole, _) = passed(place, 1, 1);
+    head.into_iter().chain(set.iter().skip(whole).map(Token::Str))
 }
 
 /// Width and count, then the integers in ascending order.
@@ -317,21 +348,26 @@ fn ints(set: &Set, width: usize) -> Vec<u8> {
 }
 
 /// Large ones from the last to the first, as is the custom: whoever builds them grows at one end.
-fn of_sorted_set(set: &SortedSet) -> impl Iterator<Item = Token<'_>> {
+fn of_sorted_set(set: &SortedSet, place: usize) -> impl Iterator<Item = Token<'_>> {
+    let head = (place == 0).then(|| Token::Len(set.len() as u64));
+    let (whole, more) = passed(place, 1, 2);
     let members = set
-        .range(0, set.len(), true)
+        .range(0, set.len().saturating_sub(whole), true)
         .flat_map(|(member, score)| [Token::Str(member), Token::Word(score.to_bits())]);
-    iter::once(Token::Len(set.len() as u64)).chain(members)
+    head.into_iter().chain(members.skip(more))
 }
 
-fn of_hash(hash: &Hash) -> impl Iterator<Item = Token<'_>> {
+fn of_hash(hash: &Hash, place: usize) -> impl Iterator<Item = Token<'_>> {
     let earliest = hash.next_deadline().map(|at| at.0);
-    let fields = hash.iter().flat_map(move |(field, value, deadline)| {
+    let (heads, width) = if earliest.is_some() { (2, 3) } else { (1, 2) };
+    let (whole, more) = passed(place, heads, width);
+    let fields = hash.iter().skip(whole).flat_map(move |(field, value, deadline)| {
         let deadline =
             earliest.map(|earliest| Token::Len(deadline.map_or(0, |at| at.0 - earliest + 1)));
         deadline.into_iter().chain([Token::Str(field), Token::Str(value)])
     });
-    earliest.map(Token::Word).into_iter().chain([Token::Len(hash.len() as u64)]).chain(fields)
+    let front = earliest.map(Token::Word).into_iter().chain([Token::Len(hash.len() as u64)]);
+    front.skip(place).chain(fields.skip(more))
 }
 
 /// The integer that prints to `text`, if it has 32 bits.

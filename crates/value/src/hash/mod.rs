@@ -533,6 +533,21 @@ impl<'a> Iterator for Fields<'a> {
             }
         }
     }
+
+    fn nth(&mut self, n: usize) -> Option<Self::Item> {
+        // Those that are hidden do not count, and must be looked at.
+        if self.hides_before.0 == 0
+            && n > 0
+            && let Walk::Table(items) = &mut self.walk
+        {
+            items.nth(n - 1)?;
+        } else {
+            for _ in 0..n {
+                self.next()?;
+            }
+        }
+        self.next()
+    }
 }
 
 impl<'a> Walk<'a> {

@@ -34,6 +34,13 @@ fn check(hash: &Hash, model: &Model, now: u64, case: &str) {
         }
     }
     assert!(hash.nth(model.len()).is_none(), "{case}");
+    let mut walk = hash.iter();
+    let mut whole = hash.iter().collect::<Vec<_>>().into_iter();
+    while whole.len() > 0 {
+        let far_max = *rng.pick(&[4, 200]);
+        let far = rng.below(far_max) as usize;
+        assert_eq!(walk.nth(far), whole.nth(far), "{case}, {far} on");
+    }
     let mut seen = BTreeMap::new();
     let mut cursor = Some(0);
     while let Some(from) = cursor {

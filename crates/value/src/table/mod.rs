@@ -201,6 +201,33 @@ impl<'a, S: Shape> Iterator for Items<'a, S> {
             }
         }
     }
+
+    /// Nodes go by whole, so that going on far behind costs no walk.
+    fn nth(&mut self, mut n: usize) -> Option<&'a [u8]> {
+        while let Some(leaf) = &mut self.leaf {
+            match leaf.next_item::<S>() {
+                None => self.leaf = None,
+                Some(item) if n == 0 => return Some(item),
+                Some(_) => n -= 1,
+            }
+        }
+        loop {
+            match self.open.last_mut()?.next() {
+                None => drop(self.open.pop()),
+                Some(node) if node.len() <= n => n -= node.len(),
+                Some(Node::Inner(inner)) => self.open.push(inner.children.iter()),
+                Some(Node::Leaf(leaf)) => {
+                    let mut words = leaf.words();
+                    for _ in 0..n {
+                        words.next_item::<S>();
+                    }
+                    let item = words.next_item::<S>();
+                    self.leaf = Some(words);
+                    return item;
+                }
+            }
+        }
+    }
 }
 
 struct Walk<'a> {
