@@ -5,7 +5,8 @@
     python3 scripts/bench/commands.py --only types --rounds 3
     python3 scripts/bench/commands.py --write                  docs/perf/<date>-commands.md
 
-Types: what redis-benchmark knows, at pipeline 1 and 16, one core for the server and one for the load.
+Types: what redis-benchmark runs, at pipeline 1 and 16, one core for the server and one for the load. What it cannot
+be told by name (XADD in the tool of 7.0) it gets as a command. PING, GET and SET are `make bench`'s.
 Transactions: MSET, MGET and EVAL on random keys by redis-benchmark, and EXEC of ten commands, which no tool
 sends, written from here in batches; on one shard and on two. Servers take turns, and server CPU is what counts.
 """
@@ -28,7 +29,10 @@ import wire
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OURS = ROOT / "target" / "release" / "stoa-server"
-TYPES = "lpush,rpush,lpop,rpop,sadd,hset,spop,zadd,zpopmin,lrange_100,lrange_300,lrange_500,lrange_600,mset".split(",")
+TYPES = "incr,lpush,rpush,lpop,rpop,sadd,hset,spop,zadd,zpopmin,lrange_100,lrange_300,lrange_500,lrange_600,mset,xadd".split(",")
+SPELLED = {"xadd": ["XADD", "mystream", "*", "myfield", "xxx"]}
+"""Given as a command, with the words that newer tools send. The stream grows with the requests of its rounds and goes
+with the row; every server gets as many."""
 FILLED_BY = {"lpop": "lpush", "rpop": "lpush", "spop": "sadd", "zpopmin": "zadd"}
 """Without something to take out, a pop only answers that there is nothing."""
 CONNECTIONS = 50
@@ -94,11 +98,16 @@ def types(options, targets, cores, scratch):
 
 
 def _tool(tool, server, core, test, pipeline, requests):
-    words = [tool, "-h", wire.HOST, "-p", server.port, "-t", test, "-n", requests, "-c", CONNECTIONS, "-P", pipeline, "-r", KEYS, "-q"]
     before = server.cpu_s()
-    subprocess.run([str(word) for word in words], check=True, capture_output=True, timeout=180,
+    subprocess.run(tool_line(tool, server.port, test, pipeline, requests), check=True, capture_output=True, timeout=180,
                    preexec_fn=servers.child_setup({core}))
     return (server.cpu_s() - before) * 1e6 / requests
+
+
+def tool_line(tool, port, test, pipeline, requests):
+    """What runs a test: by its name, or a command behind all options."""
+    line = [tool, "-h", wire.HOST, "-p", port, "-n", requests, "-c", CONNECTIONS, "-P", pipeline, "-r", KEYS, "-q"]
+    return [str(word) for word in line + SPELLED.get(test, ["-t", test])]
 
 
 def _row(test, pipeline, names, runs):

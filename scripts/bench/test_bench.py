@@ -10,6 +10,7 @@ import time
 import unittest
 import xml.etree.ElementTree as xml
 
+import commands
 import goals
 import load
 import machine
@@ -100,6 +101,22 @@ class Load(unittest.TestCase):
     def test_memtier_output_without_the_command_is_an_error(self):
         with self.assertRaises(load.LoadError):
             load.parse_memtier('{"ALL STATS": {}}', "SET")
+
+
+class Commands(unittest.TestCase):
+    def test_a_test_is_asked_for_by_name_or_given_as_a_command_behind_all_options(self):
+        named = commands.tool_line("tool", 7, "lpush", 16, 100)
+        self.assertEqual(named[-2:], ["-t", "lpush"])
+        spelled = commands.tool_line("tool", 7, "xadd", 16, 100)
+        self.assertNotIn("-t", spelled)
+        self.assertEqual(spelled[-5:], ["XADD", "mystream", "*", "myfield", "xxx"])
+        self.assertEqual(named[:-2], spelled[:-5])
+        self.assertEqual(spelled[spelled.index("-P") + 1], "16")
+
+    def test_every_row_is_one_that_is_known_to_the_tool_or_spelled(self):
+        self.assertIn("xadd", commands.TYPES)
+        self.assertEqual(set(commands.SPELLED) - set(commands.TYPES), set())
+        self.assertEqual(set(commands.FILLED_BY.values()) - set(commands.TYPES), set())
 
 
 class Wire(unittest.TestCase):

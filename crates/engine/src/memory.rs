@@ -86,12 +86,13 @@ impl Node {
     }
 
     /// What this shard uses, as `maxmemory` counts it: of the allocator's account the part that holds
-    /// something. Room between keys is there to be used, by keys of this shard.
+    /// something, and slots, which come from elsewhere. Room between keys is there to be used, by keys of
+    /// this shard.
     #[must_use]
     pub fn memory_used(&self, keyspace: &Keyspace) -> i64 {
         let used = keyspace.used_bytes() as i64;
-        let idle = keyspace.idle_bytes() as i64;
-        self.allocated().map_or(used, |allocated| allocated - idle) + self.memory.owed
+        let (idle, slots) = (keyspace.idle_bytes() as i64, keyspace.slots_bytes() as i64);
+        self.allocated().map_or(used, |allocated| allocated - idle + slots) + self.memory.owed
     }
 
     /// Looks at the board, at the beginning of a turn.

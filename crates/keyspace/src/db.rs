@@ -12,6 +12,7 @@ use crate::Keyspace;
 use crate::copying::{Copying, ValueRef};
 use crate::edit::Edit;
 use crate::entry::{EMBSTR_LEN_MAX, Entry, INLINE_LEN_MAX, NewValue, Repr, Value};
+use crate::slots::Slots;
 use crate::table::Slot;
 use crate::uses::{Access, Counting, access_clock, counted};
 
@@ -46,7 +47,7 @@ pub(crate) struct Database {
     /// What wheel items know it by: SWAPDB changes its index, never this.
     pub(crate) id: u16,
     /// Made when the first key comes: 16 bytes a slot.
-    pub(crate) slots: Option<Box<[Slot]>>,
+    pub(crate) slots: Option<Slots>,
     pub(crate) len: usize,
     pub(crate) expires: usize,
     /// Hashes that the wheel looks at for the deadlines of their fields.
@@ -103,8 +104,7 @@ impl Database {
     }
 
     pub(crate) fn slot_mut(&mut self, slot: SlotId) -> &mut Slot {
-        let slots =
-            self.slots.get_or_insert_with(|| (0..SLOT_COUNT).map(|_| Slot::EMPTY).collect());
+        let slots = self.slots.get_or_insert_with(Slots::new);
         &mut slots[slot.0 as usize]
     }
 

@@ -242,7 +242,7 @@ impl Keyspace {
     pub(crate) fn clear(&mut self, index: DbIndex) {
         self.note_emptied(index);
         let database = &mut self.databases[index.0 as usize];
-        self.condemned.extend(database.slots.take().map(Vec::from));
+        self.condemned.extend(database.slots.take().map(|slots| (slots, SLOT_COUNT)));
         *database = Database::new(database.id);
     }
 
@@ -263,11 +263,11 @@ impl Keyspace {
                 }
                 continue;
             }
-            let Some(slots) = condemned.last_mut() else { return false };
-            match slots.iter().rposition(|slot| slot.len() > 0) {
+            let Some((slots, end)) = condemned.last_mut() else { return false };
+            match slots[..*end].iter().rposition(|slot| slot.len() > 0) {
                 Some(at) => {
                     // What lies behind is empty, so the next search starts here.
-                    slots.truncate(at + 1);
+                    *end = at + 1;
                     slots[at].free_some(arena, condemned_objects, &mut left);
                 }
                 None => drop(condemned.pop()),

@@ -9,6 +9,7 @@ use crate::db::{Database, Db, Owned};
 use crate::entry::{Due, Entry};
 use crate::held::Held;
 use crate::notice::Notices;
+use crate::slots::Slots;
 use crate::table::{Slot, prefetch};
 use crate::undo::{Saved, Undo};
 use crate::uses::Counting;
@@ -55,7 +56,7 @@ pub struct Keyspace {
     /// Items to be sifted by the next command, for those that the last one added.
     pub(crate) sift_owed: usize,
     /// Databases emptied by FLUSH*, freed in portions.
-    pub(crate) condemned: Vec<Vec<Slot>>,
+    pub(crate) condemned: Vec<(Slots, usize)>,
     /// Removed values that take long to free.
     pub(crate) condemned_objects: Vec<Object>,
     /// Copies for undoing that are needed no more.
@@ -139,10 +140,14 @@ impl Keyspace {
     /// Bytes of entries and tables, as stored.
     #[must_use]
     pub fn used_bytes(&self) -> usize {
-        let headers = SLOT_COUNT * size_of::<Slot>();
-        self.arena.used_bytes()
-            + self.databases.iter().filter(|db| db.slots.is_some()).count() * headers
-            + self.wheel.bytes()
+        self.arena.used_bytes() + self.slots_bytes() + self.wheel.bytes()
+    }
+
+    /// Bytes of slots. They are none of the allocator's.
+    #[must_use]
+    pub fn slots_bytes(&self) -> usize {
+        self.databases.iter().filter(|db| db.slots.is_some()).count()
+            * size_of::<[Slot; SLOT_COUNT]>()
     }
 
     /// Bytes taken for entries and tables that hold none now.

@@ -2,8 +2,8 @@
 //! deadlines.
 //!
 //! Knows nothing of commands, connections or clocks: the moment is an argument, and a command sees
-//! one database at one moment as a [`Db`]. `unsafe` lives in three files (`arena`, `entry`, `table`),
-//! each with the layout it relies on at its head.
+//! one database at one moment as a [`Db`]. `unsafe` lives in four files (`arena`, `entry`, `slots`,
+//! `table`), each with the layout it relies on at its head.
 #![expect(
     unsafe_code,
     reason = "one allocation an entry, eight bytes a table word: see arena, entry, table"
@@ -19,6 +19,7 @@ mod expiry;
 mod held;
 mod keyspace;
 mod notice;
+mod slots;
 mod table;
 mod told;
 mod undo;

@@ -46,7 +46,7 @@ fn check(keyspace: &mut Keyspace, model: &Model, now: u64, case: &str) {
     });
     assert_eq!(&seen, model, "{case}");
     let database = &keyspace.databases[DB.0 as usize];
-    let slots = database.slots.as_deref().unwrap_or_default();
+    let slots = database.slots.as_ref().map_or(&[][..], |slots| &slots[..]);
     for (slots, counted) in slots.chunks(BLOCK_LEN).zip(&database.blocks) {
         let there: usize = slots.iter().map(crate::table::Slot::len).sum();
         assert_eq!(there, *counted as usize, "{case}: a block's keys");

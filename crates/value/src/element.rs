@@ -9,8 +9,9 @@
 //!  11110001 / 2 / 3 / 4          integer of 16, 24, 32, 64 bits
 //! ```
 //!
-//! Behind each stands its length again, seven bits a byte, readable backwards: so a walk can start at
-//! either end. This is the published listpack format, which snapshots carry as it is.
+//! Behind each its length may stand again, seven bits a byte, readable backwards: then a walk can start
+//! at either end, and the whole is the published listpack format, which snapshots carry as it is. Where
+//! nobody walks backwards it is left out (`BACK` is false), a byte less of each element.
 
 use crate::Str;
 
@@ -24,6 +25,7 @@ pub(crate) struct Encoded<'a> {
 
 impl<'a> Encoded<'a> {
     /// An integer in canonical form becomes one.
+    #[inline]
     pub(crate) fn of(text: &'a [u8]) -> Self {
         match number(text) {
             Some(value) => Self::int(value),
@@ -91,19 +93,27 @@ impl<'a> Encoded<'a> {
         self.head_len as usize + self.bytes.len()
     }
 
-    /// Bytes it takes with its length behind.
-    pub(crate) fn len(&self) -> usize {
-        let body = self.body_len();
-        body + back_len(body)
+    /// Bytes it takes, with its length behind if that is written.
+    pub(crate) fn len<const BACK: bool>(&self) -> usize {
+        with_back::<BACK>(self.body_len())
     }
 
     /// Writes it into exactly [`Encoded::len`] bytes.
-    pub(crate) fn write(&self, into: &mut [u8]) {
+    #[inline]
+    pub(crate) fn write<const BACK: bool>(&self, into: &mut [u8]) {
         let (body, back) = into.split_at_mut(self.body_len());
+        // Nearly all have a head of one byte, which is no reason to call for a copy.
         let (head, bytes) = body.split_at_mut(self.head_len as usize);
-        head.copy_from_slice(self.head());
-        bytes.copy_from_slice(self.bytes);
-        write_back(body.len(), back);
+        match head {
+            [only] => *only = self.head[0],
+            head => head.copy_from_slice(self.head()),
+        }
+        if !bytes.is_empty() {
+            bytes.copy_from_slice(self.bytes);
+        }
+        if BACK {
+            write_back(body.len(), back);
+        }
     }
 
     /// Whether the element at the start of `at` is this one.
@@ -121,24 +131,38 @@ fn number(text: &[u8]) -> Option<i64> {
 }
 
 /// Bytes that `text` would take.
-pub(crate) fn len_of(text: &[u8]) -> usize {
-    Encoded::of(text).len()
+pub(crate) fn len_of<const BACK: bool>(text: &[u8]) -> usize {
+    Encoded::of(text).len::<BACK>()
+}
+
+/// Bytes that a count takes in the published form.
+pub(crate) const fn count_len(count: usize) -> usize {
+    match count {
+        0..=127 => 2,
+        128..=4_095 => 3,
+        4_096..=32_767 => 4,
+        32_768..=8_388_607 => 5,
+        8_388_608..=2_147_483_647 => 6,
+        _ => 10,
+    }
 }
 
 /// Reads the element at the start of `at`; gives the bytes it takes, too.
 #[inline]
-pub(crate) fn read(at: &[u8]) -> (Str<'_>, usize) {
+pub(crate) fn read<const BACK: bool>(at: &[u8]) -> (Str<'_>, usize) {
     let head = at[0];
     // The usual element: a short string.
     if head & 0xc0 == 0x80 {
         let len = usize::from(head & 0x3f);
-        return (Str::Bytes(&at[1..=len]), len + 2);
+        return (Str::Bytes(&at[1..=len]), 1 + len + BACK as usize);
     }
-    read_other(at, head)
+    let (text, body) = read_other(at, head);
+    (text, with_back::<BACK>(body))
 }
 
+/// The same of any element, and without what stands behind it.
 fn read_other(at: &[u8], head: u8) -> (Str<'_>, usize) {
-    let (text, body) = match head {
+    match head {
         0x00..=0x7f => (Str::Int(i64::from(head)), 1),
         0x80..=0xbf => {
             let len = usize::from(head & 0x3f);
@@ -163,26 +187,30 @@ fn read_other(at: &[u8], head: u8) -> (Str<'_>, usize) {
             let unused = 64 - 8 * width as u32;
             (Str::Int(i64::from_le_bytes(le) << unused >> unused), 1 + width)
         }
-    };
-    (text, body + back_len(body))
+    }
 }
 
 /// Bytes that the element at the start of `at` takes.
 #[inline]
-pub(crate) fn len_at(at: &[u8]) -> usize {
+pub(crate) fn len_at<const BACK: bool>(at: &[u8]) -> usize {
+    with_back::<BACK>(body_len_at(at))
+}
+
+/// The same without what stands behind it.
+#[inline]
+pub(crate) fn body_len_at(at: &[u8]) -> usize {
     let head = at[0];
-    let body = match head {
+    match head {
         0x00..=0x7f => 1,
         0x80..=0xbf => 1 + usize::from(head & 0x3f),
         0xc0..=0xdf => 2,
         0xe0..=0xef => 2 + (usize::from(head & 0x0f) << 8 | usize::from(at[1])),
         0xf0 => 5 + u32::from_le_bytes([at[1], at[2], at[3], at[4]]) as usize,
         _ => 1 + int_width(head),
-    };
-    body + back_len(body)
+    }
 }
 
-/// Bytes that the element takes which ends where `before` ends.
+/// Bytes that the element takes which ends where `before` ends, its length behind it included.
 #[inline]
 pub(crate) fn len_before(before: &[u8]) -> usize {
     let mut body = 0;
@@ -208,8 +236,14 @@ const fn int_width(tag: u8) -> usize {
     }
 }
 
+/// Bytes of a body, with its length behind if that is written.
+const fn with_back<const BACK: bool>(body: usize) -> usize {
+    if BACK { body + back_len(body) } else { body }
+}
+
 /// Bytes of the length behind a body.
-const fn back_len(body: usize) -> usize {
+#[inline]
+pub(crate) const fn back_len(body: usize) -> usize {
     match body {
         0..=127 => 1,
         128..=16_382 => 2,
@@ -219,10 +253,30 @@ const fn back_len(body: usize) -> usize {
     }
 }
 
-fn write_back(body: usize, into: &mut [u8]) {
+/// Writes the length behind a body into exactly [`back_len`] bytes.
+#[inline]
+pub(crate) fn write_back(body: usize, into: &mut [u8]) {
+    if let [only] = into {
+        *only = body as u8;
+        return;
+    }
     let last = into.len() - 1;
     for (at, byte) in into.iter_mut().enumerate() {
         let bits = (body >> (7 * (last - at))) as u8 & 0x7f;
         *byte = bits | if at == 0 { 0 } else { 0x80 };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Encoded, count_len};
+
+    #[test]
+    fn a_count_takes_what_its_element_takes() {
+        for bits in 0..33 {
+            for count in [(1_usize << bits) - 1, 1 << bits] {
+                assert_eq!(count_len(count), Encoded::int(count as i64).len::<true>(), "{count}");
+            }
+        }
     }
 }

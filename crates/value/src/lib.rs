@@ -29,11 +29,11 @@ pub use hash::{Fields, Hash};
 pub use limits::{Limits, Rules};
 pub use list::{Block as ListBlock, Elements, ElementsBack, End, List};
 pub use object::{Kind, OBJECT_SIZE, Object, ObjectRef, Type};
-pub use packed::{Iter, IterBack, Packed, Place};
+pub use packed::{Forward, Iter, IterBack, Packed, Place, Row};
 pub use set::{Members, Set};
 pub use sorted_set::{Range, SortedSet};
 pub use stream::{
-    BlockLimits, Consumer, ConsumerId, Entry as StreamEntry, Fields as StreamFields, Group,
-    Pending, Range as StreamRange, Stream, StreamId, Trim,
+    Block as StreamBlock, BlockLimits, Consumer, ConsumerId, Entry as StreamEntry,
+    Fields as StreamFields, Group, Pending, Range as StreamRange, Stream, StreamId, Trim,
 };
 pub use text::Str;

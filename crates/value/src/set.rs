@@ -10,7 +10,7 @@ use crate::copying::other_form;
 use crate::intset::IntSet;
 use crate::packed::{self, BYTES_MAX};
 use crate::table::{self, Shape, Table};
-use crate::{Packed, Rules, Str};
+use crate::{Forward, Packed, Rules, Str};
 
 /// A set.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ pub struct Set(Repr);
 #[derive(Clone, Debug)]
 enum Repr {
     Ints(IntSet),
-    Packed(Packed),
+    Packed(Forward),
     Table(Box<Table<Member>>),
 }
 
@@ -43,7 +43,7 @@ impl Set {
     /// An empty set that is packed, whatever comes: results that are put together begin so.
     #[must_use]
     pub fn packed() -> Self {
-        Self(Repr::Packed(Packed::new()))
+        Self(Repr::Packed(Forward::new()))
     }
 
     /// How many members there are.
@@ -119,11 +119,11 @@ impl Set {
         }
     }
 
-    /// The buffer of a set that is packed.
+    /// A set that is packed as one listpack.
     #[must_use]
-    pub fn as_packed(&self) -> Option<&Packed> {
+    pub fn to_packed(&self) -> Option<Packed> {
         match &self.0 {
-            Repr::Packed(packed) => Some(packed),
+            Repr::Packed(packed) => Some(packed.to_packed()),
             Repr::Ints(_) | Repr::Table(_) => None,
         }
     }
@@ -197,7 +197,7 @@ impl Set {
                     && member.len() <= limits.set_max_value
                     && longest <= limits.set_max_value
                 {
-                    let mut packed = Packed::new();
+                    let mut packed = Forward::new();
                     ints.iter().for_each(|value| packed.push_str(Str::Int(value)));
                     packed.push_back(member);
                     self.0 = Repr::Packed(packed);
@@ -325,7 +325,7 @@ pub struct Members<'a>(Walk<'a>);
 #[derive(Clone)]
 enum Walk<'a> {
     Ints(&'a IntSet, usize),
-    Packed(packed::Iter<'a>),
+    Packed(packed::Iter<'a, false>),
     Table(table::Items<'a, Member>),
 }
 

@@ -68,7 +68,7 @@ impl Parts {
                 let first = raw_id(&reader.string()?)?;
                 let bytes = reader.string()?;
                 let (elements, _) = listpack::open(&bytes)?;
-                if !self.stream.push_block(first, Packed::collect(elements)) {
+                if !self.stream.push_block(first, &Packed::collect(elements)) {
                     return Err(Damaged("a block of entries is damaged"));
                 }
                 count.taken();

@@ -2,9 +2,12 @@
 
 mod stream;
 
+use std::borrow::Cow;
 use std::iter;
 
-use stoa_value::{Hash, Limits, List, ListBlock, ObjectRef, Set, SortedSet, Str};
+use stoa_value::{
+    Hash, Limits, List, ListBlock, ObjectRef, Packed, Set, SortedSet, Str, StreamBlock,
+};
 
 use crate::{Kind, VERSION, VERSION_MIN, VERSION_OF_7_2, lzf};
 
@@ -58,7 +61,7 @@ impl ValueRef<'_> {
             ObjectRef::Stream(_) if is_old => Kind::Stream2,
             ObjectRef::List(_) => Kind::ListListpacks,
             ObjectRef::Set(set) if set.int_width().is_some() => Kind::SetInts,
-            ObjectRef::Set(set) if set.as_packed().is_some() => Kind::SetListpack,
+            ObjectRef::Set(set) if set.encoding() == "listpack" => Kind::SetListpack,
             ObjectRef::Set(_) => Kind::Set,
             ObjectRef::SortedSet(set) if set.packed().is_some() => Kind::ZsetListpack,
             ObjectRef::SortedSet(_) => Kind::Zset,
@@ -177,7 +180,9 @@ impl Writer {
             Token::Name(id) => self.text(id),
             Token::Str(text) => text.with(|text| self.text(text)),
             Token::Bytes(bytes) => self.text(bytes),
+            Token::Packed(packed) => self.text(packed.as_bytes()),
             Token::Block(block) => self.text(block.to_packed().as_bytes()),
+            Token::StreamBlock(block) => self.text(block.to_packed().as_bytes()),
             Token::Ints(set, width) => self.text(&ints(set, *width)),
         }
     }
@@ -197,8 +202,12 @@ enum Token<'a> {
     Str(Str<'a>),
     /// A string that is no integer, or is not known to be one.
     Bytes(&'a [u8]),
+    /// A listpack, as a string.
+    Packed(Cow<'a, Packed>),
     /// A block of a list, as a string.
     Block(ListBlock<'a>),
+    /// A block of a stream, as a string.
+    StreamBlock(&'a StreamBlock),
     /// A set of integers, each of so many bytes, as a string.
     Ints(&'a Set, usize),
 }
@@ -235,22 +244,22 @@ impl<'a> Portions<'a> {
         };
         let rest: Box<dyn Iterator<Item = Token<'a>> + 'a> = match object {
             ObjectRef::List(list) => Box::new(of_list(list, *limits)),
-            ObjectRef::Set(set) => match (set.as_packed(), set.int_width()) {
-                (Some(packed), _) if !is_old => return one(Token::Bytes(packed.as_bytes())),
+            ObjectRef::Set(set) => match (set.to_packed(), set.int_width()) {
+                (Some(packed), _) if !is_old => return one(Token::Packed(Cow::Owned(packed))),
                 (_, Some(width)) => return one(Token::Ints(set, width)),
                 (_, None) => Box::new(
                     iter::once(Token::Len(set.len() as u64)).chain(set.iter().map(Token::Str)),
                 ),
             },
             ObjectRef::SortedSet(set) => match set.packed() {
-                Some(packed) => return one(Token::Bytes(packed.as_bytes())),
+                Some(packed) => return one(Token::Packed(Cow::Borrowed(packed))),
                 None => Box::new(of_sorted_set(set)),
             },
-            ObjectRef::Hash(hash) => match hash.packed() {
+            ObjectRef::Hash(hash) => match hash.to_packed() {
                 Some(packed) => {
                     let head = (hash.encoding() == "listpackex")
                         .then(|| Token::Word(hash.next_deadline().map_or(0, |at| at.0)));
-                    return Self::of_two(head, Token::Bytes(packed.as_bytes()));
+                    return Self::of_two(head, Token::Packed(packed));
                 }
                 None => Box::new(of_hash(hash)),
             },

@@ -1,4 +1,4 @@
-//! Streams: blocks as they lie in memory, the past, groups with their consumers.
+//! Streams: blocks in their published form, the past, groups with their consumers.
 
 use std::iter;
 
@@ -10,7 +10,7 @@ pub(super) fn tokens(stream: &Stream) -> impl Iterator<Item = Token<'_>> {
     let blocks = stream.blocks();
     let head = Token::Len(blocks.len() as u64);
     let blocks = blocks
-        .flat_map(|(first, block)| [Token::Name(first.to_bytes()), Token::Bytes(block.as_bytes())]);
+        .flat_map(|(first, block)| [Token::Name(first.to_bytes()), Token::StreamBlock(block)]);
     let past = [Token::Len(stream.len() as u64)]
         .into_iter()
         .chain(id(stream.last_id()))

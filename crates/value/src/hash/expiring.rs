@@ -2,10 +2,10 @@
 //!
 //! It is a second form of its own (`listpackex`), so that hashes without deadlines pay nothing. Fields
 //! stand in the order of their deadlines, those without any (0) at the end: what is due is at the
-//! beginning.
+//! beginning. The last one is looked at often, so this is a buffer that can be walked backwards.
 
 use crate::packed::Place;
-use crate::{Packed, Str};
+use crate::{Forward, Packed, Str};
 
 /// Elements a field takes.
 pub(super) const STRIDE: usize = 3;
@@ -21,7 +21,7 @@ pub(super) struct Expiring {
 
 impl Expiring {
     /// The same fields, none with a deadline yet.
-    pub(super) fn of(plain: &Packed) -> Self {
+    pub(super) fn of(plain: &Forward) -> Self {
         let mut packed = Packed::new();
         for (n, text) in plain.iter().enumerate() {
             packed.push_str(text);

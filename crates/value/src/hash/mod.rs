@@ -12,6 +12,8 @@ mod large;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use expiring::Expiring;
 use large::Large;
 use stoa_stdx::{Rng, UnixMs};
@@ -19,7 +21,7 @@ use stoa_stdx::{Rng, UnixMs};
 use crate::copying::other_form;
 use crate::packed::{self, BYTES_MAX};
 use crate::table;
-use crate::{Packed, Rules, Str};
+use crate::{Forward, Packed, Rules, Str};
 
 /// A hash.
 #[derive(Clone, Debug)]
@@ -27,14 +29,14 @@ pub struct Hash(Repr);
 
 #[derive(Clone, Debug)]
 enum Repr {
-    Packed(Packed),
+    Packed(Forward),
     Expiring(Box<Expiring>),
     Table(Box<Large>),
 }
 
 impl Default for Hash {
     fn default() -> Self {
-        Self(Repr::Packed(Packed::new()))
+        Self(Repr::Packed(Forward::new()))
     }
 }
 
@@ -131,13 +133,13 @@ impl Hash {
         }
     }
 
-    /// The buffer of a small hash: fields and values, or with [`Hash::encoding`] `listpackex` their
+    /// A small hash as one listpack: fields and values, or with [`Hash::encoding`] `listpackex` their
     /// deadlines, too (0: none).
     #[must_use]
-    pub fn packed(&self) -> Option<&Packed> {
+    pub fn to_packed(&self) -> Option<Cow<'_, Packed>> {
         match &self.0 {
-            Repr::Packed(packed) => Some(packed),
-            Repr::Expiring(expiring) => Some(&expiring.packed),
+            Repr::Packed(packed) => Some(Cow::Owned(packed.to_packed())),
+            Repr::Expiring(expiring) => Some(Cow::Borrowed(&expiring.packed)),
             Repr::Table(_) => None,
         }
     }
@@ -487,7 +489,7 @@ const fn is_hidden(deadline: u64, hides_before: u64) -> bool {
     deadline != 0 && deadline < hides_before
 }
 
-fn put_pair(packed: &mut Packed, field: &[u8], value: &[u8]) -> bool {
+fn put_pair(packed: &mut Forward, field: &[u8], value: &[u8]) -> bool {
     if let Some(place) = packed.find(field, 2) {
         let at = packed.next(place).expect("a value follows its field");
         packed.replace(at, value);
@@ -515,7 +517,7 @@ pub struct Fields<'a> {
 
 #[derive(Clone)]
 enum Walk<'a> {
-    Pairs(packed::Iter<'a>),
+    Pairs(packed::Iter<'a, false>),
     Triples(packed::Iter<'a>),
     Table(table::Items<'a, large::Field>),
 }

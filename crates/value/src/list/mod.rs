@@ -5,12 +5,14 @@
 
 mod node;
 mod quick;
+mod run;
 #[cfg(test)]
 mod tests;
 
 pub use node::End;
 use node::Node;
 use quick::{NodeLimit, Quick, QuickIter, QuickIterBack};
+use run::Run;
 
 use crate::copying::other_form;
 use crate::packed;
@@ -107,7 +109,14 @@ impl List {
     }
 
     /// Makes ready for `texts` to be added: they may be too many or too long for the short form.
+    #[inline]
     pub fn expect(&mut self, texts: &[&[u8]], rules: &Rules) {
+        if matches!(self.0, Repr::Packed(_)) {
+            self.expect_of_short(texts, rules);
+        }
+    }
+
+    fn expect_of_short(&mut self, texts: &[&[u8]], rules: &Rules) {
         let Repr::Packed(packed) = &self.0 else { return };
         let bytes = packed.as_bytes().len() + texts.iter().map(|text| text.len()).sum::<usize>();
         if !NodeLimit::of(&rules.limits).allows(bytes, packed.len() + texts.len()) {
@@ -116,6 +125,7 @@ impl List {
     }
 
     /// Adds an element at one end. Say [`List::expect`] before, once for all.
+    #[inline]
     pub fn push(&mut self, end: End, text: &[u8], rules: &Rules) {
         match (&mut self.0, end) {
             (Repr::Packed(packed), End::Front) => packed.push_front(text),
@@ -135,6 +145,7 @@ impl List {
     }
 
     /// Takes out the element at one end, after a look at it. Say [`List::settle`] when done.
+    #[inline]
     pub fn pop(&mut self, end: End, look: impl FnOnce(Str<'_>)) {
         match &mut self.0 {
             Repr::Packed(packed) => {
@@ -235,19 +246,21 @@ impl List {
         let Repr::Quick(quick) = &self.0 else { return };
         let Some(node) = quick.only_node() else { return };
         let limit = NodeLimit::of(&rules.limits).halved();
-        if limit.allows(node.len() + quick::FRAME, node.count()) {
-            self.0 = Repr::Packed(Packed::of(node.elements(), node.count()));
+        if limit.allows(node.sealed_len() + node.count() + quick::FRAME, node.count()) {
+            self.0 = Repr::Packed(node.to_packed());
         }
     }
 
     /// The blocks it lies in.
     pub fn blocks(&self) -> impl Iterator<Item = Block<'_>> {
         let (packed, quick) = match &self.0 {
-            Repr::Packed(packed) => (Some((packed.elements(), packed.len())), None),
+            Repr::Packed(packed) => {
+                (Some((Run::over(packed.elements(), true), packed.len())), None)
+            }
             Repr::Quick(quick) => (None, Some(quick)),
         };
         let nodes = quick.into_iter().flat_map(|quick| quick.nodes());
-        let nodes = nodes.map(|node| (node.elements(), node.count()));
+        let nodes = nodes.map(|node| (node.run(), node.count()));
         packed.into_iter().chain(nodes).map(|(elements, count)| Block { elements, count })
     }
 
@@ -266,7 +279,7 @@ impl List {
 /// A run of a list's elements, as they lie in memory.
 #[derive(Clone, Copy)]
 pub struct Block<'a> {
-    elements: &'a [u8],
+    elements: Run<'a>,
     count: usize,
 }
 
@@ -274,7 +287,7 @@ impl<'a> Block<'a> {
     /// The only element, if it is too long to share a block with others.
     #[must_use]
     pub fn long_element(&self, limits: &Limits) -> Option<&'a [u8]> {
-        match packed::Iter::over(self.elements).next()? {
+        match { self.elements }.next()? {
             Str::Bytes(text) if self.count == 1 && !NodeLimit::of(limits).allows(text.len(), 1) => {
                 Some(text)
             }
@@ -285,7 +298,7 @@ impl<'a> Block<'a> {
     /// The elements as a listpack.
     #[must_use]
     pub fn to_packed(&self) -> Packed {
-        Packed::of(self.elements, self.count)
+        self.elements.to_packed(self.count)
     }
 }
 

@@ -9,12 +9,14 @@ mod copying;
 use std::collections::VecDeque;
 
 use super::node::{End, Node};
+use super::run::{Run, RunBack};
 use crate::element::Encoded;
-use crate::packed::{Iter, IterBack};
 use crate::{Limits, Str};
 
 /// Nodes up to which dropping all at once takes no time worth dividing.
 const LIGHT_NODES_MAX: usize = 16;
+/// A node is sealed when the one before it at the list's end has a block of this part of its own.
+const SEAL_PART: usize = 4;
 /// Nodes of a chunk.
 const CHUNK_MAX: usize = 128;
 
@@ -151,11 +153,36 @@ impl Quick {
         });
         self.len += 1;
         match node {
-            Some(node) if fits(node, text, limit) => node.push(end, new),
-            node => {
-                let known = node.map(Node::seal).is_some();
-                self.push_node(end, new, known);
+            Some(node) if fits(node, text, limit) => {
+                if node.push(end, new) {
+                    self.seal_behind(end);
+                }
             }
+            node => {
+                let counted = node.is_some();
+                self.push_node(end, new, counted);
+                self.seal_behind(end);
+            }
+        }
+    }
+
+    /// Seals the node behind the one at an end, once that has grown somewhat: a list that goes up and
+    /// down where one node ends would seal and open it each time.
+    #[cold]
+    fn seal_behind(&mut self, end: End) {
+        let mut at = match end {
+            End::Front => Some(At { chunk: 0, node: 0 }),
+            End::Back => self.last(),
+        };
+        let grown = at.map_or(0, |at| self.node(at).capacity());
+        at = match end {
+            End::Front => self.real(At { chunk: 0, node: 1 }),
+            End::Back => at.and_then(|at| self.before(at)),
+        };
+        if let Some(at) = at
+            && grown >= self.node(at).capacity() / SEAL_PART
+        {
+            self.node_mut(at).seal();
         }
     }
 
@@ -218,6 +245,7 @@ impl Quick {
     }
 
     /// Takes out the element at one end, after a look at it.
+    #[inline]
     pub(super) fn pop(&mut self, end: End, look: impl FnOnce(Str<'_>)) {
         let chunk = match end {
             End::Front => self.chunks.front_mut(),
@@ -258,8 +286,7 @@ impl Quick {
 
     pub(super) fn get(&self, index: usize) -> Option<Str<'_>> {
         let (at, n) = self.locate(index)?;
-        let node = self.node(at);
-        Some(node.read(node.offset(n)))
+        Some(self.node(at).get(n))
     }
 
     pub(super) fn iter_from(&self, index: usize) -> QuickIter<'_> {
@@ -267,10 +294,10 @@ impl Quick {
             return QuickIter {
                 quick: self,
                 at: At { chunk: self.chunks.len(), node: 0 },
-                rest: Iter::over(b""),
+                rest: Run::over(b"", false),
             };
         };
-        QuickIter { quick: self, at, rest: self.node(at).iter_from(n) }
+        QuickIter { quick: self, at, rest: self.node(at).run_from(n) }
     }
 
     pub(super) fn iter_back_from(&self, index: usize) -> QuickIterBack<'_> {
@@ -278,19 +305,18 @@ impl Quick {
             return QuickIterBack {
                 quick: self,
                 at: At { chunk: 0, node: 0 },
-                rest: IterBack::over(b""),
+                rest: RunBack::over(b"", true),
             };
         };
-        QuickIterBack { quick: self, at, rest: self.node(at).iter_back_from(n) }
+        QuickIterBack { quick: self, at, rest: self.node(at).run_back_from(n) }
     }
 
     pub(super) fn set(&mut self, index: usize, text: &[u8], limit: NodeLimit) -> bool {
         let Some((at, n)) = self.locate(index) else { return false };
         let node = self.node_mut(at);
-        let place = node.offset(n);
-        let rest = node.len() - node.read(place).len().min(node.len());
+        let rest = node.sealed_len() - node.get(n).len().min(node.sealed_len());
         if node.count() == 1 || limit.allows(rest + text.len() + FRAME + OVERHEAD, node.count()) {
-            node.replace(place, Encoded::of(text));
+            node.replace(n, Encoded::of(text));
         } else {
             self.remove(index, 1);
             self.insert(index, text, limit);
@@ -304,8 +330,7 @@ impl Quick {
         let new = Encoded::of(text);
         let node = self.node_mut(at);
         if fits(node, text, limit) {
-            let place = node.offset(n);
-            node.insert(place, new);
+            node.insert(n, new);
         } else {
             // In front of the node, or between its halves.
             let rest = (n > 0).then(|| node.split_off(n));
@@ -438,7 +463,7 @@ impl Quick {
 }
 
 fn fits(node: &Node, text: &[u8], limit: NodeLimit) -> bool {
-    limit.allows(node.len() + FRAME + text.len() + OVERHEAD, node.count() + 1)
+    limit.allows(node.sealed_len() + FRAME + text.len() + OVERHEAD, node.count() + 1)
 }
 
 /// The part that holds number `n` of `len`, and its number inside that.
@@ -472,7 +497,7 @@ fn find<T>(
 pub(super) struct QuickIter<'a> {
     quick: &'a Quick,
     at: At,
-    rest: Iter<'a>,
+    rest: Run<'a>,
 }
 
 impl<'a> Iterator for QuickIter<'a> {
@@ -485,7 +510,7 @@ impl<'a> Iterator for QuickIter<'a> {
                 return Some(text);
             }
             self.at = self.quick.real(At { node: self.at.node + 1, ..self.at })?;
-            self.rest = Iter::over(self.quick.node(self.at).elements());
+            self.rest = self.quick.node(self.at).run();
         }
     }
 }
@@ -494,7 +519,7 @@ impl<'a> Iterator for QuickIter<'a> {
 pub(super) struct QuickIterBack<'a> {
     quick: &'a Quick,
     at: At,
-    rest: IterBack<'a>,
+    rest: RunBack<'a>,
 }
 
 impl<'a> Iterator for QuickIterBack<'a> {
@@ -506,7 +531,7 @@ impl<'a> Iterator for QuickIterBack<'a> {
                 return Some(text);
             }
             self.at = self.quick.before(self.at)?;
-            self.rest = IterBack::over(self.quick.node(self.at).elements());
+            self.rest = self.quick.node(self.at).run_back();
         }
     }
 }

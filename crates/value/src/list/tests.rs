@@ -154,3 +154,74 @@ fn forms_change_where_the_directive_says() {
     push(&mut long, &[b'x'; 9_000]);
     assert_eq!(long.encoding(), "quicklist");
 }
+
+/// A list as if pushed by `count` commands.
+fn pushed(end: End, count: usize, rules: &Rules, text: impl Fn(usize) -> Vec<u8>) -> List {
+    let mut list = List::default();
+    for n in 0..count {
+        let text = text(n);
+        list.expect(&[&text], rules);
+        list.push(end, &text, rules);
+    }
+    list
+}
+
+#[test]
+fn an_element_of_sixteen_bytes_takes_seventeen_and_little_more() {
+    let rules = rules(-2);
+    let count = if cfg!(miri) { 2_000 } else { 100_000 };
+    for end in [End::Front, End::Back] {
+        let list = pushed(end, count, &rules, |n| format!("{n:016x}").into_bytes());
+        let each = list.bytes() as f64 / count as f64;
+        assert!(cfg!(miri) || each < 17.3, "{each} bytes for an element of 16");
+    }
+}
+
+/// Nodes in the middle are sealed; whatever is asked of them and done to them, they hold the same.
+#[test]
+fn what_is_sealed_is_the_same() {
+    let count = if cfg!(miri) { 1_200 } else { 6_000 };
+    for (is_even, size) in [(true, -1), (false, -1), (true, -2), (false, 300)] {
+        let rules = rules(size);
+        let text = |n: usize| match is_even {
+            true => format!("{n:016x}").into_bytes(),
+            false => "x".repeat(n % 200).into_bytes(),
+        };
+        let mut list = pushed(End::Back, count, &rules, text);
+        let mut model: Vec<Vec<u8>> = (0..count).map(text).collect();
+        let case = format!("{is_even}, {size}");
+        for n in (0..count).step_by(97) {
+            assert_eq!(list.get(n).map(|text| text.to_vec()), Some(model[n].clone()), "{case}");
+            let back: Vec<_> = list.iter_back_from(n).take(600).map(|text| text.to_vec()).collect();
+            assert!(back.iter().eq(model[..=n].iter().rev().take(600)), "{case}, {n}");
+        }
+        let whole: Vec<_> = list.blocks().flat_map(|block| all(&block.to_packed())).collect();
+        assert_eq!(whole, model, "{case}");
+        // One of the same length, one that is not, one out, some from either end.
+        for (n, new) in [(count / 2, text(count / 2)), (count / 3, b"other".to_vec())] {
+            let new: Vec<u8> = new.iter().map(|byte| byte ^ 1).collect();
+            assert!(list.set(n, &new, &rules), "{case}");
+            model[n] = new;
+        }
+        let gone = model.remove(count / 4);
+        let first = model.iter().position(|held| *held == gone).map_or(0, |n| n + 1);
+        if first == 0 {
+            assert_eq!(list.remove_matching(&gone, End::Front, 1), 1, "{case}");
+        } else {
+            model.insert(count / 4, gone);
+        }
+        while model.len() > 10 {
+            let mut taken = Vec::new();
+            list.pop(End::Front, |text| taken = text.to_vec());
+            assert_eq!(taken, model.remove(0), "{case}");
+            assert_eq!(list.end(End::Back).map(|text| text.to_vec()), model.last().cloned());
+            list.cut(End::Back, 2);
+            model.truncate(model.len() - 2);
+        }
+        assert!(list.iter().map(|text| text.to_vec()).eq(model), "{case}");
+    }
+}
+
+fn all(packed: &crate::Packed) -> Vec<Vec<u8>> {
+    packed.iter().map(|text| text.to_vec()).collect()
+}

@@ -16,22 +16,22 @@ struct Found {
 }
 
 impl Stream {
-    /// The blocks with their first ids, as snapshots carry them.
-    pub fn blocks(&self) -> impl ExactSizeIterator<Item = (StreamId, &Packed)> {
-        self.body.blocks.iter().map(|(first, block)| (*first, &block.0))
+    /// The blocks with their first ids.
+    pub fn blocks(&self) -> impl ExactSizeIterator<Item = (StreamId, &Block)> {
+        self.body.blocks.iter().map(|(first, block)| (*first, block))
     }
 
     /// Adds a block behind all others; one without entries is left out. False when it is damaged or not
     /// behind them: then nothing changes.
-    pub fn push_block(&mut self, first: StreamId, block: Packed) -> bool {
+    pub fn push_block(&mut self, first: StreamId, block: &Packed) -> bool {
         let body = &mut *self.body;
         if body.blocks.contains_key(&first) {
             return false;
         }
-        let Some(found) = check(&block, first, body.last_id) else { return false };
+        let Some(found) = check(block, first, body.last_id) else { return false };
         body.last_id = found.last;
         if found.live > 0 {
-            body.blocks.insert(first, Block(block));
+            body.blocks.insert(first, Block::of_packed(block));
             self.len += found.live;
             if self.body.first_id == StreamId::MIN {
                 self.find_first();
@@ -119,7 +119,9 @@ mod tests {
             let original = stream(&mut Rng::new(seed));
             let mut copy = Stream::default();
             for (first, block) in original.blocks() {
-                assert!(copy.push_block(first, block.clone()), "seed {seed}");
+                let packed = block.to_packed();
+                assert_eq!(packed.as_bytes().len(), block.published(), "seed {seed}");
+                assert!(copy.push_block(first, &packed), "seed {seed}");
             }
             assert_eq!(copy.first_id(), original.first_id(), "seed {seed}");
             assert!(copy.last_id() <= original.last_id(), "seed {seed}");
@@ -137,6 +139,7 @@ mod tests {
             whole.push(StreamId { ms: 9, seq }, &fields, BlockLimits { bytes: 0, entries: 0 });
         }
         let (first, block) = whole.blocks().next().expect("one block");
+        let block = block.to_packed();
         let texts: Vec<Str<'_>> = block.iter().collect();
         for (at, text) in texts.iter().enumerate() {
             if !matches!(text, Str::Int(_)) {
@@ -150,17 +153,17 @@ mod tests {
                 let mut copy = Stream::default();
                 // Another id may be as good, behind a head of five elements and in entries of five.
                 let is_id = at > 5 && matches!(at % 5, 1 | 2);
-                let taken = copy.push_block(first, block);
+                let taken = copy.push_block(first, &block);
                 let ids: Vec<StreamId> = copy.iter().map(|entry| entry.id).collect();
                 let is_sound = is_id && ids.len() == 3 && ids.is_sorted();
                 assert!(!taken || is_sound, "{at}: {value}");
             }
         }
         let cut = Packed::collect(texts[..texts.len() - 1].iter().copied());
-        assert!(!Stream::default().push_block(first, cut));
-        assert!(!Stream::default().push_block(first, Packed::new()));
+        assert!(!Stream::default().push_block(first, &cut));
+        assert!(!Stream::default().push_block(first, &Packed::new()));
         let mut twice = Stream::default();
-        assert!(twice.push_block(first, block.clone()) && !twice.push_block(first, block.clone()));
+        assert!(twice.push_block(first, &block) && !twice.push_block(first, &block));
     }
 
     #[test]
@@ -170,6 +173,7 @@ mod tests {
             let original = stream(&mut rng);
             let mut copy = Stream::default();
             for (first, block) in original.blocks() {
+                let block = block.to_packed();
                 let mut texts: Vec<Str<'_>> = block.iter().collect();
                 let at = rng.below(texts.len() as u64) as usize;
                 match rng.below(4) {
@@ -178,7 +182,7 @@ mod tests {
                     2 => texts[at] = Str::Bytes(b"odd"),
                     _ => texts[at] = Str::Int(rng.next() as i64 >> rng.below(64)),
                 }
-                copy.push_block(first, Packed::collect(texts.into_iter()));
+                copy.push_block(first, &Packed::collect(texts.into_iter()));
             }
             let ids: Vec<StreamId> = copy.iter().map(|entry| entry.id).collect();
             assert!(ids.is_sorted(), "seed {seed}");

@@ -24,7 +24,7 @@ impl Stream {
                 return true;
             }
             to.blocks.insert(*id, block.clone());
-            spend(left, block.0.capacity());
+            spend(left, block.capacity());
         }
         loop {
             if let Some(mut last) = to.groups.last_entry() {

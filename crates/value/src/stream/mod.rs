@@ -15,8 +15,7 @@ mod range;
 
 use std::collections::BTreeMap;
 
-use block::Block;
-pub use block::Fields;
+pub use block::{Block, Fields};
 pub use group::{Consumer, ConsumerId, Group, Pending};
 pub use id::StreamId;
 pub use range::{Entry, Range};
@@ -194,14 +193,14 @@ impl Stream {
     pub fn trim(&mut self, trim: Trim, approximate: bool, limit: usize) -> usize {
         let mut removed = 0;
         while let Some(oldest) = self.body.blocks.first_entry() {
-            let live = oldest.get().live() as usize;
+            let live = oldest.get().live();
             if matches!(trim, Trim::MaxLen(len) if self.len <= len)
-                || (limit > 0 && removed + live > limit)
+                || (limit > 0 && removed + live as usize > limit)
             {
                 break;
             }
             let goes_whole = match trim {
-                Trim::MaxLen(len) => self.len - live as u64 >= len,
+                Trim::MaxLen(len) => self.len - u64::from(live) >= len,
                 Trim::MinId(id) => {
                     let (first, block) = (*oldest.key(), oldest.get());
                     block.before(first, block.end()).is_none_or(|last| last.id < id)
@@ -209,8 +208,8 @@ impl Stream {
             };
             if goes_whole {
                 oldest.remove();
-                self.len -= live as u64;
-                removed += live;
+                self.len -= u64::from(live);
+                removed += live as usize;
                 continue;
             }
             if !approximate {
@@ -278,7 +277,7 @@ impl Stream {
     /// Bytes on the heap.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let blocks: usize = self.body.blocks.values().map(|block| block.0.capacity() + 40).sum();
+        let blocks: usize = self.body.blocks.values().map(|block| block.capacity() + 40).sum();
         size_of::<Body>() + blocks + self.body.groups.values().map(Group::bytes).sum::<usize>()
     }
 
@@ -326,6 +325,6 @@ impl Stream {
 /// Whether the last block takes an entry of that many bytes more.
 fn has_room(block: &Block, added: usize, limits: BlockLimits) -> bool {
     let bytes_max = if limits.bytes == 0 { BLOCK_LEN_MAX } else { limits.bytes.min(BLOCK_LEN_MAX) };
-    block.0.as_bytes().len() + added < bytes_max
+    block.published() + added < bytes_max
         && (limits.entries == 0 || ((block.live() + block.deleted()) as usize) < limits.entries)
 }

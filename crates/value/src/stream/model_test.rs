@@ -204,5 +204,5 @@ fn an_entry_takes_little_more_than_its_values() {
         stream.push(id, &fields, BlockLimits { bytes: 4_096, entries: 100 });
     }
     let each = stream.bytes() / count;
-    assert!(each <= 30, "{each} bytes for an entry of 17");
+    assert!(each <= 23, "{each} bytes for an entry of 17");
 }

@@ -190,7 +190,8 @@ impl Leaf {
         used.map(|(at, _)| at).nth(n)
     }
 
-    /// Adds an item whose key is not there. The leaf is not full.
+    /// Adds an item whose key is not there. The leaf is not full. For its inlining see [`Self::store`].
+    #[inline(always)]
     pub(super) fn insert<S: Shape>(&mut self, hash: u32, parts: &[&[u8]]) {
         let place = self.store::<S>(parts);
         let word = word(hash, place);
@@ -281,7 +282,9 @@ impl Leaf {
         }
     }
 
-    /// Puts the bytes of an item somewhere; gives its place.
+    /// Puts the bytes of an item somewhere; gives its place. Part of every add and of nothing else large:
+    /// left to itself it is inlined or not by what else is in the crate.
+    #[inline(always)]
     fn store<S: Shape>(&mut self, parts: &[&[u8]]) -> u32 {
         let len: usize = parts.iter().map(|part| part.len()).sum();
         if len > ITEM_INLINE_MAX {

@@ -2,6 +2,7 @@
 //!
 //! Redis prints it where the server was started; here whoever asks sees it.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use stoa_engine::Ctx;
@@ -17,9 +18,9 @@ pub(super) fn describe(key: &[u8], ctx: &mut Ctx<'_>) -> Option<Option<String>> 
     }
     let packed = match entry.object()? {
         ObjectRef::List(list) => return Some(Some(of_list(list))),
-        ObjectRef::Set(set) => set.as_packed(),
-        ObjectRef::SortedSet(set) => set.packed(),
-        ObjectRef::Hash(hash) => hash.packed(),
+        ObjectRef::Set(set) => set.to_packed().map(Cow::Owned),
+        ObjectRef::SortedSet(set) => set.packed().map(Cow::Borrowed),
+        ObjectRef::Hash(hash) => hash.to_packed(),
         ObjectRef::Stream(_) => None,
     };
     Some(packed.map(|packed| lines(packed.iter(), packed.len())))
