@@ -224,7 +224,7 @@ impl BitFieldArgs<'_> {
                     reply.int(old as i64);
                     continue;
                 }
-                Action::Set(value, overflow) => (field.as_written(value), overflow, true),
+                Action::Set(value, overflow) => (field.as_written(value, overflow), overflow, true),
                 Action::Add(value, overflow) => (old + i128::from(value), overflow, false),
             };
             let Some(new) = field.fit(wanted, overflow) else {
@@ -305,9 +305,16 @@ impl Field {
         if negative { bits as i128 - (1 << self.bits) } else { bits as i128 }
     }
 
-    /// A number that SET was given: an unsigned field reads a negative one as its 64 bits.
-    fn as_written(self, value: i64) -> i128 {
-        if self.signed { value.into() } else { (value as u64).into() }
+    /// A number that SET was given: an unsigned field reads a negative one as its 64 bits. Programs
+    /// were written against a check whose distance to the highest number overflows in 64 bits: what
+    /// is further below a narrow field than that is taken for above it.
+    fn as_written(self, value: i64, overflow: Overflow) -> i128 {
+        if !self.signed {
+            return (value as u64).into();
+        }
+        let narrow = self.bits < 64 && overflow == Overflow::Saturate;
+        let max = i64::MAX >> (64 - self.bits);
+        if narrow && max.checked_sub(value).is_none() { i64::MAX.into() } else { value.into() }
     }
 
     /// `wanted` as it fits into the field; none when it must not be made to fit.
@@ -317,9 +324,6 @@ impl Field {
         match overflow {
             _ if (min..=max).contains(&wanted) => Some(wanted),
             Overflow::Wrap => Some(self.sign_extend(wanted as u128)),
-            // Programs were written against a subtraction that overflows in 64 bits: what is further
-            // below the highest number than that counts as above it.
-            Overflow::Saturate if max - wanted > i64::MAX.into() => Some(max),
             Overflow::Saturate => Some(wanted.clamp(min, max)),
             Overflow::Fail => None,
         }
@@ -374,6 +378,9 @@ mod tests {
             (false, 8, 256, 0, 255),
             (false, 8, -1, 255, 0),
             (true, 64, 1_i128 << 63, -1 << 63, (1 << 63) - 1),
+            (true, 64, (-1 << 63) - 1, (1 << 63) - 1, -1 << 63),
+            (true, 63, -3 << 62, -1 << 62, -1 << 62),
+            (false, 63, -922_337_203, (1 << 63) - 922_337_203, 0),
             (false, 63, 1 << 63, 0, (1 << 63) - 1),
             (true, 1, 1, -1, 0),
         ];
