@@ -277,9 +277,15 @@ fn parts(arg: &Arg, members: &Members<'_>, argv: &mut Argv) -> Result<(), Refusa
     // those the one that the most members make whole.
     let outright: Vec<&Arg> =
         arg.children.iter().filter(|child| members.find(child).is_some()).collect();
+    let whole = || arg.children.iter().filter(|child| members.make_whole(child));
     match outright[..] {
         [] => {}
-        [child] => return one(child, members, argv),
+        // A group may have a part of that name: then more members speak of the group.
+        [child] => {
+            let more = whole().filter(|other| members.count(other) > members.count(child));
+            let meant = more.max_by_key(|other| members.count(other)).unwrap_or(child);
+            return one(meant, members, argv);
+        }
         _ => return Err(Refusal::new(format_args!("give one of {}, not several", choices(arg)))),
     }
     let mut mentioned = arg.children.iter().filter(|child| members.mention(child));
@@ -289,8 +295,7 @@ fn parts(arg: &Arg, members: &Members<'_>, argv: &mut Argv) -> Result<(), Refusa
     if second.is_none() {
         return one(first, members, argv);
     }
-    let whole = arg.children.iter().filter(|child| members.make_whole(child));
-    match whole.max_by_key(|child| members.count(child)) {
+    match whole().max_by_key(|child| members.count(child)) {
         Some(child) => one(child, members, argv),
         None => Err(Refusal::new(format_args!("give one of {}, whole", choices(arg)))),
     }

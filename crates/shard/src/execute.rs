@@ -267,6 +267,13 @@ impl Shard {
         if !alone && plan != Plan::Home && self.waits_for_confirmation(req.conn) {
             return false;
         }
+        // What holds keys here (COPY and MIGRATE of large values) holds them against FLUSHALL and scripts, too.
+        if alone
+            && plan != Plan::Exec
+            && let Some(scope) = self.hindering(req)
+        {
+            return self.wait_for_turn(req.conn, scope);
+        }
         match plan {
             Plan::Home => self.run_here(req, None),
             Plan::Exec => return self.exec(req),

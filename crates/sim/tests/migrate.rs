@@ -251,6 +251,26 @@ fn whatever_is_wrong_with_the_way_the_keys_stay() {
 }
 
 #[test]
+fn who_never_answers_is_given_up_however_busy_the_shard_is() {
+    for shards in SHARDS {
+        let (mut world, client) = world(shards);
+        let other = world.connect();
+        ask(&mut world, client, "SET a 1");
+        world.call(client, &words("MIGRATE there 7000 a 0 700"));
+        let mut peer = Peer::of(&mut world);
+        peer.hears(&mut world, "SELECT 0");
+        for _ in 0..10 {
+            assert_eq!(ask(&mut world, other, "PING"), "+PONG");
+            world.advance(100);
+        }
+        let told = answer(&mut world, client);
+        assert_eq!(told.as_deref(), Some("-IOERR error or timeout reading to target instance"));
+        assert!(world.is_closed(peer.id));
+        assert_eq!(ask(&mut world, client, "EXISTS a"), ":1");
+    }
+}
+
+#[test]
 fn what_is_no_answer_ends_the_connection() {
     let long = format!("+{}", "x".repeat(5_000));
     for garbage in ["HTTP/1.1 400 Bad Request\r\n", "$5\r\nhello\r\n", "\r\n", "*1\r\n", &long] {

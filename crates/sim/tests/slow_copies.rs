@@ -58,6 +58,39 @@ fn others_go_on_while_a_large_value_is_copied_and_who_wants_its_keys_waits() {
 }
 
 #[test]
+fn what_names_no_key_does_not_take_one_away_that_is_being_copied() {
+    let takes = [
+        ("FLUSHALL", "+OK\r\n"),
+        ("FLUSHDB", "+OK\r\n"),
+        ("SWAPDB 0 1", "+OK\r\n"),
+        ("EVAL \"return redis.call('DEL', 'a')\" 0", ":1\r\n"),
+        ("EVAL \"redis.call('DEL', 'a') return redis.call('SADD', 'a', 'x')\" 1 other", ":1\r\n"),
+        ("EVAL \"return redis.call('FLUSHALL')\" 0", "+OK\r\n"),
+    ];
+    for shards in SHARDS {
+        for ((take, said), within) in takes.iter().flat_map(|it| [(it, false), (it, true)]) {
+            let at = format!("{shards} shards, {take}, in EXEC: {within}");
+            let mut world = World::new(&Options::calm(shards, 1));
+            let [one, two] = [0; 2].map(|_| world.connect());
+            fill(&mut world, one, VALUES[2], "a");
+            if within {
+                world.ask(two, "MULTI");
+                world.ask(two, take);
+            }
+            world.say(one, "COPY a b");
+            world.run(BEGUN * u64::from(shards));
+            world.say(two, if within { "EXEC" } else { take });
+            assert_eq!(world.answer(one).as_deref(), Some(":1\r\n"), "{at}");
+            let answer = world.answer(two).expect("it waited for the copy only");
+            assert!(answer.ends_with(said), "{at}: {answer}");
+            assert!(world.settle(200_000), "{at}: it comes to rest");
+            let left = if take.contains("'DEL'") { ":1\r\n" } else { ":0\r\n" };
+            assert_eq!(world.ask(one, "EXISTS b"), left, "{at}");
+        }
+    }
+}
+
+#[test]
 fn a_copy_happens_at_the_moment_it_was_asked_for() {
     for shards in SHARDS {
         for (from, to) in [("a", "b"), ("a", "c"), ("d", "a")] {

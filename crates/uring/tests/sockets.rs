@@ -2,13 +2,13 @@
 
 mod lines;
 
-use std::io::{BufRead, Read, Write};
-use std::net::Shutdown;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 
 use lines::{CONNS_MAX, Counts, Node, PATIENCE, on_each_driver};
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 use stoa_uring::{Options, UnixSocket};
 
 /// Few and small receive buffers, so that everything has to wait for them.
@@ -33,6 +33,40 @@ fn each_of_many_connections_gets_its_own_answers() {
                 }
             }
             node.wait_until("all rows are free", |counts| Counts::get(&counts.open) == 1);
+        },
+    );
+}
+
+#[test]
+fn a_node_connects_to_who_listens_and_hears_of_who_does_not() {
+    on_each_driver(
+        |_| {},
+        |node| {
+            let there = TcpListener::bind("127.0.0.1:0").expect("a free port");
+            let port = there.local_addr().expect("bound").port();
+            let mut client = node.connect();
+            client.say(&format!("dial {port}"));
+            let (socket, _) = there.accept().expect("the node connects");
+            assert_eq!(client.hear(), "Ok(\"linked\")", "{}", node.name);
+            socket.set_read_timeout(Some(PATIENCE)).expect("a socket");
+            let mut lines = BufReader::new(socket.try_clone().expect("a second handle"));
+            let mut line = String::new();
+            lines.read_line(&mut line).expect("the node says hello");
+            assert_eq!(line, "hello\n", "{}", node.name);
+            // It is a connection like any other.
+            (&socket).write_all(b"echo back\n").expect("the node reads");
+            line.clear();
+            lines.read_line(&mut line).expect("the node answers");
+            assert_eq!(line, "back\n", "{}", node.name);
+            drop((there, lines, socket));
+            // Bound, so that nobody else gets the port, but nobody listens.
+            let deaf = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+            let any = SocketAddr::from(([127, 0, 0, 1], 0));
+            deaf.bind(&any.into()).expect("a free port");
+            let port = deaf.local_addr().expect("bound").as_socket().expect("an address").port();
+            client.say(&format!("dial {port}"));
+            assert_eq!(client.hear(), "Err(Refused)", "{}", node.name);
+            node.wait_until("its end is seen", |counts| Counts::get(&counts.ended) == 1);
         },
     );
 }

@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use stoa_stdx::{ConnId, MonoMs, ShardId};
-use stoa_uring::{Action, DriverChoice, Now, Options, Pass, Peer, Running, Service, Stop, run};
+use stoa_uring::{
+    Action, DriverChoice, Now, Options, Pass, Peer, Running, Service, Stop, Unlinked, run,
+};
 
 /// Nothing here takes this long; a test that hangs fails instead.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -156,6 +158,8 @@ pub(crate) struct Lines {
     due: Vec<(MonoMs, ConnId, Then)>,
     /// Portions left, and whom to tell.
     chores: Vec<(u32, ConnId)>,
+    /// A connection that was asked for is there, or will not be.
+    has_news: bool,
 }
 
 #[derive(Default)]
@@ -183,7 +187,8 @@ pub(crate) struct Mail {
 impl Lines {
     fn new(shard: ShardId, shards: u16, counts: Arc<Counts>) -> Self {
         let (conns, actions) = (BTreeMap::new(), VecDeque::new());
-        Self { shard, shards, counts, conns, actions, due: Vec::new(), chores: Vec::new() }
+        let (due, chores, has_news) = (Vec::new(), Vec::new(), false);
+        Self { shard, shards, counts, conns, actions, due, chores, has_news }
     }
 
     fn say(&mut self, conn: ConnId, line: &str) {
@@ -208,6 +213,13 @@ impl Lines {
             }
             "later" => self.due.push((MonoMs(now.mono.ms().0 + number()), conn, Then::Say)),
             "chore" => self.chores.push((number() as u32, conn)),
+            // Tells the asker what came of it, and says hello there.
+            "dial" => {
+                let tag = u64::from(conn.index) << 32 | u64::from(conn.generation);
+                let host = "localhost".to_owned();
+                let port = number() as u16;
+                self.actions.push_back(Action::Connect { tag, host, port, timeout_ms: 20_000 });
+            }
             "quit" => {
                 self.say(conn, "bye");
                 self.close(conn, true);
@@ -281,7 +293,19 @@ impl Service for Lines {
         true
     }
 
+    fn linked(&mut self, tag: u64, linked: Result<ConnId, Unlinked>, _: Now) {
+        let asker = ConnId { index: (tag >> 32) as u32, generation: tag as u32 };
+        if let Ok(conn) = linked {
+            assert!(self.conns.insert(key(conn), Conn::default()).is_none(), "{conn:?} is known");
+            Counts::add(&self.counts.open, 1);
+            self.say(conn, "hello");
+        }
+        self.say(asker, &format!("{:?}", linked.map(|_| "linked")));
+        self.has_news = true;
+    }
+
     fn pass(&mut self, input: &mut Pass<'_, Box<Mail>>, now: Now) {
+        self.has_news = false;
         Counts::add(&self.counts.passes, 1);
         Counts::add(&self.counts.stopping, usize::from(input.stopping));
         for &(conn, bytes) in input.data {
@@ -349,7 +373,7 @@ impl Service for Lines {
     }
 
     fn busy(&self) -> bool {
-        !self.chores.is_empty()
+        !self.chores.is_empty() || self.has_news
     }
 }
 
