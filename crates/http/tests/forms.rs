@@ -11,6 +11,9 @@ use stoa_stdx::Rng;
 /// Calls of each command.
 const TRIES: u64 = 60;
 
+/// Stands for a count that is not known yet; no word is like it.
+const PLACE: &str = "\0";
+
 /// A call as both sides write it.
 struct Call<'r> {
     rng: &'r mut Rng,
@@ -25,13 +28,13 @@ impl Call<'_> {
             let counted = args.get(at + 1).filter(|next| next.multiple && next.children.is_empty());
             if arg.name.starts_with("num") && counted.is_some() {
                 // It counts itself: its place is filled when that is known.
-                self.words.push(String::new());
+                self.words.push(PLACE.to_owned());
                 continue;
             }
             let before = self.words.len();
             members.extend(self.arg(arg));
             let count = self.words.len() - before;
-            if let Some(place) = before.checked_sub(1).filter(|at| self.words[*at].is_empty()) {
+            if let Some(place) = before.checked_sub(1).filter(|at| self.words[*at] == PLACE) {
                 self.words[place] = count.to_string();
             }
         }
