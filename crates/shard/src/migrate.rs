@@ -16,7 +16,7 @@
 use stoa_engine::{Migrated, Migration, stored_value};
 use stoa_rdb::Dumping;
 use stoa_resp::{Encoder, Proto, write_request};
-use stoa_stdx::MonoMs;
+use stoa_stdx::{MonoMs, UnixMs};
 
 use crate::Shard;
 use crate::event::{Action, Unlinked};
@@ -314,7 +314,7 @@ impl Shard {
         encoder.array(if replaces { 5 } else { 4 });
         encoder.bulk(b"RESTORE");
         encoder.bulk(name);
-        encoder.bulk(ttl_ms.to_string().as_bytes());
+        encoder.bulk(left_ms(*ttl_ms, errand.whose.moment(), self.now.unix).to_string().as_bytes());
         encoder.bulk_header(pieces.iter().map(Vec::len).sum());
         out.push(head);
         out.append(&mut pieces);
@@ -322,5 +322,14 @@ impl Shard {
         out.push(tail.to_vec());
         errand.written += 1;
         written
+    }
+}
+
+/// How long a key still lives that had so long `then`; zero is for ever. The other server counts from when it
+/// hears of it, so what is past of it is not given twice.
+fn left_ms(ttl_ms: u64, then: UnixMs, now: UnixMs) -> u64 {
+    match ttl_ms {
+        0 => 0,
+        _ => ttl_ms.saturating_sub(now.0.saturating_sub(then.0)).max(1),
     }
 }

@@ -120,6 +120,24 @@ fn a_key_goes_whole_and_is_gone_here() {
     }
 }
 
+#[test]
+fn the_time_on_the_way_is_part_of_a_keys_life() {
+    for shards in SHARDS {
+        for (ttl, left) in [(9_000, 8_600), (300, 1)] {
+            let (mut world, client) = world(shards);
+            ask(&mut world, client, &format!("SET k v PX {ttl}"));
+            world.call(client, &words("MIGRATE there 7000 k 0 1000"));
+            world.run(200);
+            world.advance(400);
+            let mut peer = Peer::of(&mut world);
+            peer.hears(&mut world, "SELECT 0");
+            peer.hears(&mut world, &format!("RESTORE k {left} "));
+            peer.says(&mut world, "+OK\r\n+OK\r\n");
+            assert_eq!(answer(&mut world, client).as_deref(), Some("+OK"));
+        }
+    }
+}
+
 fn changes(world: &mut World, client: ClientId) -> u64 {
     let info = ask(world, client, "INFO persistence");
     let line = info.lines().find_map(|line| line.strip_prefix("rdb_changes_since_last_save:"));
