@@ -55,6 +55,21 @@ pub struct WalkStep {
     pub found: Vec<Vec<u8>>,
 }
 
+impl<'a> Ctx<'a> {
+    /// Of a command for this client at this moment, which waits for nothing and has nothing on loan.
+    #[inline]
+    pub const fn new(
+        keyspace: &'a mut Keyspace,
+        sessions: &'a mut Sessions,
+        node: &'a mut Node,
+        (now, mono): (UnixMs, MonoMs),
+        row: SessionRow,
+    ) -> Self {
+        let (key, blocking, borrowed, walk) = (None, Blocking::Denied, None, None);
+        Self { keyspace, sessions, node, now, mono, row, key, blocking, borrowed, walk }
+    }
+}
+
 impl Ctx<'_> {
     /// The same for another command of the same client, at the same moment.
     #[inline]

@@ -75,9 +75,7 @@ impl Shard {
             let argc = spans.len();
             if argc <= ARGV_INLINE {
                 let mut argv: [&[u8]; ARGV_INLINE] = [&[]; ARGV_INLINE];
-                for (to, span) in argv.iter_mut().zip(spans) {
-                    *to = source.arg(*span);
-                }
+                source.args(spans, &mut argv);
                 self.run_argv(cmd, places, id, &argv[..argc])
             } else {
                 let argv: Argv<'_> = spans.iter().map(|span| source.arg(*span)).collect();
@@ -443,16 +441,15 @@ impl Shard {
         let sink = conn.sink();
         let start = sink.len();
         let mut ctx = Ctx {
-            keyspace: &mut self.keyspace,
-            sessions: &mut self.sessions,
-            node: &mut self.node,
-            now: self.now.unix,
-            mono: self.now.mono.ms(),
-            row,
             key,
             blocking: Blocking::Allowed,
-            borrowed: None,
-            walk: None,
+            ..Ctx::new(
+                &mut self.keyspace,
+                &mut self.sessions,
+                &mut self.node,
+                (self.now.unix, self.now.mono.ms()),
+                row,
+            )
         };
         if !self.intents.is_idle() {
             ctx.now = self.moment.unwrap_or(ctx.now);
@@ -646,16 +643,14 @@ impl Shard {
         let now = self.unix();
         self.count_waiting();
         Ctx {
-            keyspace: &mut self.keyspace,
-            sessions: &mut self.sessions,
-            node: &mut self.node,
-            now,
-            mono: self.now.mono.ms(),
-            row,
-            key: None,
-            blocking: Blocking::Denied,
-            borrowed: None,
             walk,
+            ..Ctx::new(
+                &mut self.keyspace,
+                &mut self.sessions,
+                &mut self.node,
+                (now, self.now.mono.ms()),
+                row,
+            )
         }
     }
 

@@ -11,6 +11,7 @@ use stoa_stdx::{ConnId, SlotId};
 use crate::Shard;
 use crate::conn::Stall;
 use crate::event::Action;
+use crate::execute::ARGV_INLINE;
 use crate::keys::owner_of;
 use crate::places::{Place, Spot, prefetch};
 use crate::plan::Plan;
@@ -64,6 +65,14 @@ impl Source<'_> {
     #[inline]
     pub(crate) fn arg(&self, span: Span) -> &[u8] {
         self.parser.arg(self.bytes.as_slice(), span)
+    }
+
+    /// The arguments at these spans, of which there are no more than fit.
+    #[inline]
+    pub(crate) fn args<'s>(&'s self, spans: &[Span], into: &mut [&'s [u8]; ARGV_INLINE]) {
+        for (to, span) in into.iter_mut().zip(spans) {
+            *to = self.arg(*span);
+        }
     }
 
     /// Says that the request at `start` and all behind it have not run.

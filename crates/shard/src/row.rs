@@ -7,8 +7,11 @@
 //! at the first request that is not so, or that left something to be carried out behind it; what is left takes the long way
 //! (`execute`), which can do everything. The two agree, as tests that break rows up at random see.
 
-use stoa_command::Flags;
-use stoa_engine::{Blocking, Ctx, Entry, Reply, ReplyMode, Session, Sessions, Table, Verdict, run};
+use stoa_command::{Flags, Spec};
+use stoa_engine::{
+    Blocking, Ctx, Entry, Node, Reply, ReplyMode, Session, Sessions, Table, Verdict, run,
+};
+use stoa_keyspace::Keyspace;
 use stoa_stdx::{ConnId, Key, MonoMs};
 
 use crate::Shard;
@@ -31,15 +34,6 @@ pub(crate) fn plain_commands(table: &Table, plans: &[Plan], scripted: &[bool]) -
             && !long.iter().any(|it| entry.spec.flags.has(*it))
     };
     table.entries().iter().zip(plans).zip(scripted).map(is_plain).collect()
-}
-
-/// How far a row came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    /// To a request that is not for a row, or to its end.
-    Here,
-    /// What the last request left was carried out; the shard or the client may be another one now.
-    Stirred,
 }
 
 impl Shard {
@@ -66,13 +60,13 @@ impl Shard {
             {
                 break;
             }
-            let (ran, end) = match cmd.what {
+            let (ran, stirred) = match cmd.what {
                 What::Own(..) => self.run_own(&cmds[done..], source),
-                What::Foreign(index, at) => (self.send_plain(cmd, index, at, source), End::Here),
-                _ => (0, End::Here),
+                What::Foreign(index, at) => (self.send_plain(cmd, index, at, source), false),
+                _ => (0, false),
             };
             done += ran;
-            if ran == 0 || end == End::Stirred {
+            if ran == 0 || stirred {
                 break;
             }
         }
@@ -98,29 +92,25 @@ impl Shard {
         is_free && self.sessions.get(id).is_some_and(|session| is_plain(session))
     }
 
-    /// Runs requests on keys of this shard.
-    fn run_own(&mut self, cmds: &[Cmd], source: &Source<'_>) -> (usize, End) {
+    /// Runs requests on keys of this shard. Gives how many ran, and whether what the last of them left was
+    /// carried out: the shard or the client may be another one then.
+    fn run_own(&mut self, cmds: &[Cmd], source: &Source<'_>) -> (usize, bool) {
         let id = source.conn;
         let row = Sessions::row(id);
         let proto = self.sessions.at(row).proto;
-        let Some(conn) = self.conns[id.index as usize].as_deref_mut() else {
-            return (0, End::Here);
-        };
+        let Some(conn) = self.conns[id.index as usize].as_deref_mut() else { return (0, false) };
         let sink = conn.sink();
         let first = sink.len();
-        let has_limit = self.node.config.maxmemory > 0;
         let table = self.node.table;
         let mut ctx = Ctx {
-            keyspace: &mut self.keyspace,
-            sessions: &mut self.sessions,
-            node: &mut self.node,
-            now: self.now.unix,
-            mono: self.now.mono.ms(),
-            row,
-            key: None,
             blocking: Blocking::Allowed,
-            borrowed: None,
-            walk: None,
+            ..Ctx::new(
+                &mut self.keyspace,
+                &mut self.sessions,
+                &mut self.node,
+                (self.now.unix, self.now.mono.ms()),
+                row,
+            )
         };
         let mut reply = RespReply::new(sink, proto);
         let mut argv: [&[u8]; ARGV_INLINE] = [&[]; ARGV_INLINE];
@@ -133,18 +123,11 @@ impl Shard {
             let What::Own(index, at) = cmd.what else { break };
             let argc = cmd.argc as usize;
             let entry = table.at(index);
-            if !self.plain[index as usize] || argc > ARGV_INLINE || !entry.spec.arity.admits(argc) {
+            let is_plain = self.plain[index as usize] && fits(&entry.spec, argc);
+            if !is_plain || is_too_much(&entry.spec, ctx.node, ctx.keyspace) {
                 break;
             }
-            if has_limit
-                && entry.spec.flags.has(Flags::DENYOOM)
-                && ctx.node.weigh_memory(ctx.keyspace)
-            {
-                break;
-            }
-            for (to, span) in argv.iter_mut().zip(&self.spans[cmd.spans_at as usize..][..argc]) {
-                *to = source.arg(*span);
-            }
+            source.args(&self.spans[cmd.spans_at as usize..][..argc], &mut argv);
             ctx.key = Some(Key { bytes: argv[at as usize], slot: cmd.slot, hash: cmd.hash });
             name = entry.spec.name;
             start = reply.mark();
@@ -157,11 +140,11 @@ impl Shard {
         }
         ran.note(&mut self.ran);
         if done == 0 {
-            return (0, End::Here);
+            return (0, false);
         }
         note_ran(self.sessions.at(row), name, done, self.now.mono.ms());
         self.replied(id, first, start, false);
-        (done, if stirred { End::Stirred } else { End::Here })
+        (done, stirred)
     }
 
     /// Runs requests from the front of a batch of another shard as long as they make a row, and whose keys
@@ -176,7 +159,8 @@ impl Shard {
         ends: &mut Vec<usize>,
     ) -> (usize, bool) {
         let first = &requests[0];
-        if !self.is_plain_request(first) || !self.is_calm() || self.is_pausing() {
+        let is_plain = is_whole(first) && self.plain[first.index as usize];
+        if !is_plain || !self.is_calm() || self.is_pausing() {
             return (0, false);
         }
         // As `Site::Park` has it where rare turns are made common.
@@ -186,16 +170,14 @@ impl Shard {
         self.set_proxy(first, args);
         let table = self.node.table;
         let mut ctx = Ctx {
-            keyspace: &mut self.keyspace,
-            sessions: &mut self.sessions,
-            node: &mut self.node,
-            now: self.now.unix,
-            mono: self.now.mono.ms(),
-            row: Sessions::PROXY,
-            key: None,
             blocking: Blocking::Allowed,
-            borrowed: None,
-            walk: None,
+            ..Ctx::new(
+                &mut self.keyspace,
+                &mut self.sessions,
+                &mut self.node,
+                (self.now.unix, self.now.mono.ms()),
+                Sessions::PROXY,
+            )
         };
         let mut reply = RespReply::new(replies, first.proto);
         let mut argv: [&[u8]; ARGV_INLINE] = [&[]; ARGV_INLINE];
@@ -204,9 +186,9 @@ impl Shard {
         let mut stirred = false;
         for request in requests {
             let Keyed::Only { at, first: spot } = request.keyed else { break };
-            let is_like = asks_alike(first, request) && self.plain[request.index as usize];
+            let is_plain = is_whole(request) && self.plain[request.index as usize];
             let argc = request.argv.count as usize;
-            if !is_like || argc > ARGV_INLINE || spot >= fetched {
+            if !is_plain || !asks_alike(first, request) || argc > ARGV_INLINE || spot >= fetched {
                 break;
             }
             argv.iter_mut().zip(args.get(request.argv)).for_each(|(to, arg)| *to = arg);
@@ -226,27 +208,16 @@ impl Shard {
         (done, stirred)
     }
 
-    /// A request that may begin a row.
-    fn is_plain_request(&self, request: &Request) -> bool {
-        let is_whole = matches!(request.dest, Dest::Hole { .. });
-        is_whole && matches!(request.ask, Ask::Execute) && self.plain[request.index as usize]
-    }
-
     /// Sends a request to the owner of its key. Gives how many that were.
     fn send_plain(&mut self, cmd: &Cmd, index: u16, at: u8, source: &Source<'_>) -> usize {
         let argc = cmd.argc as usize;
         let spec = &self.node.table.at(index).spec;
-        if !self.plain[index as usize] || argc > ARGV_INLINE || !spec.arity.admits(argc) {
-            return 0;
-        }
-        let needs_memory = self.node.config.maxmemory > 0 && spec.flags.has(Flags::DENYOOM);
-        if needs_memory && self.node.weigh_memory(&self.keyspace) {
+        let is_plain = self.plain[index as usize] && fits(spec, argc);
+        if !is_plain || is_too_much(spec, &mut self.node, &self.keyspace) {
             return 0;
         }
         let mut argv: [&[u8]; ARGV_INLINE] = [&[]; ARGV_INLINE];
-        for (to, span) in argv.iter_mut().zip(&self.spans[cmd.spans_at as usize..][..argc]) {
-            *to = source.arg(*span);
-        }
+        source.args(&self.spans[cmd.spans_at as usize..][..argc], &mut argv);
         let Some(conn) = self.conns[source.conn.index as usize].as_deref_mut() else { return 0 };
         let dest = Dest::Hole { conn: source.conn, ticket: conn.hole(false) };
         let verdict = Verdict { index, args_at: 1 };
@@ -259,11 +230,25 @@ impl Shard {
     }
 }
 
-/// Both want their answer whole, for the same kind of client in the same database.
+/// Whether so many words are right for a command, and few enough.
+fn fits(spec: &Spec, argc: usize) -> bool {
+    argc <= ARGV_INLINE && spec.arity.admits(argc)
+}
+
+/// Whether a command that takes memory finds none left.
+fn is_too_much(spec: &Spec, node: &mut Node, keyspace: &Keyspace) -> bool {
+    node.config.maxmemory > 0 && spec.flags.has(Flags::DENYOOM) && node.weigh_memory(keyspace)
+}
+
+/// It wants its answer whole.
+const fn is_whole(request: &Request) -> bool {
+    matches!(request.dest, Dest::Hole { .. }) && matches!(request.ask, Ask::Execute)
+}
+
+/// Both are for the same kind of client in the same database.
 fn asks_alike(one: &Request, other: &Request) -> bool {
     let of = |it: &Request| (it.db, it.proto, it.no_touch, it.is_local);
-    let is_whole = matches!(other.dest, Dest::Hole { .. }) && matches!(other.ask, Ask::Execute);
-    is_whole && of(one) == of(other)
+    of(one) == of(other)
 }
 
 /// What CLIENT LIST says of a client whose requests ran.

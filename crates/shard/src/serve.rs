@@ -655,16 +655,16 @@ impl Shard {
             self.count_waiting();
         }
         let mut ctx = Ctx {
-            keyspace: &mut self.keyspace,
-            sessions: &mut self.sessions,
-            node: &mut self.node,
-            now,
-            mono: self.now.mono.ms(),
-            row: Sessions::PROXY,
             key,
             blocking,
-            borrowed: None,
             walk,
+            ..Ctx::new(
+                &mut self.keyspace,
+                &mut self.sessions,
+                &mut self.node,
+                (now, self.now.mono.ms()),
+                Sessions::PROXY,
+            )
         };
         let at = request.args_at as usize;
         match request.ask {
