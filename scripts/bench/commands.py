@@ -18,10 +18,10 @@ import os
 import pathlib
 import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 
+import load
 import machine
 import peers
 import servers
@@ -84,7 +84,7 @@ def types(options, targets, cores, scratch):
                 requests = options.requests // (10 if test.startswith("lrange") else 1)
                 runs = {name: [] for name in names}
                 for number in range(options.rounds):
-                    for server in alive[number % len(alive):] + alive[:number % len(alive)]:
+                    for server in servers.in_turn(alive, number):
                         if test in FILLED_BY:
                             # Members come by chance, so more of them are added than are taken out.
                             _tool(tool, server, cores[-1], FILLED_BY[test], 16, 3 * requests)
@@ -98,10 +98,7 @@ def types(options, targets, cores, scratch):
 
 
 def _tool(tool, server, core, test, pipeline, requests):
-    before = server.cpu_s()
-    subprocess.run(tool_line(tool, server.port, test, pipeline, requests), check=True, capture_output=True, timeout=180,
-                   preexec_fn=servers.child_setup({core}))
-    return (server.cpu_s() - before) * 1e6 / requests
+    return load.cost(server, core, tool_line(tool, server.port, test, pipeline, requests), requests)[0]
 
 
 def tool_line(tool, port, test, pipeline, requests):
@@ -156,7 +153,7 @@ def transactions(options, targets, cores, scratch):
         for what, run in runs_of.items():
             runs = {name: [] for name in names}
             for number in range(rounds):
-                for name, server in alive[number % len(alive):] + alive[:number % len(alive)]:
+                for name, server in servers.in_turn(alive, number):
                     runs[name].append(run(server))
             cpu = {name: statistics.median(cost for cost, _ in runs[name]) for name in names}
             lines.append(f"| {what} | " + " | ".join(f"{cpu[name]:.2f}" for name in names) + " |")
@@ -172,10 +169,7 @@ def transactions(options, targets, cores, scratch):
 def _custom(tool, server, core, request, count):
     """Server CPU, µs an operation, and the load's p99, ms, of `count` requests of redis-benchmark."""
     words = [tool, "-h", wire.HOST, "-p", server.port, "-n", count, "-c", CONNECTIONS, "-P", BATCH, "-r", KEYS, "--csv"]
-    before = server.cpu_s()
-    out = subprocess.run([str(word) for word in words + request], check=True, capture_output=True, text=True, timeout=180,
-                         preexec_fn=servers.child_setup({core})).stdout
-    cost = (server.cpu_s() - before) * 1e6 / count
+    cost, out = load.cost(server, core, words + request, count)
     rows = [line.rsplit('"', 15) for line in out.splitlines() if line.count('","') >= 7]
     return cost, float(out.splitlines()[-1].split(",")[-2].strip('"')) if rows else None
 
@@ -185,13 +179,14 @@ def _blast(server, payload, batches):
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(socket.create_connection((wire.HOST, server.port), timeout=60)) for _ in range(8)]
         made = [payload(number) + wire.encode("ECHO", "<end>") for number in range(64)]
-        before = server.cpu_s()
-        for number in range(batches):
-            for at, client in enumerate(clients):
-                client.sendall(made[(number * 8 + at) % len(made)])
-            for client in clients:
-                _read_to_end(client)
-        return (server.cpu_s() - before) * 1e6 / (batches * 8 * BATCH)
+        with servers.alone(server):
+            before = server.cpu_s()
+            for number in range(batches):
+                for at, client in enumerate(clients):
+                    client.sendall(made[(number * 8 + at) % len(made)])
+                for client in clients:
+                    _read_to_end(client)
+            return (server.cpu_s() - before) * 1e6 / (batches * 8 * BATCH)
 
 
 def _read_to_end(sock):

@@ -33,6 +33,14 @@ class Outcome:
     p999_ms: float
 
 
+def cost(server, core, words, requests):
+    """Server CPU, µs an operation, while `words` put `requests` on it from `core`; and what they printed."""
+    with servers.alone(server):
+        before = server.cpu_s()
+        printed = _run(words, {core})
+        return (server.cpu_s() - before) * 1e6 / requests, printed
+
+
 def redis_benchmark(tool, port, cores, command, pipeline, requests, keys, value_len, threads=1):
     """Runs one command at one pipeline depth over random keys."""
     words = [tool, "-h", wire.HOST, "-p", port, "-t", command.lower(), "-n", requests]

@@ -179,7 +179,7 @@ def _turns(plan, section, named, pipelines, deadline):
                 if number and time.monotonic() > deadline:
                     plan.say(f"{section}: out of time in round {number + 1} of {plan.rounds}")
                     return runs
-                for name, server in _turned(named, number):
+                for name, server in servers.in_turn(named, number):
                     runs.append(_one(plan, server, name, number, command, pipeline, section))
     return runs
 
@@ -188,14 +188,10 @@ def _one(plan, server, name, number, command, pipeline, section):
     """One load on one server, with the server's CPU clock read before and after."""
     requests = plan.shards_requests if section == "shards" else plan.requests[pipeline]
     size = (command, pipeline, requests, plan.keys, plan.value_len)
-    cpu, wall = server.cpu_s(), time.monotonic()
-    if section == "memtier":
-        outcome = load.memtier(plan.memtier, server.port, plan.load_core, *size, plan.scratch)
-    else:
-        pair = section == "shards"
-        cores = plan.pair_load_cores if pair else plan.load_core
-        outcome = load.redis_benchmark(plan.redis_benchmark, server.port, cores, *size, threads=2 if pair else 1)
-    cpu, wall = server.cpu_s() - cpu, time.monotonic() - wall
+    with servers.alone(server):
+        cpu, wall = server.cpu_s(), time.monotonic()
+        outcome = _load(plan, server, section, size)
+        cpu, wall = server.cpu_s() - cpu, time.monotonic() - wall
     run = {"section": section, "round": number, "server": name, "command": command, "pipeline": pipeline}
     run |= {"requests": requests, "cpu_s_per_mop": cpu * 1e6 / requests, "cpu_busy": cpu / wall}
     run |= vars(outcome)
@@ -204,6 +200,14 @@ def _one(plan, server, name, number, command, pipeline, section):
         f" {run['cpu_s_per_mop']:7.3f} CPU s/M  {outcome.rps:>10,.0f}/s  p99.9 {outcome.p999_ms:.3f} ms"
     )
     return run
+
+
+def _load(plan, server, section, size):
+    if section == "memtier":
+        return load.memtier(plan.memtier, server.port, plan.load_core, *size, plan.scratch)
+    pair = section == "shards"
+    cores = plan.pair_load_cores if pair else plan.load_core
+    return load.redis_benchmark(plan.redis_benchmark, server.port, cores, *size, threads=2 if pair else 1)
 
 
 def _weigh_keys(plan, server, empty):
@@ -240,12 +244,6 @@ def _weigh_connections(plan, server, count):
         return {"bytes_per_connection": grown / count, "cpu_percent_connected": percent}
     finally:
         wire.close_all(sockets)
-
-
-def _turned(items, number):
-    """The same items, starting one further each round."""
-    at = number % len(items) if items else 0
-    return items[at:] + items[:at]
 
 
 def _text(reply):

@@ -5,6 +5,7 @@ included, io_uring workers too), because /proc/PID/stat counts in steps of 10 ms
 read from smaps_rollup, which walks the pages; VmRSS may lag behind by some pages per core.
 """
 
+import contextlib
 import ctypes
 import os
 import pathlib
@@ -87,6 +88,7 @@ class Server:
             _running.remove(self)
         if self.process.poll() is None:
             self.process.terminate()
+            self.process.send_signal(signal.SIGCONT)
             try:
                 self.process.wait(STOP_S_MAX)
             except subprocess.TimeoutExpired:
@@ -109,6 +111,29 @@ def start(target, cores, scratch, threads=1, extra=()):
         except StartError as error:
             failures.append(str(error))
     raise StartError(failures[-1])
+
+
+def in_turn(items, number):
+    """The same items, starting one further each round."""
+    at = number % len(items) if items else 0
+    return items[at:] + items[:at]
+
+
+@contextlib.contextmanager
+def alone(server):
+    """Only `server` runs in the block; all others are stopped (SIGSTOP) for that time.
+
+    Valkey 9.1 with two I/O threads keeps a whole core busy after its load has ended, until somebody
+    asks it something; whoever's turn came next would pay for that.
+    """
+    others = [other for other in _running if other is not server]
+    for other in others:
+        other.process.send_signal(signal.SIGSTOP)
+    try:
+        yield server
+    finally:
+        for other in others:
+            other.process.send_signal(signal.SIGCONT)
 
 
 def stop_all():

@@ -6,8 +6,11 @@
 import io
 import json
 import os
+import pathlib
+import subprocess
 import time
 import unittest
+import unittest.mock
 import xml.etree.ElementTree as xml
 
 import commands
@@ -49,6 +52,19 @@ def run(server, number, cpu, rps=1.0, command="GET", pipeline=1, section="matrix
     """A run as `measure` makes them."""
     made = {"section": section, "round": number, "server": server, "command": command, "pipeline": pipeline}
     return made | {"cpu_s_per_mop": cpu, "rps": rps, "p50_ms": 0.1, "p99_ms": 0.2, "p999_ms": 0.3}
+
+
+def state(process):
+    """What the kernel calls the state of a process: R, S, T and others."""
+    return pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(") ", 1)[1][0]
+
+
+def state_when_settled(process, wanted):
+    """Its state once it is the wanted one, or after ten seconds."""
+    until = time.monotonic() + 10
+    while state(process) != wanted and time.monotonic() < until:
+        pass
+    return state(process)
 
 
 def results(**parts):
@@ -189,8 +205,22 @@ class Figures(unittest.TestCase):
         self.assertIsNone(stats.best(runs, "rps", ["z"]))
 
     def test_each_server_goes_first_in_turn(self):
-        order = [measure._turned(["a", "b", "c"], number) for number in range(4)]
+        order = [servers.in_turn(["a", "b", "c"], number) for number in range(4)]
         self.assertEqual([each[0] for each in order], ["a", "b", "c", "a"])
+
+    def test_only_the_server_whose_turn_it_is_runs(self):
+        started = [subprocess.Popen(["sleep", "60"]) for _ in range(2)]
+        alive = [servers.Server(servers.Target(name, "/x", "1"), process, 0) for name, process in zip("ab", started)]
+        try:
+            with unittest.mock.patch.object(servers, "_running", alive):
+                with servers.alone(alive[0]):
+                    self.assertEqual(state_when_settled(started[1], "T"), "T")
+                    self.assertNotEqual(state(started[0]), "T")
+                self.assertEqual(state_when_settled(started[1], "S"), "S")
+        finally:
+            for process in started:
+                process.kill()
+                process.wait()
 
     def test_the_slowest_insert_is_found_in_the_last_line(self):
         printed = "8..=9 ns: 1 (100.0000 %)\ncount 1, sum 9 ns, max 412500 ns\n"

@@ -23,12 +23,12 @@ import os
 import pathlib
 import random
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 
+import load
 import machine
 import peers
 import servers
@@ -99,7 +99,7 @@ def _sorted(options, targets, cores, scratch):
         for what, words in SORTED.items():
             runs = {name: [] for name in names}
             for number in range(options.rounds):
-                for server in alive[number % len(alive):] + alive[:number % len(alive)]:
+                for server in servers.in_turn(alive, number):
                     runs[server.target.name].append(_tool(tool, server, cores[-1], words, options.requests))
             medians = [statistics.median(runs[name]) for name in names]
             rate = min(medians[1:], default=float("nan")) / medians[0]
@@ -110,10 +110,7 @@ def _sorted(options, targets, cores, scratch):
 
 def _tool(tool, server, core, words, requests):
     line = [tool, "-h", wire.HOST, "-p", server.port, "-n", requests, "-c", CONNECTIONS, "-P", 16, "-r", MILLION, "-q", *words]
-    before = server.cpu_s()
-    subprocess.run([str(word) for word in line], check=True, capture_output=True, timeout=300,
-                   preexec_fn=servers.child_setup({core}))
-    return (server.cpu_s() - before) * 1e6 / requests
+    return load.cost(server, core, line, requests)[0]
 
 
 def _memory(options, targets, cores, scratch):
