@@ -96,8 +96,8 @@ impl Bench {
         self.client = ConnId { index: index as u32, generation: 0 };
         if known.is_none() {
             let mut session = Session::new(index as u64 + 1, self.client, self.mono);
-            session.addr = format!("127.0.0.1:{}", 50_001 + index);
-            session.laddr = "127.0.0.1:6379".to_owned();
+            session.addr = format!("127.0.0.1:{}", 50_001 + index).into();
+            session.laddr = "127.0.0.1:6379".into();
             self.sessions.insert(session);
         }
     }

@@ -35,15 +35,15 @@ pub struct Session {
     /// May run commands besides AUTH, HELLO and the like.
     pub authenticated: bool,
     /// CLIENT SETNAME.
-    pub name: Vec<u8>,
+    pub name: Box<[u8]>,
     /// CLIENT SETINFO LIB-NAME.
-    pub lib_name: Vec<u8>,
+    pub lib_name: Box<[u8]>,
     /// CLIENT SETINFO LIB-VER.
-    pub lib_ver: Vec<u8>,
+    pub lib_ver: Box<[u8]>,
     /// `ip:port` of the peer, or the socket's path.
-    pub addr: String,
+    pub addr: Box<str>,
     /// `ip:port` of our end.
-    pub laddr: String,
+    pub laddr: Box<str>,
     /// From this host.
     pub is_local: bool,
     /// Came over a unix socket.
@@ -61,7 +61,7 @@ pub struct Session {
     /// CLIENT NO-EVICT.
     pub no_evict: bool,
     /// How many channels, patterns and shard channels it listens to.
-    subscriptions: [usize; 3],
+    subscriptions: [u32; 3],
     /// Whether that is any. Looked at for every command, so it stands among the other switches.
     listens: bool,
     /// To be closed once its replies are out.
@@ -94,7 +94,11 @@ pub struct Session {
 
 /// What a client watches: on which shards, and how many keys. The owners know which keys and how they were.
 #[derive(Clone, Debug, Default)]
-pub struct Watching {
+pub struct Watching(Option<Box<Watched>>);
+
+/// The same of one that watches something, as few do.
+#[derive(Clone, Debug, Default)]
+struct Watched {
     shards: Vec<ShardId>,
     /// Databases and hashes of keys: one watched twice counts once.
     keys: BTreeSet<(u16, u64)>,
@@ -103,27 +107,28 @@ pub struct Watching {
 impl Watching {
     /// It watches this key of that shard, too.
     pub fn add(&mut self, shard: ShardId, db: DbIndex, hash: u64) {
-        if !self.shards.contains(&shard) {
-            self.shards.push(shard);
+        let watched = self.0.get_or_insert_default();
+        if !watched.shards.contains(&shard) {
+            watched.shards.push(shard);
         }
-        self.keys.insert((db.0, hash));
+        watched.keys.insert((db.0, hash));
     }
 
     /// The shards.
     pub fn shards(&self) -> impl Iterator<Item = ShardId> + '_ {
-        self.shards.iter().copied()
+        self.0.iter().flat_map(|watched| watched.shards.iter().copied())
     }
 
     /// How many keys it watches.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.keys.len()
+        self.0.as_ref().map_or(0, |watched| watched.keys.len())
     }
 
     /// Whether it watches none.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_none()
     }
 }
 
@@ -137,11 +142,11 @@ impl Session {
             db: DbIndex(0),
             proto: Proto::Resp2,
             authenticated: true,
-            name: Vec::new(),
-            lib_name: Vec::new(),
-            lib_ver: Vec::new(),
-            addr: String::new(),
-            laddr: String::new(),
+            name: Box::default(),
+            lib_name: Box::default(),
+            lib_ver: Box::default(),
+            addr: Box::default(),
+            laddr: Box::default(),
             is_local: false,
             is_unix: false,
             created: now,
@@ -179,16 +184,20 @@ impl Session {
 
     /// How many channels, patterns and shard channels it listens to.
     #[must_use]
-    pub const fn subscriptions(&self) -> [usize; 3] {
-        self.subscriptions
+    pub fn subscriptions(&self) -> [usize; 3] {
+        self.subscriptions.map(|count| count as usize)
     }
 
     /// Says to how many it listens from now on.
     pub fn set_subscriptions(&mut self, subscriptions: [usize; 3]) {
         self.listens = subscriptions != [0; 3];
-        self.subscriptions = subscriptions;
+        self.subscriptions = subscriptions.map(|count| u32::try_from(count).unwrap_or(u32::MAX));
     }
 }
+
+// An idle client is hardly more than this, its connection's row and its address.
+const _: () =
+    assert!(size_of::<Session>() <= 240, "see the bytes of an idle connection in docs/perf");
 
 /// The clients of one shard, by the row of their connection. Row 0 of `rows` is the proxy.
 #[derive(Debug)]

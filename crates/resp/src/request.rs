@@ -79,7 +79,13 @@ pub struct Parser {
     /// A long request of which a part has been read.
     split: Option<Box<Split>>,
     /// Inline arguments as they are meant, where that is not as they are written.
-    scratch: Vec<u8>,
+    scratch: Option<Box<Scratch>>,
+}
+
+/// Boxed: hardly any client writes such requests, and a parser belongs to every connection.
+#[derive(Debug, Default)]
+struct Scratch {
+    bytes: Vec<u8>,
 }
 
 /// How far a long request has been read.
@@ -114,7 +120,7 @@ impl Parser {
     /// A parser at the start of a connection. Allocates nothing.
     #[must_use]
     pub const fn new() -> Self {
-        Self { split: None, scratch: Vec::new() }
+        Self { split: None, scratch: None }
     }
 
     /// The bytes of an argument this parser found in `buf`.
@@ -126,8 +132,12 @@ impl Parser {
     pub fn arg<'a>(&'a self, buf: &'a [u8], span: Span) -> &'a [u8] {
         let start = span.start as usize;
         let len = (span.len & !IN_SCRATCH) as usize;
-        let from = if span.len & IN_SCRATCH == 0 { buf } else { self.scratch.as_slice() };
+        let from = if span.len & IN_SCRATCH == 0 { buf } else { self.scratch() };
         &from[start..start + len]
+    }
+
+    fn scratch(&self) -> &[u8] {
+        self.scratch.as_ref().map_or(&[], |scratch| &scratch.bytes)
     }
 
     /// Reads one request of `buf` at `at`, and pushes its arguments to `args`, which is left as it
@@ -278,12 +288,13 @@ impl Parser {
         let line = &line[..len];
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let entry = args.len();
+        let scratch = &mut self.scratch.get_or_insert_default().bytes;
         if entry == 0 {
-            self.scratch.clear();
+            scratch.clear();
         }
         let mut pos = 0;
         loop {
-            match next_word(line, &mut pos, &mut self.scratch) {
+            match next_word(line, &mut pos, scratch) {
                 Ok(Some(Word::Line(start, end))) => {
                     args.push(Span::in_buf(at + start, end - start));
                 }

@@ -49,8 +49,8 @@ pub(crate) struct Conn {
     confirms: Option<u32>,
     /// Changes of its subscriptions that not every shard knows yet.
     pub(crate) unconfirmed: u32,
-    /// Messages that follow the reply of a ticket.
-    afters: Vec<(u32, Vec<u8>)>,
+    /// Messages that follow replies.
+    afters: Option<Box<Afters>>,
     /// Its place among the transactions on the keys that its next request wants.
     pub(crate) row: Option<RowId>,
     /// Split commands of it whose shards have not agreed on a stamp.
@@ -72,8 +72,8 @@ pub(crate) struct Conn {
     /// Where in this pass's sources its bytes are.
     pub(crate) source: Option<u32>,
     pub(crate) send_asked: bool,
-    /// Since when replies have waited for a hole behind them.
-    pub(crate) held_since: Option<MonoNs>,
+    /// Since when replies have waited for a hole behind them; the end of time if none do.
+    pub(crate) held_since: MonoNs,
     /// It is in the list of connections with new output.
     pub(crate) dirty: bool,
     /// The peer sends no more; closed once all is answered.
@@ -83,9 +83,12 @@ pub(crate) struct Conn {
     /// The driver was told to close it.
     pub(crate) leaving: bool,
     pub(crate) read_paused: bool,
-    /// Since when its output has been above the soft limit.
-    pub(crate) soft_since: Option<MonoMs>,
+    /// Since when its output has been above the soft limit; the end of time if it is not.
+    pub(crate) soft_since: MonoMs,
 }
+
+// A class of the allocator; see the bytes of an idle connection in docs/perf.
+const _: () = assert!(size_of::<Conn>() <= 256, "what few connections have belongs in a box");
 
 impl Conn {
     pub(crate) fn new(id: ConnId) -> Self {
@@ -98,7 +101,7 @@ impl Conn {
             stall: None,
             confirms: None,
             unconfirmed: 0,
-            afters: Vec::new(),
+            afters: None,
             row: None,
             waits: None,
             awaited: 0,
@@ -110,13 +113,13 @@ impl Conn {
             in_flight: 0,
             source: None,
             send_asked: false,
-            held_since: None,
+            held_since: MonoNs(u64::MAX),
             dirty: false,
             ended: false,
             closing: false,
             leaving: false,
             read_paused: false,
-            soft_since: None,
+            soft_since: MonoMs(u64::MAX),
         }
     }
 
@@ -194,12 +197,12 @@ impl Conn {
             owing.state = State::Ready;
             owing.start = self.owed.held.len();
             self.owed.held.extend_from_slice(reply);
-            take_after(&mut self.afters, ticket, &mut self.owed.held);
+            take_after(self.afters.as_deref_mut(), ticket, &mut self.owed.held);
             owing.end = self.owed.held.len();
             return;
         }
         self.out.extend_from_slice(reply);
-        take_after(&mut self.afters, ticket, &mut self.out);
+        take_after(self.afters.as_deref_mut(), ticket, &mut self.out);
         self.owed.leave_first();
         while let Some(front) = self.owed.queue.front() {
             if front.state != State::Ready {
@@ -276,9 +279,10 @@ impl Conn {
             return;
         }
         let ticket = base.wrapping_add(at as u32);
-        match self.afters.iter_mut().find(|(of, _)| *of == ticket) {
+        let Afters(afters) = &mut **self.afters.get_or_insert_default();
+        match afters.iter_mut().find(|(of, _)| *of == ticket) {
             Some((_, after)) => after.extend_from_slice(bytes),
-            None => self.afters.push((ticket, bytes.to_vec())),
+            None => afters.push((ticket, bytes.to_vec())),
         }
         // What is told after this one is to be heard after it.
         self.messages_follow(ticket);
@@ -345,8 +349,13 @@ impl Owed {
     }
 }
 
+/// Messages and the tickets of the replies that they follow.
+#[derive(Default)]
+struct Afters(Vec<(u32, Vec<u8>)>);
+
 /// Adds the messages that follow the reply of a ticket.
-fn take_after(afters: &mut Vec<(u32, Vec<u8>)>, ticket: u32, into: &mut Vec<u8>) {
+fn take_after(afters: Option<&mut Afters>, ticket: u32, into: &mut Vec<u8>) {
+    let Some(Afters(afters)) = afters else { return };
     if let Some(at) = afters.iter().position(|(of, _)| *of == ticket) {
         into.extend_from_slice(&afters.swap_remove(at).1);
     }

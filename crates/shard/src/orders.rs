@@ -159,11 +159,10 @@ impl Shard {
             return;
         }
         let above_soft = limit.soft_bytes > 0 && len as u64 > limit.soft_bytes;
-        let since = above_soft.then(|| conn.soft_since.unwrap_or(now));
+        let since = if above_soft { conn.soft_since.min(now) } else { MonoMs(u64::MAX) };
         conn.soft_since = since;
         self.slow_readers |= above_soft;
-        let too_long =
-            since.is_some_and(|since| now.0.saturating_sub(since.0) > limit.soft_seconds * 1_000);
+        let too_long = now.0.saturating_sub(since.0) > limit.soft_seconds * 1_000;
         if let Some(session) = self.sessions.get(id) {
             session.output_len = len;
         }

@@ -306,8 +306,8 @@ impl Shard {
             (self.next_client - 1) * u64::from(self.node.shards) + u64::from(self.node.shard.0) + 1;
         let mut session = Session::new(client, id, now.mono.ms());
         session.authenticated = self.node.config.requirepass.is_none();
-        session.addr = peer.addr;
-        session.laddr = peer.laddr;
+        session.addr = peer.addr.into();
+        session.laddr = peer.laddr.into();
         session.is_unix = peer.is_unix;
         session.is_local = peer.is_local;
         self.sessions.insert(session);
@@ -464,12 +464,12 @@ impl Shard {
             // But one that waits for a key may wait for ever.
             let waits_soon = conn.owed.is_waiting() && conn.waits.is_none();
             if waits_soon && !is_busy && conn.out.len() < SEND_EARLY_LEN {
-                let since = *conn.held_since.get_or_insert(now);
-                if now.0.saturating_sub(since.0) < HOLD_NS_MAX {
+                conn.held_since = conn.held_since.min(now);
+                if now.0.saturating_sub(conn.held_since.0) < HOLD_NS_MAX {
                     continue;
                 }
             }
-            conn.held_since = None;
+            conn.held_since = MonoNs(u64::MAX);
             // A driver that was asked and has not taken it will; what it leaves may grow too long.
             if !std::mem::replace(&mut conn.send_asked, true) {
                 self.actions.push_back(Action::Send(id));

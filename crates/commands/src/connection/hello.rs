@@ -86,7 +86,7 @@ impl Command for Hello {
         }
         let session = ctx.session();
         if let Some(name) = args.name {
-            session.name = name.to_vec();
+            session.name = name.to_vec().into();
         }
         if let Some(proto) = args.proto {
             session.proto = proto;

@@ -65,7 +65,7 @@ impl Command for Reset {
         session.db = DbIndex(0);
         session.proto = Proto::Resp2;
         session.authenticated = open;
-        session.name.clear();
+        session.name = Box::default();
         // Its own reply is still skipped if that was asked for, as in the reference.
         if session.reply_mode != ReplyMode::SkipThis {
             session.reply_mode = ReplyMode::On;

@@ -76,7 +76,7 @@ impl Command for SetName {
     }
 
     fn execute(name: Word<'_>, ctx: &mut Ctx<'_>, reply: &mut dyn Reply) -> Result<(), ReplyError> {
-        ctx.session().name = name.to_vec();
+        ctx.session().name = name.to_vec().into();
         reply.ok();
         Ok(())
     }
@@ -124,8 +124,8 @@ impl Command for SetInfo {
 
     fn execute(info: Info<'_>, ctx: &mut Ctx<'_>, reply: &mut dyn Reply) -> Result<(), ReplyError> {
         match info {
-            Info::LibName(name) => ctx.session().lib_name = name.to_vec(),
-            Info::LibVer(version) => ctx.session().lib_ver = version.to_vec(),
+            Info::LibName(name) => ctx.session().lib_name = name.to_vec().into(),
+            Info::LibVer(version) => ctx.session().lib_ver = version.to_vec().into(),
             Info::Unknown(attribute) => {
                 reply.error_echo("ERR Unrecognized option '", attribute, "'");
                 return Ok(());
