@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, field
 
 import load
+import pages
 import servers
 import wire
 
@@ -22,6 +23,9 @@ FILLED_SETTLE_S = 6.0
 SHARDS_PIPELINE = 16
 MATRIX_SHARE = 0.7
 """Part of the remaining time after which the matrix begins no further round."""
+
+INSERT_SLACK = 64
+"""Bytes a key takes besides its value, and some."""
 
 IDLE_SLACK = 200
 """Descriptors we need besides the idle connections."""
@@ -120,12 +124,15 @@ def insert(plan):
     if target is None:
         return {"histogram": "no candidate"}
     extra = ["--enable-debug-command", "yes"]
+    memory = plan.insert_keys * (plan.value_len + INSERT_SLACK)
+    before, again = (pages.slowest_us(plan.single_core, memory) for _ in range(2))
     with servers.start(target, plan.single_core, plan.scratch, extra=extra) as server:
         cpu, wall = server.cpu_s(), time.monotonic()
         wire.fill(server.port, plan.insert_keys, plan.value_len)
         result = {
             "server": target.name,
             "keys": plan.insert_keys,
+            "page_us_max": [before, again],
             "wall_s": time.monotonic() - wall,
             "cpu_s_per_mop": (server.cpu_s() - cpu) * 1e6 / plan.insert_keys,
         }

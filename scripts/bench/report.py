@@ -159,10 +159,14 @@ def _shards(results):
 def _insert(insert):
     if "keys" not in insert:
         return f"### Inserts\n\n{insert['histogram']}\n"
+    first, again = insert["page_us_max"]
     return (
         f"### {insert['keys']:,} inserts into one shard of {insert['server']}\n\n"
-        f"{insert['cpu_s_per_mop']:.3f} CPU s per million, {insert['wall_s']:.1f} s in all. Time of an insert:\n\n"
-        f"```\n{insert['histogram']}\n```\n"
+        f"{insert['cpu_s_per_mop']:.3f} CPU s per million, {insert['wall_s']:.1f} s in all. Time of an insert, as part of\n"
+        f"up to 31 that ran together (wall clock):\n\n"
+        f"```\n{insert['histogram']}\n```\n\n"
+        f"Control: the slowest page of as much fresh memory took {first:,.0f} µs on that core just before, and\n"
+        f"{again:,.0f} µs when it was touched once more.\n"
     )
 
 
