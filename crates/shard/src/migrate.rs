@@ -77,7 +77,7 @@ pub(crate) enum Stage {
 }
 
 impl Errand {
-    fn new(migration: Box<Migration>, whose: Whose) -> Self {
+    pub(crate) fn new(migration: Box<Migration>, whose: Whose) -> Self {
         Self {
             migration,
             whose,
@@ -205,7 +205,7 @@ impl Shard {
     /// Gives a migration a connection, or a place among those that wait for one.
     pub(crate) fn start_migration(&mut self, migration: Box<Migration>, whose: Whose) {
         let Some(row) = self.link_for(&migration) else {
-            return self.links.waiting.push_back((migration, whose));
+            return self.links.queue(migration, whose, self.now.mono.ms());
         };
         let mut errand = Errand::new(migration, whose);
         let link = self.links.at(row);
@@ -222,7 +222,7 @@ impl Shard {
             self.node.migrated = migrated.map(Box::new);
             self.run_again(whose);
         }
-        for (migration, whose) in std::mem::take(&mut self.links.waiting) {
+        while let Some((migration, whose)) = self.links.next_waiting() {
             self.start_migration(migration, whose);
         }
         let mut goes_on = false;
