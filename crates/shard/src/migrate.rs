@@ -22,8 +22,8 @@ use crate::Shard;
 use crate::event::{Action, Unlinked};
 use crate::jobs::Whose;
 
-/// Bytes between two looks at the clock.
-const STEP_LEN: usize = 8 << 10;
+/// Bytes between two looks at the clock. To compress more than that takes longer than the rest of a portion.
+const STEP_LEN: usize = 4 << 10;
 /// When a portion ends, in nanoseconds and in bytes.
 const PORTION_NS: u64 = 50_000;
 const PORTION_LEN: usize = 64 << 10;
