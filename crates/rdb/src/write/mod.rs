@@ -346,13 +346,12 @@ const fn passed(place: usize, heads: usize, width: usize) -> (usize, usize) {
 }
 
 fn of_list(list: &List, limits: Limits, place: usize) -> impl Iterator<Item = Token<'_>> {
-    let head = (place == 0).then(|| Token::Len(list.blocks().count() as u64));
+    let head = (place == 0).then(|| Token::Len(list.block_count() as u64));
     let (whole, more) = passed(place, 1, 2);
-    let blocks =
-        list.blocks().skip(whole).flat_map(move |block| match block.long_element(&limits) {
-            Some(text) => [Token::Len(1), Token::Bytes(text)],
-            None => [Token::Len(2), Token::Block(block)],
-        });
+    let blocks = list.blocks_from(whole).flat_map(move |block| match block.long_element(&limits) {
+        Some(text) => [Token::Len(1), Token::Bytes(text)],
+        None => [Token::Len(2), Token::Block(block)],
+    });
     head.into_iter().chain(blocks.skip(more))
 }
 
