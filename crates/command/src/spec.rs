@@ -33,6 +33,8 @@ pub struct Spec {
     pub more_keys: Option<fn(&Args<'_>, &mut KeyPositions)>,
     /// What this request does with the keys of specs that are marked `VARIABLE_FLAGS`.
     pub key_flags: Option<fn(&Args<'_>) -> KeyFlags>,
+    /// Whether this request is about all keys, if the flags do not say so of every one (DEBUG RELOAD).
+    pub all_keys: Option<fn(&Args<'_>) -> bool>,
     /// To which shards it goes.
     pub request: RequestPolicy,
     /// How the answers of several shards become one.
@@ -58,6 +60,7 @@ impl Spec {
         keys: &[],
         more_keys: None,
         key_flags: None,
+        all_keys: None,
         request: RequestPolicy::Keys,
         response: ResponsePolicy::Whole,
         tips: &[],
@@ -95,6 +98,13 @@ impl Spec {
                 .filter(move |(holds, category)| *holds && !given.contains(category))
                 .map(|(_, category)| category),
         )
+    }
+
+    /// Whether one request is about all keys there are: it waits for whoever holds some of them.
+    #[must_use]
+    pub fn wants_all_keys(&self, args: &Args<'_>) -> bool {
+        let is_data = self.flags.has(Flags::WRITE) || self.flags.has(Flags::READONLY);
+        self.keys.is_empty() && (is_data || self.all_keys.is_some_and(|wants| wants(args)))
     }
 
     /// The key positions of one request.

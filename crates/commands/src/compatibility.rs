@@ -48,6 +48,15 @@ const FAMILIES_TO_COME: &[(&str, &str)] = &[
     ("monitor", "comes with SLOWLOG, LATENCY and MONITOR"),
 ];
 
+/// What of a command that is here is not as in Redis, and why.
+const DIFFERENT: &[(&str, &str)] = &[(
+    "migrate",
+    "refused inside MULTI and scripts, where Redis runs it. It waits for another server, and keys \
+     are held and all others served meanwhile; a transaction or a script runs through, so it would \
+     stop every client for as long as that server takes. Send it by itself, for several keys with \
+     KEYS",
+)];
+
 /// What a command that is not here waits for.
 fn reason(name: &str, group: &str) -> &'static str {
     let family = name.split('|').next().unwrap_or(name);
@@ -111,6 +120,9 @@ fn write_group(page: &mut String, group: &str, names: &[String], here: &BTreeSet
     if !there.is_empty() {
         let _ = write!(page, "\nHere: {}.\n", there.join(", "));
     }
+    for (name, how) in DIFFERENT.iter().filter(|(name, _)| names.iter().any(|it| it == name)) {
+        let _ = write!(page, "\nDifferent here: {} is {how}.\n", printed(name));
+    }
     for (reason, names) in waiting {
         let _ = write!(page, "\nNot here, {reason}: {}.\n", names.join(", "));
     }
@@ -126,6 +138,16 @@ mod tests {
             "docs/COMPATIBILITY.md is not what the command table says: run `cargo run -p \
              stoa-commands --example docs`, look at the difference and commit it"
         );
+    }
+
+    #[test]
+    fn what_differs_of_commands_that_are_here_is_told_once_each() {
+        let page = super::page();
+        assert!(page.contains("Different here: `MIGRATE` is refused inside MULTI and scripts"));
+        for (name, how) in super::DIFFERENT {
+            let is_here = crate::table().entries().iter().any(|entry| entry.spec.name == *name);
+            assert!(is_here && page.matches(how).count() == 1, "{name}");
+        }
     }
 
     #[test]

@@ -77,7 +77,8 @@ impl Keyspace {
     /// Reclaims up to `limit` keys that are due by `now`. True when more may be waiting.
     pub fn expire_due(&mut self, now: UnixMs, limit: usize) -> bool {
         let mut due = std::mem::take(&mut self.due);
-        let more = self.wheel.advance(now, limit, &mut due);
+        self.put_off.take_freed(&mut self.held, limit, &mut due);
+        let more = self.wheel.advance(now, limit - due.len(), &mut due);
         let (mut left, mut items) = (limit, due.len());
         for item in due.drain(..) {
             items -= 1;
@@ -86,7 +87,7 @@ impl Keyspace {
             if item.arm() == FIELDS {
                 // Many hashes share a portion, each with one field at least.
                 let share = left.saturating_sub(items).clamp(1, FIELDS_LEN);
-                left = left.saturating_sub(self.expire_fields(index, entry, now, share));
+                left = left.saturating_sub(self.expire_fields(index, entry, item, now, share));
                 continue;
             }
             left = left.saturating_sub(1);
@@ -94,17 +95,16 @@ impl Keyspace {
             if now > deadline {
                 let bytes = entry.key().to_vec();
                 let key = self.seed.key(&bytes);
-                if self.held.keeps(key.hash, deadline) {
-                    self.wheel.add(after(now), item.arm(), item.cookie);
-                } else {
-                    self.reclaim(index, &key);
+                match self.held.keeper(key.hash, deadline) {
+                    Some(holder) => self.put_off.add(item, holder),
+                    None => self.reclaim(index, &key),
                 }
             } else {
                 self.wheel.add(after(deadline), item.arm(), item.cookie);
             }
         }
         self.due = due;
-        more
+        more || self.put_off.has_freed(&self.held)
     }
 
     /// Sees to it that the wheel looks at a hash when its next field is due.
@@ -122,19 +122,25 @@ impl Keyspace {
         self.wheel.add(after(next), FIELDS, cookie(database.id, key.slot, key.hash));
     }
 
-    /// Reclaims a portion of the fields of the hash in `entry`, whose item came. Gives how many.
-    fn expire_fields(&mut self, index: DbIndex, entry: Entry, now: UnixMs, limit: usize) -> usize {
+    /// Reclaims a portion of the fields of the hash in `entry`, whose `item` came. Gives how many.
+    fn expire_fields(
+        &mut self,
+        index: DbIndex,
+        entry: Entry,
+        item: Item,
+        now: UnixMs,
+        limit: usize,
+    ) -> usize {
         let Some(mut place) = entry.kind::<Hash>() else { return 0 };
         let bytes = entry.key().to_vec();
         let key = self.seed.key(&bytes);
         // SAFETY: a Hash lies there; the keyspace is borrowed exclusively, and the entry is not moved
         // or freed before the last use.
         let hash = unsafe { place.as_mut() };
-        if self.keeps_fields(&key, hash, now) {
-            // A transaction happens at a moment at which they are still there.
-            hash.set_armed(Some(now));
-            let id = self.databases[index.0 as usize].id;
-            self.wheel.add(after(now), FIELDS, cookie(id, key.slot, key.hash));
+        if let Some(holder) = self.held.keeper(key.hash, last_end(hash, now)) {
+            // A transaction happens at a moment at which they are still there. What the hash is armed for
+            // stays, by which its item is known.
+            self.put_off.add(item, holder);
             return 0;
         }
         hash.set_armed(None);
@@ -151,10 +157,7 @@ impl Keyspace {
     /// Whether somebody happens at a moment at which fields of the hash that are past their deadlines now
     /// are still there, or none are past them.
     pub(crate) fn keeps_fields(&self, key: &Key<'_>, hash: &Hash, now: UnixMs) -> bool {
-        let over_from = hash.over_from().filter(|last| *last < now);
-        // What ends the key is its last field; else it may be any up to now.
-        let last = over_from.unwrap_or(UnixMs(now.0.saturating_sub(1)));
-        self.held.keeps(key.hash, last)
+        self.held.keeps(key.hash, last_end(hash, now))
     }
 
     /// Reclaims up to `limit` fields of the hash at `key` that are past their deadline, or the key, if
@@ -203,6 +206,9 @@ impl Keyspace {
     /// When [`Keyspace::expire_due`] is worth calling next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<UnixMs> {
+        if self.put_off.has_freed(&self.held) {
+            return Some(UnixMs(0));
+        }
         self.wheel.next_deadline_hint()
     }
 
@@ -301,6 +307,13 @@ fn whose(databases: &[Database], item: Item) -> Option<(usize, Entry)> {
         candidates.find(|entry| entry.due().and_then(Due::arm) == Some(item.arm()))
     };
     Some((at, found?))
+}
+
+/// The last deadline of a hash's fields that counts at `now`: what ends the key is its last field; else it
+/// may be any up to now.
+fn last_end(hash: &Hash, now: UnixMs) -> UnixMs {
+    let over_from = hash.over_from().filter(|last| *last < now);
+    over_from.unwrap_or(UnixMs(now.0.saturating_sub(1)))
 }
 
 /// A key is gone when its deadline lies before now, so the wheel looks a millisecond later.

@@ -4,40 +4,83 @@
 //! later. A key that reaches its deadline in between is still there for it, so nobody may reclaim the
 //! key meanwhile; for everybody else it is past its deadline all the same. Who writes a key of that name
 //! reclaims what is there first: nobody else holds it then. A transaction lets go of its keys when its
-//! turn comes, so what is left is what others hold. Keys are known by ten bits of their hashes,
-//! counted: taking another key for a held one costs nothing but a later end.
+//! turn comes, so what is left is what others hold. Keys are known by their hashes, counted.
+//!
+//! What comes due meanwhile is put off (see `put_off`). When nobody holds a key any more its hash is noted here if
+//! something of it was put off, and so is the end of who holds all: a keyspace may be away when that
+//! happens, on loan, and its holders stay.
 
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use stoa_stdx::UnixMs;
 
-/// Places of the filter.
-const PLACES: usize = 1_024;
-
-const _: () = assert!(PLACES.is_power_of_two(), "a place is taken by mask");
+/// Keys for which there is room without a key: a larger table goes back when it is empty.
+const KEYS_KEPT_MAX: usize = 1_024;
 
 /// What is held.
 #[derive(Debug, Default)]
 pub struct Held {
-    counts: Vec<u32>,
+    keys: HashTable<HeldKey>,
+    /// Keys that nobody holds any more, of which something was put off.
+    freed: Vec<u64>,
+    /// Who held all keys does no more.
+    is_freed: bool,
     /// Who holds all keys: the holder's number, and a moment before which it does not happen.
     alls: Vec<(u32, UnixMs)>,
     /// Keys and wholes, in sum.
     len: u32,
 }
 
+/// A key that is held.
+#[derive(Debug)]
+struct HeldKey {
+    hash: u64,
+    /// How many hold it.
+    count: u32,
+    /// Something of it was put off.
+    is_awaited: bool,
+}
+
+/// Whose end something that is due waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holder {
+    /// Of all that hold the key of this hash.
+    OfKey(u64),
+    /// Of one of those that hold all keys.
+    OfAll,
+}
+
 impl Held {
     /// One more holds the key of this hash.
     pub fn hold(&mut self, hash: u64) {
-        if self.counts.is_empty() {
-            self.counts.resize(PLACES, 0);
+        match self.keys.entry(hash, |key| key.hash == hash, |key| key.hash) {
+            Entry::Occupied(mut key) => key.get_mut().count += 1,
+            Entry::Vacant(place) => {
+                place.insert(HeldKey { hash, count: 1, is_awaited: false });
+            }
         }
-        self.counts[hash as usize & (PLACES - 1)] += 1;
         self.len += 1;
     }
 
     /// One less does.
+    ///
+    /// # Panics
+    /// When nobody did.
     pub fn release(&mut self, hash: u64) {
-        self.counts[hash as usize & (PLACES - 1)] -= 1;
         self.len -= 1;
+        let found = self.keys.find_entry(hash, |key| key.hash == hash);
+        let mut key = found.expect("a key is let go once for each that held it");
+        key.get_mut().count -= 1;
+        if key.get().count > 0 {
+            return;
+        }
+        let (key, _) = key.remove();
+        if key.is_awaited {
+            self.freed.push(hash);
+        }
+        if self.keys.is_empty() && self.keys.capacity() > KEYS_KEPT_MAX {
+            self.keys = HashTable::new();
+        }
     }
 
     /// `holder` holds all keys, for something that happens at `from` or later.
@@ -49,6 +92,7 @@ impl Held {
     /// It does no more.
     pub fn release_all(&mut self, holder: u32) {
         self.alls.retain(|(held_by, _)| *held_by != holder);
+        self.is_freed = true;
         self.len -= 1;
     }
 
@@ -68,8 +112,46 @@ impl Held {
         self.len == 0
     }
 
+    /// The same for something that is put off if so: whose end it waits for.
+    pub(crate) fn keeper(&mut self, hash: u64, deadline: UnixMs) -> Option<Holder> {
+        if !self.keeps(hash, deadline) {
+            return None;
+        }
+        match self.keys.find_mut(hash, |key| key.hash == hash) {
+            Some(key) => {
+                key.is_awaited = true;
+                Some(Holder::OfKey(hash))
+            }
+            None => Some(Holder::OfAll),
+        }
+    }
+
+    /// Whether keys are let go of which something was put off.
+    pub(crate) const fn has_freed_keys(&self) -> bool {
+        !self.freed.is_empty()
+    }
+
+    /// Whether one who held all keys does no more.
+    pub(crate) const fn has_freed_all(&self) -> bool {
+        self.is_freed
+    }
+
+    /// The next of the keys that are let go.
+    pub(crate) fn take_freed_key(&mut self) -> Option<u64> {
+        let freed = self.freed.pop();
+        if self.freed.is_empty() {
+            self.freed = Vec::new();
+        }
+        freed
+    }
+
+    /// Whether one who held all keys did no more since this was last asked.
+    pub(crate) const fn take_freed_all(&mut self) -> bool {
+        std::mem::replace(&mut self.is_freed, false)
+    }
+
     fn counts_key(&self, hash: u64) -> bool {
-        self.counts.get(hash as usize & (PLACES - 1)).is_some_and(|count| *count > 0)
+        self.keys.find(hash, |key| key.hash == hash).is_some()
     }
 }
 

@@ -9,6 +9,7 @@ use crate::db::{Database, Db, Owned};
 use crate::entry::{Due, Entry};
 use crate::held::Held;
 use crate::notice::Notices;
+use crate::put_off::PutOff;
 use crate::slots::Slots;
 use crate::table::{Slot, prefetch};
 use crate::undo::{Saved, Undo};
@@ -51,6 +52,8 @@ pub struct Keyspace {
     pub(crate) undo: Option<Box<Undo>>,
     pub(crate) next_arm: u16,
     pub(crate) due: Vec<Item>,
+    /// What was due when it was held.
+    pub(crate) put_off: PutOff,
     /// A round of sifting the wheel is under way.
     pub(crate) is_sifting: bool,
     /// Items to be sifted by the next command, for those that the last one added.
@@ -87,6 +90,7 @@ impl Keyspace {
             undo: None,
             next_arm: 0,
             due: Vec::new(),
+            put_off: PutOff::default(),
             is_sifting: false,
             sift_owed: 0,
             condemned: Vec::new(),

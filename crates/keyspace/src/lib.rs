@@ -19,6 +19,7 @@ mod expiry;
 mod held;
 mod keyspace;
 mod notice;
+mod put_off;
 mod slots;
 mod table;
 mod told;

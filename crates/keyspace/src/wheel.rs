@@ -58,6 +58,8 @@ pub struct Item {
 
 impl Item {
     const NONE: Self = Self { when: 0, cookie: 0 };
+    /// None comes before it in their order.
+    pub(crate) const FIRST: Self = Self::NONE;
 
     /// When it is due. Beyond [`DEADLINE_MAX`] it reads as that.
     #[must_use]

@@ -4,7 +4,7 @@ use stoa_stdx::{Crc64, crc64};
 use stoa_value::{Limits, Rules};
 
 use crate::read::{Damaged, Reader};
-use crate::write::{Portions, ValueRef, Writer};
+use crate::write::{Place, Portions, ValueRef, Writer};
 use crate::{Kind, Loaded, VERSION, load};
 
 const SUM_LEN: usize = 8;
@@ -51,7 +51,7 @@ pub struct Dumping {
     writer: Writer,
     version: u16,
     /// Where in the value it goes on.
-    place: usize,
+    place: Place,
     /// Of what was written.
     sum: Crc64,
     summed: usize,
@@ -68,18 +68,20 @@ impl Dumping {
     fn in_version(version: u16, value: ValueRef<'_>, compresses: bool) -> Self {
         let mut writer = Writer::new(compresses);
         writer.byte(value.kind_in(version) as u8);
-        Self { writer, version, place: 0, sum: Crc64::new(), summed: 0 }
+        Self { writer, version, place: Place::default(), sum: Crc64::new(), summed: 0 }
     }
 
-    /// Writes about `len` bytes more of the same value. True when there are more. A string, and what
+    /// Writes about `len` bytes more of the same value, as long as they are before they are compressed. True when there are more. A string, and what
     /// lies packed as one, is written at once.
     pub fn go_on(&mut self, value: ValueRef<'_>, limits: &Limits, len: usize) -> bool {
-        let mut portions = Portions::from_place(value, limits, self.version, self.place);
-        let until = self.writer.waiting().saturating_add(len);
+        let place = std::mem::take(&mut self.place);
+        let mut portions = Portions::from_place(value, limits, self.version, place);
+        let until = self.writer.worked().saturating_add(len);
         portions.write(&mut self.writer, until);
-        self.place = portions.place();
+        let goes_on = !portions.is_over();
+        self.place = portions.into_place();
         self.add_up();
-        !portions.is_over()
+        goes_on
     }
 
     /// Bytes that wait to be taken.

@@ -3,7 +3,7 @@
 //! A gather is a row: what it waits for, and how the parts become one reply. The reply's place in its
 //! connection's order is a hole from the beginning.
 
-use stoa_command::{Args as Cursor, Flags};
+use stoa_command::Args as Cursor;
 use stoa_engine::{
     Blocking, Borrowed, Ctx, Part, SessionRow, Sessions, Verdict, Walk, WalkStep, run_unrouted,
 };
@@ -418,8 +418,7 @@ impl Shard {
         };
         let gather = self.open_gather(req, shards, how, true);
         let here = self.node.shard;
-        let flags = entry.spec.flags;
-        if flags.has(Flags::WRITE) || flags.has(Flags::READONLY) {
+        if entry.spec.wants_all_keys(&Cursor::new(req.argv, req.verdict.args_at)) {
             let shares = (0..self.node.shards).map(|number| {
                 let (owner, argv, then) = (ShardId(number), req.argv.to_vec(), again(&ask));
                 Share { owner, number, argv, then }

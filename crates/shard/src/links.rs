@@ -15,7 +15,8 @@ use crate::event::{Action, Moment, Pass, Unlinked};
 use crate::jobs::Whose;
 use crate::migrate::{Errand, Outcome, Stage, Trouble};
 
-/// Connections of one shard at once, as many as Redis keeps. Who finds no place waits for one.
+/// Connections of one shard at once, as many as Redis keeps. Who finds no place waits for one, no longer than
+/// the other server may take.
 const LINKS_MAX: usize = 64;
 /// How long one is kept that nobody uses.
 const IDLE_MS: u64 = 10_000;
@@ -34,9 +35,18 @@ pub(crate) struct Links {
     /// Something came while no pass was under way: one is due.
     pub(crate) has_news: bool,
     /// Migrations for which there is no place yet.
-    pub(crate) waiting: VecDeque<(Box<Migration>, Whose)>,
+    waiting: Queue,
     /// Migrations that are over, and what came of them.
     pub(crate) over: Vec<Outcome>,
+}
+
+/// Migrations that wait for a place, and when each is given up: as long as the other server may take, for to
+/// whoever asked it is the same.
+#[derive(Default)]
+struct Queue {
+    rows: VecDeque<(MonoMs, Box<Migration>, Whose)>,
+    /// Nobody is given up before.
+    due: Option<MonoMs>,
 }
 
 /// One of them.
@@ -66,12 +76,47 @@ pub(crate) struct Link {
 impl Links {
     /// Whether there is none, nobody wants one, and nothing was heard of one.
     pub(crate) fn is_idle(&self) -> bool {
-        self.rows.is_empty() && self.waiting.is_empty() && !self.has_news
+        self.rows.is_empty() && self.waiting.rows.is_empty() && !self.has_news
     }
 
     /// When something is to be done though nothing comes.
     pub(crate) fn due(&self) -> Option<MonoMs> {
-        self.rows.iter().map(|link| link.due).min()
+        self.rows.iter().map(|link| link.due).chain(self.waiting.due).min()
+    }
+
+    /// Lets a migration wait for a place.
+    pub(crate) fn queue(&mut self, migration: Box<Migration>, whose: Whose, now: MonoMs) {
+        let due = migration.patience(now);
+        self.waiting.due = Some(self.waiting.due.map_or(due, |first| first.min(due)));
+        self.waiting.rows.push_back((due, migration, whose));
+    }
+
+    /// The one that has waited longest, if there may be a place for it.
+    pub(crate) fn next_waiting(&mut self) -> Option<(Box<Migration>, Whose)> {
+        if self.rows.len() == LINKS_MAX && self.rows.iter().all(|link| link.errand.is_some()) {
+            return None;
+        }
+        let (_, migration, whose) = self.waiting.rows.pop_front()?;
+        if self.waiting.rows.is_empty() {
+            self.waiting.due = None;
+        }
+        Some((migration, whose))
+    }
+
+    /// Gives up those that have waited for too long.
+    fn give_up_waiting(&mut self, now: MonoMs) {
+        if self.waiting.due.is_none_or(|due| due > now) {
+            return;
+        }
+        for (due, migration, whose) in std::mem::take(&mut self.waiting.rows) {
+            if due <= now {
+                let errand = Errand::new(migration, whose);
+                self.over.push(errand.fail(Trouble::TimeUp, Stage::Connecting));
+            } else {
+                self.waiting.rows.push_back((due, migration, whose));
+            }
+        }
+        self.waiting.due = self.waiting.rows.iter().map(|(due, ..)| *due).min();
     }
 
     /// Those that nobody uses.
@@ -200,6 +245,7 @@ impl Shard {
         while let Some(row) = self.links.rows.iter().position(|link| link.due <= now) {
             self.link_fails(row, Trouble::TimeUp);
         }
+        self.links.give_up_waiting(now);
     }
 
     fn link_says(&mut self, row: usize, bytes: &[u8]) {

@@ -22,8 +22,8 @@ use crate::Shard;
 use crate::event::{Action, Unlinked};
 use crate::jobs::Whose;
 
-/// Bytes between two looks at the clock.
-const STEP_LEN: usize = 8 << 10;
+/// Bytes between two looks at the clock. To compress more than that takes longer than the rest of a portion.
+const STEP_LEN: usize = 4 << 10;
 /// When a portion ends, in nanoseconds and in bytes.
 const PORTION_NS: u64 = 50_000;
 const PORTION_LEN: usize = 64 << 10;
@@ -77,7 +77,7 @@ pub(crate) enum Stage {
 }
 
 impl Errand {
-    fn new(migration: Box<Migration>, whose: Whose) -> Self {
+    pub(crate) fn new(migration: Box<Migration>, whose: Whose) -> Self {
         Self {
             migration,
             whose,
@@ -205,7 +205,7 @@ impl Shard {
     /// Gives a migration a connection, or a place among those that wait for one.
     pub(crate) fn start_migration(&mut self, migration: Box<Migration>, whose: Whose) {
         let Some(row) = self.link_for(&migration) else {
-            return self.links.waiting.push_back((migration, whose));
+            return self.links.queue(migration, whose, self.now.mono.ms());
         };
         let mut errand = Errand::new(migration, whose);
         let link = self.links.at(row);
@@ -222,7 +222,7 @@ impl Shard {
             self.node.migrated = migrated.map(Box::new);
             self.run_again(whose);
         }
-        for (migration, whose) in std::mem::take(&mut self.links.waiting) {
+        while let Some((migration, whose)) = self.links.next_waiting() {
             self.start_migration(migration, whose);
         }
         let mut goes_on = false;

@@ -415,11 +415,9 @@ impl Shard {
             return Some(Scope::All { writes });
         }
         let spec = &self.node.table.at(index).spec;
-        let mut keys = KeyPositions::default();
-        let found = spec.key_positions(&Args::new(argv, args_at), &mut keys);
-        if found.is_err() || keys.as_slice().is_empty() {
-            let data = spec.flags.has(Flags::WRITE) || spec.flags.has(Flags::READONLY);
-            return (data && spec.keys.is_empty()).then_some(Scope::All { writes });
+        let (args, mut keys) = (Args::new(argv, args_at), KeyPositions::default());
+        if spec.key_positions(&args, &mut keys).is_err() || keys.as_slice().is_empty() {
+            return spec.wants_all_keys(&args).then_some(Scope::All { writes });
         }
         let mut holds = self.intents.holds();
         let seed = self.keyspace.seed();

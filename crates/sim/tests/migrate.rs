@@ -418,6 +418,85 @@ fn more_migrations_than_connections_take_turns() {
 }
 
 #[test]
+fn who_waits_for_a_connection_is_given_up_in_its_own_time() {
+    for shards in SHARDS {
+        let (mut world, client) = world(shards);
+        let clients: Vec<ClientId> = (0..70).map(|_| world.connect()).collect();
+        for (number, one) in clients.iter().enumerate() {
+            let timeout = [10_000, 900, 500][usize::from(number > 63) + usize::from(number > 66)];
+            ask(&mut world, client, &format!("SET {{t}}{number} 1"));
+            world.call(*one, &words(&format!("MIGRATE there 7000 {{t}}{number} 0 {timeout}")));
+            // So many are on their way before the last come.
+            world.run(if number == 63 { 3_000 } else { 0 });
+        }
+        world.run(3_000);
+        let dials: Vec<_> = std::iter::from_fn(|| world.next_dial()).collect();
+        assert_eq!(dials.len(), 64, "the others wait");
+        let mut given_up = Vec::new();
+        for (passed, gone) in [(400, 70..70), (200, 67..70), (400, 64..70)] {
+            world.advance(passed);
+            world.run(2_000);
+            for (number, one) in clients.iter().enumerate() {
+                let Some(reply) = world.next_reply(*one) else { continue };
+                assert_eq!(reply, b"-IOERR error or timeout connecting to the client\r\n");
+                given_up.push(number);
+            }
+            given_up.sort_unstable();
+            assert_eq!(given_up, gone.collect::<Vec<_>>(), "{shards} shards, {passed} ms later");
+        }
+        // They have left the queue: nobody asks for more than the first wanted.
+        let peers: Vec<ClientId> = dials.iter().map(|dial| world.accept(dial)).collect();
+        world.run(2_000);
+        peers.iter().for_each(|peer| world.write(*peer, b"+OK\r\n+OK\r\n"));
+        for one in &clients[..64] {
+            assert_eq!(answer(&mut world, *one).as_deref(), Some("+OK"));
+        }
+        assert!(world.next_dial().is_none());
+        assert_eq!(ask(&mut world, client, "DBSIZE"), ":6");
+        assert!(world.settle(STEPS_MAX), "it comes to rest");
+    }
+}
+
+#[test]
+fn keys_that_are_due_on_their_way_wake_nobody_and_others_end_in_time() {
+    for shards in SHARDS {
+        let (mut world, client) = world(shards);
+        let keys: Vec<String> = (0..300).map(|number| format!("held{number}")).collect();
+        for key in &keys {
+            ask(&mut world, client, &format!("SET {key} v PX 200"));
+            ask(&mut world, client, &format!("SET other:{key} v PX 300"));
+        }
+        world.call(
+            client,
+            &words(&format!("MIGRATE there 7000 \"\" 0 9000 KEYS {}", keys.join(" "))),
+        );
+        let mut peer = Peer::of(&mut world);
+        peer.hears(&mut world, "SELECT 0");
+        world.advance(250);
+        assert!(world.settle(STEPS_MAX), "what is due is looked at");
+        let mut turns = 0;
+        for _ in 0..40 {
+            world.advance(1);
+            turns += usize::from(world.step());
+        }
+        // The wheels move down what is due later, 64 a turn.
+        assert!(turns <= 10, "{shards} shards: {turns} turns for nothing");
+        world.advance(100);
+        assert!(world.settle(STEPS_MAX), "what is due is looked at");
+        let other = world.connect();
+        let info = ask(&mut world, other, "INFO stats");
+        assert!(info.contains("\nexpired_keys:300\r"), "{shards} shards: {info}");
+        peer.says(&mut world, &format!("+OK\r\n{}", "-ERR no\r\n".repeat(300)));
+        let told = answer(&mut world, client);
+        assert_eq!(told.as_deref(), Some("-ERR Target instance replied with error: ERR no"));
+        // Nobody has taken them, and their time is over.
+        world.advance(2);
+        assert!(world.settle(STEPS_MAX), "it comes to rest");
+        assert_eq!(ask(&mut world, client, "DBSIZE"), ":0", "{shards} shards");
+    }
+}
+
+#[test]
 fn nothing_waits_for_another_server_inside_multi_or_a_script() {
     let (mut world, client) = world(2);
     ask(&mut world, client, "SET k 1");

@@ -91,6 +91,44 @@ fn what_names_no_key_does_not_take_one_away_that_is_being_copied() {
 }
 
 #[test]
+fn reloading_all_keys_and_their_digest_wait_for_those_that_are_being_copied() {
+    for shards in SHARDS {
+        for (to, within) in [("b", false), ("c", false), ("b", true)] {
+            let at = format!("{shards} shards, a to {to}, in EXEC: {within}");
+            let mut world = World::new(&Options::calm(shards, 1));
+            let [one, two, three] = [0; 3].map(|_| world.connect());
+            fill(&mut world, one, VALUES[1], "a");
+            let was = digest(&mut world, one, "a");
+            for client in [two, three].iter().filter(|_| within) {
+                world.ask(*client, "MULTI");
+            }
+            let said = [(two, "DEBUG RELOAD", "+OK\r\n"), (three, "DEBUG DIGEST", "\r\n")];
+            for (client, line, _) in said.iter().filter(|_| within) {
+                world.ask(*client, line);
+            }
+            world.say(one, &format!("COPY a {to}"));
+            world.run(BEGUN * u64::from(shards));
+            for (client, line, _) in said {
+                world.say(client, if within { "EXEC" } else { line });
+            }
+            world.run(BEGUN * u64::from(shards));
+            assert_eq!(said.map(|(client, ..)| world.next_reply(client)), [None, None], "{at}");
+            assert_eq!(world.answer(one).as_deref(), Some(":1\r\n"), "{at}");
+            let mut told = String::new();
+            for (client, _, end) in said {
+                told = world.answer(client).expect("it waited for the copy only");
+                assert!(told.ends_with(end) && !told.contains("-ERR"), "{at}: {told}");
+            }
+            assert!(told.ends_with(&world.ask(one, "DEBUG DIGEST")), "{at}: it saw both keys");
+            for key in ["a", to] {
+                assert_eq!(digest(&mut world, one, key), was, "{at}, {key}");
+            }
+            assert!(world.settle(200_000), "{at}: it comes to rest");
+        }
+    }
+}
+
+#[test]
 fn a_copy_happens_at_the_moment_it_was_asked_for() {
     for shards in SHARDS {
         for (from, to) in [("a", "b"), ("a", "c"), ("d", "a")] {

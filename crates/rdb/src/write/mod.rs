@@ -4,9 +4,7 @@ mod stream;
 
 use std::borrow::Cow;
 
-use stoa_value::{
-    Hash, Limits, List, ListBlock, ObjectRef, Packed, Set, SortedSet, Str, StreamBlock,
-};
+use stoa_value::{Hash, Limits, List, ListBlock, ObjectRef, Packed, Set, SortedSet, Str, Stream};
 
 use crate::{Kind, VERSION, VERSION_MIN, VERSION_OF_7_2, lzf};
 
@@ -79,6 +77,8 @@ impl ValueRef<'_> {
 #[derive(Clone, Debug, Default)]
 pub struct Writer {
     out: Vec<u8>,
+    /// Bytes that compressing has saved of what was not taken.
+    saved: usize,
     compresses: bool,
 }
 
@@ -86,7 +86,7 @@ impl Writer {
     /// Writes nothing yet; strings are compressed or not.
     #[must_use]
     pub const fn new(compresses: bool) -> Self {
-        Self { out: Vec::new(), compresses }
+        Self { out: Vec::new(), saved: 0, compresses }
     }
 
     /// What was written.
@@ -100,6 +100,11 @@ impl Writer {
         self.out.len()
     }
 
+    /// The same as they were before they were compressed, which is what takes time.
+    pub(crate) const fn worked(&self) -> usize {
+        self.out.len() + self.saved
+    }
+
     /// The same bytes.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.out
@@ -107,6 +112,7 @@ impl Writer {
 
     /// Gives away what was written so far.
     pub(crate) fn take(&mut self) -> Vec<u8> {
+        self.saved = 0;
         std::mem::take(&mut self.out)
     }
 
@@ -146,6 +152,7 @@ impl Writer {
             && text.len() >= PACKED_LEN_MIN
             && let Some(packed) = lzf::pack(text, text.len() - SAVED_MIN)
         {
+            self.saved += text.len() - packed.len();
             self.byte(0xc3);
             self.len(packed.len() as u64);
             self.len(text.len() as u64);
@@ -175,13 +182,10 @@ impl Writer {
         match token {
             Token::Len(len) => self.len(*len),
             Token::Word(word) => self.word(*word),
-            Token::Raw(id) => self.raw(id),
-            Token::Name(id) => self.text(id),
             Token::Str(text) => text.with(|text| self.text(text)),
             Token::Bytes(bytes) => self.text(bytes),
             Token::Packed(packed) => self.text(packed.as_bytes()),
             Token::Block(block) => self.text(block.to_packed().as_bytes()),
-            Token::StreamBlock(block) => self.text(block.to_packed().as_bytes()),
             Token::Ints(set, width) => self.text(&ints(set, *width)),
         }
     }
@@ -193,10 +197,6 @@ enum Token<'a> {
     Len(u64),
     /// A time, a score.
     Word(u64),
-    /// An id as it is.
-    Raw([u8; 16]),
-    /// An id as a string.
-    Name([u8; 16]),
     /// A string.
     Str(Str<'a>),
     /// A string that is no integer, or is not known to be one.
@@ -205,8 +205,6 @@ enum Token<'a> {
     Packed(Cow<'a, Packed>),
     /// A block of a list, as a string.
     Block(ListBlock<'a>),
-    /// A block of a stream, as a string.
-    StreamBlock(&'a StreamBlock),
     /// A set of integers, each of so many bytes, as a string.
     Ints(&'a Set, usize),
 }
@@ -216,9 +214,24 @@ enum Token<'a> {
 pub struct Portions<'a> {
     /// What is not worth an iterator: a number in front, and a string.
     next: [Option<Token<'a>>; 2],
-    rest: Option<Box<dyn Iterator<Item = Token<'a>> + 'a>>,
+    rest: Rest<'a>,
+    place: Place,
+}
+
+/// What is still to be written of a large value.
+enum Rest<'a> {
+    Nothing,
+    Tokens(Box<dyn Iterator<Item = Token<'a>> + 'a>),
+    Stream(&'a Stream),
+}
+
+/// Where in a value it goes on.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Place {
     /// Things that were written.
-    place: usize,
+    things: usize,
+    /// The same in a stream.
+    in_stream: stream::Place,
 }
 
 impl std::fmt::Debug for Portions<'_> {
@@ -237,24 +250,25 @@ impl<'a> Portions<'a> {
     /// The same in a file of an older version, which holds it. A stream there has no consumers, and so
     /// lies as it does in a newer one.
     pub(crate) fn in_version(value: ValueRef<'a>, limits: &Limits, version: u16) -> Self {
-        Self::from_place(value, limits, version, 0)
+        Self::from_place(value, limits, version, Place::default())
     }
 
-    /// The same of a value of which so many things are written already, and which has not changed since.
-    /// What is passed by is not looked at, but for blocks and groups of streams.
+    /// The same of a value that is written up to a place, and which has not changed since. What is passed by
+    /// is not looked at.
     pub(crate) fn from_place(
         value: ValueRef<'a>,
         limits: &Limits,
         version: u16,
-        place: usize,
+        from: Place,
     ) -> Self {
+        let place = from.things;
         let is_old = version < VERSION_OF_7_2;
         let one = |token| Self::of_two(None, token);
         let object = match value {
             ValueRef::String(text) => return one(Token::Str(text)),
             ValueRef::Object(object) => object,
         };
-        let rest: Box<dyn Iterator<Item = Token<'a>> + 'a> = match object {
+        let tokens: Box<dyn Iterator<Item = Token<'a>> + 'a> = match object {
             ObjectRef::List(list) => Box::new(of_list(list, *limits, place)),
             ObjectRef::Set(set) => match (set.to_packed(), set.int_width()) {
                 (Some(packed), _) if !is_old => return one(Token::Packed(Cow::Owned(packed))),
@@ -273,40 +287,54 @@ impl<'a> Portions<'a> {
                 }
                 None => Box::new(of_hash(hash, place)),
             },
-            ObjectRef::Stream(stream) => Box::new(stream::tokens(stream).skip(place)),
+            ObjectRef::Stream(stream) => {
+                return Self { next: [None, None], rest: Rest::Stream(stream), place: from };
+            }
         };
-        Self { next: [None, None], rest: Some(rest), place }
+        Self { next: [None, None], rest: Rest::Tokens(tokens), place: from }
     }
 
-    const fn of_two(head: Option<Token<'a>>, token: Token<'a>) -> Self {
-        Self { next: [head, Some(token)], rest: None, place: 0 }
+    fn of_two(head: Option<Token<'a>>, token: Token<'a>) -> Self {
+        Self { next: [head, Some(token)], rest: Rest::Nothing, place: Place::default() }
     }
 
     /// Whether all of it was written.
     #[must_use]
     pub const fn is_over(&self) -> bool {
-        self.next[1].is_none() && self.rest.is_none()
+        self.next[1].is_none() && matches!(self.rest, Rest::Nothing)
     }
 
-    /// How many things were written.
-    pub(crate) const fn place(&self) -> usize {
+    /// Where it goes on.
+    pub(crate) fn into_place(self) -> Place {
         self.place
     }
 
-    /// Writes until `writer` holds `len_max` bytes or more, or all is written: an element at least.
+    /// Writes until what `writer` holds was `len_max` bytes or more before it was compressed, or all is
+    /// written: an element at least.
     pub fn write(&mut self, writer: &mut Writer, len_max: usize) {
         for token in std::mem::take(&mut self.next).into_iter().flatten() {
             writer.token(&token);
         }
-        let Some(rest) = &mut self.rest else { return };
-        for token in rest {
-            writer.token(&token);
-            self.place += 1;
-            if writer.out.len() >= len_max {
-                return;
+        match &mut self.rest {
+            Rest::Nothing => return,
+            Rest::Tokens(tokens) => {
+                for token in tokens {
+                    writer.token(&token);
+                    self.place.things += 1;
+                    if writer.worked() >= len_max {
+                        return;
+                    }
+                }
+            }
+            Rest::Stream(stream) => {
+                let place = &mut self.place.in_stream;
+                place.write(stream, writer, len_max);
+                if !place.is_end() {
+                    return;
+                }
             }
         }
-        self.rest = None;
+        self.rest = Rest::Nothing;
     }
 }
 
@@ -318,13 +346,12 @@ const fn passed(place: usize, heads: usize, width: usize) -> (usize, usize) {
 }
 
 fn of_list(list: &List, limits: Limits, place: usize) -> impl Iterator<Item = Token<'_>> {
-    let head = (place == 0).then(|| Token::Len(list.blocks().count() as u64));
+    let head = (place == 0).then(|| Token::Len(list.block_count() as u64));
     let (whole, more) = passed(place, 1, 2);
-    let blocks =
-        list.blocks().skip(whole).flat_map(move |block| match block.long_element(&limits) {
-            Some(text) => [Token::Len(1), Token::Bytes(text)],
-            None => [Token::Len(2), Token::Block(block)],
-        });
+    let blocks = list.blocks_from(whole).flat_map(move |block| match block.long_element(&limits) {
+        Some(text) => [Token::Len(1), Token::Bytes(text)],
+        None => [Token::Len(2), Token::Block(block)],
+    });
     head.into_iter().chain(blocks.skip(more))
 }
 

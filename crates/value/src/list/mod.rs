@@ -253,15 +253,30 @@ impl List {
 
     /// The blocks it lies in.
     pub fn blocks(&self) -> impl Iterator<Item = Block<'_>> {
+        self.blocks_from(0)
+    }
+
+    /// How many those are.
+    #[must_use]
+    pub fn block_count(&self) -> usize {
+        match &self.0 {
+            Repr::Packed(_) => 1,
+            Repr::Quick(quick) => quick.node_count(),
+        }
+    }
+
+    /// The blocks from one on. Those before it are passed by many at a time.
+    pub fn blocks_from(&self, at: usize) -> impl Iterator<Item = Block<'_>> {
         let (packed, quick) = match &self.0 {
             Repr::Packed(packed) => {
                 (Some((Run::over(packed.elements(), true), packed.len())), None)
             }
             Repr::Quick(quick) => (None, Some(quick)),
         };
-        let nodes = quick.into_iter().flat_map(|quick| quick.nodes());
+        let packed = packed.into_iter().skip(at);
+        let nodes = quick.into_iter().flat_map(move |quick| quick.nodes_from(at));
         let nodes = nodes.map(|node| (node.run(), node.count()));
-        packed.into_iter().chain(nodes).map(|(elements, count)| Block { elements, count })
+        packed.chain(nodes).map(|(elements, count)| Block { elements, count })
     }
 
     pub(crate) fn same(&self, other: &Self) -> bool {

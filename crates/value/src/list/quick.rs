@@ -101,9 +101,22 @@ impl Quick {
             + self.chunks.iter().map(of_chunk).sum::<usize>()
     }
 
-    /// All nodes in order.
-    pub(super) fn nodes(&self) -> impl Iterator<Item = &Node> {
-        self.chunks.iter().flat_map(|chunk| &chunk.nodes)
+    /// How many nodes there are.
+    pub(super) fn node_count(&self) -> usize {
+        self.chunks.iter().map(|chunk| chunk.nodes.len()).sum()
+    }
+
+    /// All nodes in order, from one on: a chunk before it costs one comparison.
+    pub(super) fn nodes_from(&self, at: usize) -> impl Iterator<Item = &Node> {
+        let (mut first, mut left) = (0, at);
+        for chunk in &self.chunks {
+            if left < chunk.nodes.len() {
+                break;
+            }
+            left -= chunk.nodes.len();
+            first += 1;
+        }
+        self.chunks.range(first..).flat_map(|chunk| &chunk.nodes).skip(left)
     }
 
     /// The only node, if there is one only.

@@ -197,6 +197,13 @@ fn what_is_sealed_is_the_same() {
         }
         let whole: Vec<_> = list.blocks().flat_map(|block| all(&block.to_packed())).collect();
         assert_eq!(whole, model, "{case}");
+        let blocks: Vec<Vec<u8>> =
+            list.blocks().map(|block| block.to_packed().as_bytes().to_vec()).collect();
+        assert_eq!(list.block_count(), blocks.len(), "{case}");
+        for at in (0..blocks.len() + 2).filter(|at| at % 31 < 2 || at + 2 > blocks.len()) {
+            let rest = list.blocks_from(at).map(|block| block.to_packed().as_bytes().to_vec());
+            assert!(rest.eq(blocks.iter().skip(at).cloned()), "{case}, from {at}");
+        }
         // One of the same length, one that is not, one out, some from either end.
         for (n, new) in [(count / 2, text(count / 2)), (count / 3, b"other".to_vec())] {
             let new: Vec<u8> = new.iter().map(|byte| byte ^ 1).collect();

@@ -2,6 +2,8 @@
 //!
 //! Everything else here trusts its blocks. So a block is walked once, all of it, before it comes in.
 
+use std::ops::Bound;
+
 use super::block::Block;
 use super::{Stream, StreamId};
 use crate::{Iter, Packed, Str};
@@ -19,6 +21,13 @@ impl Stream {
     /// The blocks with their first ids.
     pub fn blocks(&self) -> impl ExactSizeIterator<Item = (StreamId, &Block)> {
         self.body.blocks.iter().map(|(first, block)| (*first, block))
+    }
+
+    /// Those behind the one of this id, or all.
+    pub fn blocks_behind(&self, id: Option<StreamId>) -> impl Iterator<Item = (StreamId, &Block)> {
+        let from = id.map_or(Bound::Unbounded, Bound::Excluded);
+        let blocks = self.body.blocks.range((from, Bound::Unbounded));
+        blocks.map(|(first, block)| (*first, block))
     }
 
     /// Adds a block behind all others; one without entries is left out. False when it is damaged or not

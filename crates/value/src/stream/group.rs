@@ -3,6 +3,7 @@
 mod copying;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use super::StreamId;
 
@@ -70,6 +71,14 @@ impl Group {
     /// The consumers in the order of their names.
     pub fn consumers(&self) -> impl ExactSizeIterator<Item = &Consumer> {
         self.names.values().map(|id| &self.consumers[id])
+    }
+
+    /// The next consumer in that order, behind the one of this name.
+    #[must_use]
+    pub fn consumer_behind(&self, name: Option<&[u8]>) -> Option<&Consumer> {
+        let from = name.map_or(Bound::Unbounded, Bound::Excluded);
+        let (_, id) = self.names.range::<[u8], _>((from, Bound::Unbounded)).next()?;
+        Some(&self.consumers[id])
     }
 
     /// A consumer by name.

@@ -78,6 +78,7 @@ impl Command for Debug {
         syntax: "subcommand [arg...]",
         arity: Arity(-2),
         flags: ADMIN.with(stoa_command::Flags::PROTECTED),
+        all_keys: Some(parse::wants_all_keys),
         request: RequestPolicy::AllShards,
         response: ResponsePolicy::Merge,
         ..Spec::DEFAULT

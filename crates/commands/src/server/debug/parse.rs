@@ -120,6 +120,13 @@ const HELP: &[(&str, usize, usize, &str, &str)] = &[
     ("TRACE", 0, 0, "", "Shows the way of the last requests that `trace-sample` took."),
 ];
 
+/// Whether this is about all keys: then none may be away or halfway through being copied.
+pub fn wants_all_keys(args: &Args<'_>) -> bool {
+    let is =
+        |name: &str| args.peek().is_some_and(|word| word.eq_ignore_ascii_case(name.as_bytes()));
+    is("RELOAD") || is("DIGEST")
+}
+
 /// Prints the table.
 pub fn help(reply: &mut dyn Reply) {
     reply.array(1 + HELP.len() * 2);

@@ -11,13 +11,9 @@ use stoa_stdx::DbIndex;
 /// What is written before it is read.
 const PORTION_LEN: usize = 64 * 1024;
 
-/// Reloads all keys of this shard. False if something did not come back; what follows it is as it was
-/// then.
+/// Reloads all keys of this shard, none of which is being copied or given away: it has waited for that
+/// (see `wants_all_keys`). False if something did not come back; what follows it is as it was then.
 pub fn reload(ctx: &mut Ctx<'_>) -> bool {
-    // What is held may be halfway through being copied, and must stay as it is.
-    if !ctx.keyspace.held.is_idle() {
-        return false;
-    }
     let mut writer = FileWriter::new(stoa_rdb::VERSION, ctx.node.config.rdb_compression, true);
     let mut reader = FileReader::new(ctx.rules(), true);
     let databases = (0..ctx.keyspace.database_count()).map(DbIndex);
