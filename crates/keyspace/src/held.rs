@@ -6,9 +6,9 @@
 //! reclaims what is there first: nobody else holds it then. A transaction lets go of its keys when its
 //! turn comes, so what is left is what others hold. Keys are known by their hashes, counted.
 //!
-//! What comes due meanwhile is put off (see `put_off`). When nobody holds a key any more its hash is noted here if
-//! something of it was put off, and so is the end of who holds all: a keyspace may be away when that
-//! happens, on loan, and its holders stay.
+//! What comes due meanwhile is put off (see `put_off`). When nobody holds a key any more its hash is noted
+//! here if something of it was put off, and so is the end of who holds all: a keyspace may be away when
+//! that happens, on loan, and its holders stay.
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;

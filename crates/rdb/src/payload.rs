@@ -71,8 +71,8 @@ impl Dumping {
         Self { writer, version, place: Place::default(), sum: Crc64::new(), summed: 0 }
     }
 
-    /// Writes about `len` bytes more of the same value, as long as they are before they are compressed. True when there are more. A string, and what
-    /// lies packed as one, is written at once.
+    /// Writes about `len` bytes more of the same value, counted before they are compressed. True when there
+    /// are more. A string, and what lies packed as one, is written at once.
     pub fn go_on(&mut self, value: ValueRef<'_>, limits: &Limits, len: usize) -> bool {
         let place = std::mem::take(&mut self.place);
         let mut portions = Portions::from_place(value, limits, self.version, place);
