@@ -145,7 +145,6 @@ impl<S: Service> PollDriver<S> {
         if self.core.begins_to_stop() {
             self.stop_reading();
             self.pass();
-            return Ok(Turn::Again);
         }
         if self.core.is_overdue() {
             return Ok(Turn::Done);
@@ -154,8 +153,11 @@ impl<S: Service> PollDriver<S> {
         let has_timed = self.rest_is_over()? | self.sockets.give_up_flushing();
         if !self.filled.is_empty() || has_timed || self.core.has_work() {
             self.pass();
-            return Ok(Turn::Again);
+            if self.core.has_work() {
+                return Ok(Turn::Again);
+            }
         }
+        // Also behind a pass: the next turn begins with a wait, which nothing may end any more.
         if self.core.is_finished(self.sockets.sending > 0) {
             return Ok(Turn::Done);
         }

@@ -181,6 +181,21 @@ fn a_service_that_is_never_done_cannot_keep_a_node_from_stopping() {
 }
 
 #[test]
+fn a_node_that_owes_nothing_does_not_wait_for_its_grace() {
+    for shards in [1, 3] {
+        let options = |options: &mut Options| {
+            options.shards = shards;
+            options.tuning.stop_grace_ms = 3_600_000;
+        };
+        on_each_driver(options, |node| {
+            let mut client = node.connect();
+            assert_eq!(client.ask("hop here"), "here", "{}", node.name);
+            // The harness stops the node and waits for its end.
+        });
+    }
+}
+
+#[test]
 fn a_stopping_node_tells_its_service_once_a_shard() {
     on_each_driver(
         |options| options.shards = 3,
