@@ -117,7 +117,8 @@ impl Shard {
         match self.tasks.pop_front() {
             Some(Task { job: Job::Copy(wanted), whose }) => self.copy_some(wanted, whose),
             Some(Task { job: Job::Migrate(migration), whose }) => {
-                self.start_migration(migration, whose);
+                // Behind those that wait already: `go_on_migrating` hands out the places.
+                self.links.queue(migration, whose, self.now.mono.ms());
             }
             None => {}
         }

@@ -603,3 +603,29 @@ fn value_of(payload: &[u8]) -> i64 {
         _ => panic!("{payload:?} is no small integer"),
     }
 }
+
+#[test]
+fn who_waits_for_a_connection_is_not_overtaken() {
+    let (mut world, client) = world(1);
+    let clients: Vec<ClientId> = (0..66).map(|_| world.connect()).collect();
+    for number in 0..66 {
+        ask(&mut world, client, &format!("SET k{number} 1"));
+    }
+    for (number, client) in clients[..64].iter().enumerate() {
+        world.call(*client, &words(&format!("MIGRATE there 7000 k{number} 0 100000")));
+    }
+    world.run(2_000);
+    world.call(clients[64], &words("MIGRATE there 7000 k64 0 1000"));
+    world.run(500);
+    let dials: Vec<_> = std::iter::from_fn(|| world.next_dial()).collect();
+    assert_eq!(dials.len(), 64);
+    let peers: Vec<ClientId> = dials.iter().map(|dial| world.accept(dial)).collect();
+    world.run(2_000);
+    peers.iter().for_each(|peer| drop(world.heard(*peer)));
+    world.write(peers[0], b"+OK\r\n+OK\r\n");
+    world.call(clients[65], &words("MIGRATE there 7000 k65 0 1000"));
+    world.run(2_000);
+    let heard = world.heard(peers[0]);
+    let text = String::from_utf8_lossy(&heard);
+    assert!(text.contains("k64"), "overtaken: {text:?}");
+}
