@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import servers
 import wire
 
-RUN_S_MAX = 180.0
+RUN_S_MAX = 300.0
 CONNECTIONS = 50
 MEMTIER_KEY_FIRST = 100_000_000_000
 """memtier does not pad its key numbers with zeros; from here on they are 12 digits anyway."""

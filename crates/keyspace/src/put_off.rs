@@ -40,7 +40,12 @@ impl PutOff {
     /// Adds up to `limit` of those to `due`.
     pub(crate) fn take_freed(&mut self, held: &mut Held, limit: usize, due: &mut Vec<Item>) {
         if !self.by_all.is_empty() && held.take_freed_all() {
-            self.again.append(&mut self.by_all);
+            if self.again.is_empty() {
+                // Nothing is copied, however many they are.
+                std::mem::swap(&mut self.again, &mut self.by_all);
+            } else {
+                self.again.append(&mut self.by_all);
+            }
         }
         while self.again.len() < limit
             && !self.by_key.is_empty()

@@ -162,7 +162,7 @@ impl Shard {
         let since = if above_soft { conn.soft_since.min(now) } else { MonoMs(u64::MAX) };
         conn.soft_since = since;
         self.slow_readers |= above_soft;
-        let too_long = now.0.saturating_sub(since.0) > limit.soft_seconds * 1_000;
+        let too_long = now.0.saturating_sub(since.0) > limit.soft_seconds.saturating_mul(1_000);
         if let Some(session) = self.sessions.get(id) {
             session.output_len = len;
         }

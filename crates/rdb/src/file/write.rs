@@ -109,8 +109,8 @@ impl FileWriter {
         Portions::in_version(value, limits, self.version)
     }
 
-    /// Writes of a value until `len_max` bytes wait to be taken, or all is written; an element at
-    /// least.
+    /// Writes of a value until what waits to be taken was `len_max` bytes before it was compressed, or all is
+    /// written; an element at least.
     pub fn value(&mut self, value: &mut Portions<'_>, len_max: usize) {
         value.write(&mut self.writer, len_max);
     }

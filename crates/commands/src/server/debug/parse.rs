@@ -124,7 +124,7 @@ const HELP: &[(&str, usize, usize, &str, &str)] = &[
 pub fn wants_all_keys(args: &Args<'_>) -> bool {
     let is =
         |name: &str| args.peek().is_some_and(|word| word.eq_ignore_ascii_case(name.as_bytes()));
-    is("RELOAD") || is("DIGEST")
+    is("RELOAD") || is("DIGEST") || is("POPULATE")
 }
 
 /// Prints the table.
