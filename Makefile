@@ -98,7 +98,7 @@ docker: ## build the image stoa, with server and client
 compose: docker ## serve from a container on 127.0.0.1:6379, io_uring allowed (stop: make compose-down)
 	docker compose -f deploy/compose.yaml up -d --wait
 
-compose-down: ## stop that container; its data stays
+compose-down: ## stop that container; its keys are gone
 	docker compose -f deploy/compose.yaml down
 
 deny: setup-build ## licences, duplicate versions, sources and advisories of what we depend on

@@ -202,6 +202,22 @@ fn what_a_shard_has_to_say_is_in_the_log_before_the_end() {
 }
 
 #[test]
+fn it_says_at_the_start_what_a_cache_would_lose() {
+    let dir = dir("cautions");
+    let saved = "nothing is saved to disk yet";
+    let evicted = "no key is evicted yet";
+    let server = Running::start(&dir, "", &[]);
+    assert!(server.said(saved) && !server.said(evicted), "{:?}", server.said);
+    server.stop();
+    let server = Running::start(&dir, "", &["--save", ""]);
+    assert!(!server.said(saved) && !server.said("'save'"), "{:?}", server.said);
+    server.stop();
+    let cache = ["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"];
+    let server = Running::start(&dir, "", &cache);
+    assert!(server.said(evicted), "{:?}", server.said);
+}
+
+#[test]
 fn the_process_id_is_in_its_file_while_it_serves() {
     let dir = dir("pid");
     let path = dir.join("pid");

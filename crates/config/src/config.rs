@@ -198,6 +198,24 @@ impl Config {
             .enumerate()
             .filter(move |(index, row)| !row.acts && self.values[*index] != default.values[*index])
             .map(|(_, row)| row)
+            // It has a line of its own, below.
+            .filter(|row| row.name != "save")
+    }
+
+    /// What the log says at the start where something is promised by a value, if only the default, that
+    /// nobody keeps yet and that keys hang on.
+    pub fn cautions(&self) -> impl Iterator<Item = &'static str> {
+        let is = |name: &[u8], no: &[u8]| {
+            table::find(name).is_some_and(|(index, _)| self.print(index) != no)
+        };
+        let saves = is(b"save", b"").then_some(
+            "nothing is saved to disk yet: all keys are gone when the process ends ('save \"\"' says \
+             that this is known)",
+        );
+        let evicts = (self.maxmemory > 0 && is(b"maxmemory-policy", b"noeviction")).then_some(
+            "no key is evicted yet: at 'maxmemory' writes are refused, whatever 'maxmemory-policy' says",
+        );
+        saves.into_iter().chain(evicts)
     }
 
     /// The rows of `pairs`, if all may be set from `origin`.

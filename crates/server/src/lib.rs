@@ -101,6 +101,7 @@ fn serve_here(
     for directive in config.without_effect() {
         log.warning(&directive.inert_line());
     }
+    config.cautions().for_each(|caution| log.warning(caution));
     if !process::allocator_thread(config.allocator_thread) && config.allocator_thread {
         log.warning("'jemalloc-bg-thread' has no effect: this allocator cannot start threads");
     }
